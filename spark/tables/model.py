@@ -1,0 +1,114 @@
+"""What a table of ours is, in plain Python: the words that every engine and catalog is told.
+
+Dagster, the catalogs, the engines and the tests all read these two classes, on clusters too, so
+this module needs nothing but the standard library. A type is written as Spark DDL; the few types
+allowed are those that Spark, Sail, PyIceberg, Athena and DuckDB all read alike.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PLAIN_TYPES = frozenset(
+    {"string", "int", "bigint", "double", "boolean", "date", "timestamp"},
+)
+_DECIMAL = re.compile(r"decimal\((\d{1,2}),(\d{1,2})\)")
+_NAME = re.compile(r"_?[a-z][a-z0-9_]*")
+_PARTITION = re.compile(r"(?:(?:year|month|day)\((?P<time>\w+)\))|(?P<plain>\w+)")
+
+ZONES = ("curated", "forecast")
+
+
+class DictionaryError(ValueError):
+    """A table or column is described in a way that some engine could not follow."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its type as Spark DDL, and what it means to a reader.
+
+    `tag` is the sensitivity that access policies go by: "public" unless said otherwise.
+    """
+
+    name: str
+    type: str
+    doc: str
+    nullable: bool = True
+    tag: str = "public"
+
+    def __post_init__(self) -> None:
+        """Refuse names and types that one of the engines would read differently."""
+        if not _NAME.fullmatch(self.name):
+            raise DictionaryError(f"Column {self.name!r}: expected a snake_case name.")
+        if self.type not in _PLAIN_TYPES and not _is_decimal(self.type):
+            expected = ", ".join(sorted(_PLAIN_TYPES))
+            raise DictionaryError(
+                f"Column {self.name}: found type {self.type!r}, expected one of {expected} "
+                "or decimal(p,s) with s <= p <= 38, in lower case and without spaces."
+            )
+        if not self.doc.strip():
+            raise DictionaryError(f"Column {self.name}: say what it means in `doc`.")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One published table: zone, name, meaning, grain, owner, key, columns, partitioning.
+
+    `partition` holds Iceberg transforms such as "month(business_date)" or a bare column name.
+    """
+
+    zone: str
+    name: str
+    doc: str
+    grain: str
+    owner: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    partition: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a key or a partition over columns that the table does not have."""
+        if self.zone not in ZONES:
+            raise DictionaryError(f"Table {self.name}: zone {self.zone!r}, expected {ZONES}.")
+        names = self.column_names
+        if len(set(names)) != len(names):
+            raise DictionaryError(f"Table {self.identifier}: a column is declared twice.")
+        for column in self.key:
+            if self.column(column).nullable:
+                raise DictionaryError(f"Table {self.identifier}: key {column} may be null.")
+        for transform in self.partition:
+            parts = _PARTITION.fullmatch(transform)
+            if parts is None:
+                raise DictionaryError(f"Table {self.identifier}: partition {transform!r}.")
+            self.column(parts["time"] or parts["plain"])
+
+    @property
+    def identifier(self) -> str:
+        """The name in every catalog: "curated.product"."""
+        return f"{self.zone}.{self.name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns in their declared order."""
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; DictionaryError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise DictionaryError(
+            f"Table {self.identifier}: no column {name!r} among {', '.join(self.column_names)}."
+        )
+
+
+def decimal_parts(type_name: str) -> tuple[int, int] | None:
+    """Precision and scale of "decimal(p,s)"; None for every other type."""
+    parts = _DECIMAL.fullmatch(type_name)
+    return (int(parts[1]), int(parts[2])) if parts else None
+
+
+def _is_decimal(type_name: str) -> bool:
+    parts = decimal_parts(type_name)
+    return parts is not None and parts[1] <= parts[0] and 1 <= parts[0] <= 38
