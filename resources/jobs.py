@@ -1,0 +1,96 @@
+"""What a Spark job is to the asset graph: a request, a report, and a runner between them.
+
+The same request goes to the embedded engine and to EMR. A runner never trusts that "it returned" means
+"it worked": a job whose report is missing has failed, whatever its exit status was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """One job to run.
+
+    Attributes:
+        job: the job's name, as in `python -m spark JOB`.
+        name: deterministic name of this piece of work, such as `clean-pos.sales_line-1f3a…`; the same
+            work asked for twice has the same name. Letters, digits, `.`, `_` and `-`.
+        spec: everything the job needs, as one JSON document.
+        commit: properties that every table commit of this job carries in its snapshot summary.
+    """
+
+    job: str
+    name: str
+    spec: Mapping[str, Any]
+    commit: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def document(self) -> bytes:
+        """The spec as canonical JSON: equal specs are equal bytes."""
+        return json.dumps(
+            self.spec, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        ).encode()
+
+    @property
+    def digest(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the canonical spec."""
+        return hashlib.sha256(self.document).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job did to one dataset, for one batch where it works by batch.
+
+    Attributes:
+        rows_in: rows read; always `rows_out + rows_quarantined` for jobs that clean.
+        bytes: size of the files written.
+        location: URI of what was written, or None where the dataset is a catalog table.
+        details: counters and facts that only this job knows.
+    """
+
+    dataset: str
+    batch_id: str | None
+    rows_in: int
+    rows_out: int
+    rows_quarantined: int
+    files: int
+    bytes: int
+    location: str | None
+    details: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """A finished job. `seconds` is wall time as the runner saw it."""
+
+    job: str
+    results: tuple[JobResult, ...]
+    seconds: float
+    report_uri: str
+
+
+class JobRunner(dg.ConfigurableResource[Any], ABC):
+    """Runs jobs somewhere, one at a time per call."""
+
+    @abstractmethod
+    def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
+        """Run the job to its end and return what it reported.
+
+        Raises:
+            JobFailed: the job ran and failed; the message is the job's own.
+            ReportMissing: the job ended without reporting results.
+            EngineUnavailable: no engine could be started to run it.
+        """
+
+    @abstractmethod
+    def code_version(self) -> str:
+        """Hash of the code that jobs run, for asset code versions and commit properties."""

@@ -1,0 +1,25 @@
+"""The one session of a job, with the settings that make engines agree.
+
+The runner decides which engine answers: a session it opened in this process, `SPARK_REMOTE`, or the
+cluster that `spark-submit` came from. Jobs only ever call `open_session`. Without ANSI a bad cast is a
+silent null, and without UTC the same instant is written differently on two machines.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+APPLICATION = "product360"
+CATALOG = "lake"
+FIXED_SETTINGS = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+}
+
+
+def open_session() -> SparkSession:
+    """Return the process's session, opening one where there is none yet."""
+    session = SparkSession.builder.appName(APPLICATION).getOrCreate()
+    for name, value in FIXED_SETTINGS.items():
+        session.conf.set(name, value)
+    return session
