@@ -1,0 +1,168 @@
+"""Every error the platform raises on purpose, in one tree.
+
+    Product360Error
+    ├── RetryableError            the same call may succeed later
+    │   ├── ServiceUnavailable    a service does not answer, or has no adapter here
+    │   ├── DeadlineExceeded      a wait ended before what it waited for
+    │   └── SourceUnreachable     a source system does not answer
+    └── TerminalError             the same call will fail again until somebody acts
+        ├── KeyInvalid            an object key that some store could not hold
+        ├── ObjectMissing         no object under that key
+        ├── ObjectChanged         the object is no longer the version that was asked for
+        ├── ObjectExists          a write-once key already holds other bytes
+        ├── ObjectClaimed         another batch holds that object
+        ├── LedgerConflict        the ledger holds something else than expected
+        ├── SecretMissing         a connection that nobody published
+        ├── ContractInvalid       a source's YAML contradicts itself or its data
+        ├── JobFailed             a job said that it failed
+        ├── ReportMissing         a job ended without saying anything
+        ├── SourceRejected        a source system answered no
+        ├── TableMissing          no such table in the catalog
+        ├── QueryRejected         SQL that this reader may not run
+        ├── HomeMismatch          a home that holds something else than asked for
+        └── EngineUnavailable     the chosen engine cannot run on this machine
+
+The hazard: an error without a next move costs its reader an hour. All four parts are required, and
+they stay attributes, so that a caller decides on parts and never on text.
+"""
+
+# ruff: noqa: N818 - the names say what happened; "Error" after each would say it twice.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
+
+
+class Product360Error(Exception):
+    """What went wrong with one thing, and what to do about it.
+
+    Attributes:
+        thing: what the error is about, by its name or id.
+        found: what was there.
+        expected: what should have been there.
+        next_move: what the reader can do now.
+        retryable: whether the same call may succeed later without anybody acting.
+    """
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, thing: str, *, found: str, expected: str, next_move: str) -> None:
+        super().__init__(thing)
+        self.thing = thing
+        self.found = found
+        self.expected = expected
+        self.next_move = next_move
+
+    def __str__(self) -> str:
+        return (
+            f"{_sentence(self.thing + ': found ' + self.found)} "
+            f"{_sentence('Expected ' + self.expected)} {_sentence('Next: ' + self.next_move)}"
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.thing!r}, found={self.found!r}, "
+            f"expected={self.expected!r}, next_move={self.next_move!r})"
+        )
+
+    def __reduce__(self) -> tuple[Callable[[], Product360Error], tuple[()]]:
+        # Pickle calls an exception's class with its positional arguments only; ours are by keyword.
+        return (
+            partial(
+                type(self),
+                self.thing,
+                found=self.found,
+                expected=self.expected,
+                next_move=self.next_move,
+            ),
+            (),
+        )
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+class RetryableError(Product360Error):
+    """The same call may succeed later."""
+
+    retryable = True
+
+
+class TerminalError(Product360Error):
+    """The same call fails again until somebody acts."""
+
+
+class ServiceUnavailable(RetryableError):
+    """A service does not answer, or this environment has no adapter for it."""
+
+
+class DeadlineExceeded(RetryableError):
+    """A wait ended before what it waited for."""
+
+
+class SourceUnreachable(RetryableError):
+    """A source system does not answer."""
+
+
+class KeyInvalid(TerminalError):
+    """An object key that some store could not hold."""
+
+
+class ObjectMissing(TerminalError):
+    """No object under that key."""
+
+
+class ObjectChanged(TerminalError):
+    """The object is no longer the version that was asked for."""
+
+
+class ObjectExists(TerminalError):
+    """A write-once key already holds an object."""
+
+
+class ObjectClaimed(TerminalError):
+    """Another batch holds that object."""
+
+
+class LedgerConflict(TerminalError):
+    """The ledger holds something else than the caller expected."""
+
+
+class SecretMissing(TerminalError):
+    """A connection that nobody published."""
+
+
+class ContractInvalid(TerminalError):
+    """A source contract contradicts itself or its data."""
+
+
+class JobFailed(TerminalError):
+    """A job said that it failed."""
+
+
+class ReportMissing(TerminalError):
+    """A job ended without saying anything."""
+
+
+class SourceRejected(TerminalError):
+    """A source system answered no."""
+
+
+class TableMissing(TerminalError):
+    """No such table in the catalog."""
+
+
+class QueryRejected(TerminalError):
+    """SQL that this reader may not run."""
+
+
+class HomeMismatch(TerminalError):
+    """A home that holds something else than asked for."""
+
+
+class EngineUnavailable(TerminalError):
+    """The chosen engine cannot run on this machine."""

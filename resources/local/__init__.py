@@ -1,0 +1,1 @@
+"""The services of the local environment: product, not test code."""
