@@ -1,0 +1,1 @@
+"""The vocabulary the whole graph shares: contracts, keys, partitions, checks, metadata."""

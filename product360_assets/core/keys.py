@@ -1,0 +1,39 @@
+"""Asset keys: the one place that says what an asset is called.
+
+A key is [zone, system, table] up to clean, and [zone, table] from curated on. Rooms that name an
+asset of another room build the key here; a test proves that every such key exists.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+
+def source_key(system: str, table: str) -> dg.AssetKey:
+    """The table where its owner keeps it, outside the platform."""
+    return dg.AssetKey(["source", system, table])
+
+
+def landing_key(system: str, table: str) -> dg.AssetKey:
+    """What was delivered of the table; the delivering service may still change it."""
+    return dg.AssetKey(["landing", system, table])
+
+
+def raw_key(system: str, table: str) -> dg.AssetKey:
+    """What was accepted of the table, byte for byte and for ever."""
+    return dg.AssetKey(["raw", system, table])
+
+
+def clean_key(system: str, table: str) -> dg.AssetKey:
+    """The table's typed rows, by batch."""
+    return dg.AssetKey(["clean", system, table])
+
+
+def curated_key(table: str) -> dg.AssetKey:
+    """A published table."""
+    return dg.AssetKey(["curated", table])
+
+
+def forecast_key(table: str) -> dg.AssetKey:
+    """A forecast table."""
+    return dg.AssetKey(["forecast", table])
