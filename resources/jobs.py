@@ -22,7 +22,7 @@ class JobRequest:
 
     Attributes:
         job: the job's name, as in `python -m spark JOB`.
-        name: deterministic name of this piece of work, such as `clean-pos.sales_line-1f3a…`; the same
+        name: deterministic name of this piece of work, such as `clean-shop.orders-1f3a…`; the same
             work asked for twice has the same name. Letters, digits, `.`, `_` and `-`.
         spec: everything the job needs, as one JSON document.
         commit: properties that every table commit of this job carries in its snapshot summary.

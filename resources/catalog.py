@@ -1,0 +1,227 @@
+"""The catalog of published tables: one name, one Iceberg table, whoever writes or reads it.
+
+Locally it is PyIceberg's SQL catalog on one SQLite file, which several processes share. That works
+because the file is in WAL mode: in rollback-journal mode writers lock each other out for good. On AWS it
+is Glue. Tables are created and evolved here and nowhere else; engines only commit to them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from resources.errors import ContractInvalid, TableMissing
+from resources.tables import (
+    TableDefinition,
+    iceberg_partition,
+    iceberg_properties,
+    iceberg_schema,
+    iceberg_type,
+)
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
+
+# The catalog's name in every engine. In the SQLite file it is part of every key.
+CATALOG_NAME = "lake"
+LOCK_WAIT_SECONDS = 30
+
+
+class CatalogResource(dg.ConfigurableResource[Any], ABC):
+    """Tables by identifier such as `curated.product`; the first part is the zone that holds them."""
+
+    _catalog: Any = PrivateAttr(default=None)
+
+    @abstractmethod
+    def location(self, zone: str, table: str) -> str:
+        """URI of the folder that holds the table's data and metadata."""
+
+    @abstractmethod
+    def _open(self) -> Catalog:
+        """Connect to the catalog."""
+
+    def load(self) -> Catalog:
+        """Return the catalog, opened at the first call."""
+        if self._catalog is None:
+            self._catalog = self._open()
+        catalog: Catalog = self._catalog
+        return catalog
+
+    def table(self, identifier: str) -> Table:
+        """Load one table.
+
+        Raises:
+            TableMissing: the catalog has no such table.
+        """
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+
+        try:
+            return self.load().load_table(identifier)
+        except (NoSuchTableError, NoSuchNamespaceError) as error:
+            raise TableMissing(
+                f"table {identifier}",
+                found="no such table in the catalog",
+                expected="a table that has been published",
+                next_move="materialize the asset that publishes it, or correct the name",
+            ) from error
+
+    def ensure_table(self, definition: TableDefinition) -> None:
+        """Create the table, or bring an older one up to its definition; does nothing when it is.
+
+        Columns are added (as nullable ones), widened and re-described, never dropped.
+
+        Raises:
+            ContractInvalid: a column's type changed in a way that Iceberg cannot follow.
+        """
+        from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+        from sqlalchemy.exc import IntegrityError
+
+        catalog = self.load()
+        namespace = definition.identifier.rsplit(".", 1)[0]
+        if not catalog.table_exists(definition.identifier):
+            schema = iceberg_schema(definition)
+            try:
+                if not catalog.namespace_exists(namespace):
+                    catalog.create_namespace(namespace)
+            except (NamespaceAlreadyExistsError, IntegrityError):
+                pass  # another process was faster
+            try:
+                catalog.create_table(
+                    definition.identifier,
+                    schema=schema,
+                    location=self.location(definition.zone, definition.name),
+                    partition_spec=iceberg_partition(definition, schema),
+                    properties={"format-version": "2", **iceberg_properties(definition)},
+                )
+            except TableAlreadyExistsError:
+                pass  # another process was faster
+        _evolve(catalog.load_table(definition.identifier), definition)
+
+    def snapshot_summaries(self, identifier: str) -> list[Mapping[str, str]]:
+        """Summaries of the snapshots that led to the table's current state, newest first.
+
+        Beside the summary's own keys each has `snapshot-id` and `timestamp-ms`. A snapshot that was
+        rolled back is no longer part of the table and is not among them.
+
+        Raises:
+            TableMissing: the catalog has no such table.
+        """
+        from pyiceberg.table.snapshots import ancestors_of
+
+        metadata = self.table(identifier).metadata
+        return [
+            {
+                **(snapshot.summary.ser_model() if snapshot.summary else {}),
+                "snapshot-id": str(snapshot.snapshot_id),
+                "timestamp-ms": str(snapshot.timestamp_ms),
+            }
+            for snapshot in ancestors_of(metadata.current_snapshot(), metadata)
+        ]
+
+    def row_count(self, identifier: str) -> int:
+        """Rows in the table now, read from file statistics.
+
+        Raises:
+            TableMissing: the catalog has no such table.
+        """
+        return self.table(identifier).scan().count()
+
+    def digest(self, identifier: str) -> str:
+        """Digest of the table's rows, without its lineage columns (those starting with `_`).
+
+        Equal for equal rows, whichever engine wrote them; see `resources.digests`.
+
+        Raises:
+            TableMissing: the catalog has no such table.
+        """
+        from resources.digests import content_digest
+
+        table = self.table(identifier)
+        columns = [name for name in table.schema().column_names if not name.startswith("_")]
+        return content_digest(table.scan(selected_fields=tuple(columns)).to_arrow_batch_reader())
+
+
+class LocalCatalogResource(CatalogResource):
+    """The catalog of one home: `<home>/catalog.db`, tables below `<home>/lake/<zone>`."""
+
+    home: str
+
+    def location(self, zone: str, table: str) -> str:
+        """See `CatalogResource.location`."""
+        # Not Path.as_uri: PyIceberg takes "%20" literally and would make a folder of that name.
+        return f"file://{Path(self.home).absolute()}/lake/{zone}/{table}"
+
+    def _open(self) -> Catalog:
+        from pyiceberg.catalog.sql import SqlCatalog
+        from sqlalchemy.engine import URL
+        from sqlalchemy.exc import OperationalError
+
+        database = Path(self.home).absolute() / "catalog.db"
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(database, timeout=LOCK_WAIT_SECONDS)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        uri = URL.create(
+            "sqlite", database=str(database), query={"timeout": str(LOCK_WAIT_SECONDS)}
+        ).render_as_string()
+        try:
+            return SqlCatalog(CATALOG_NAME, uri=uri)
+        except OperationalError:
+            # Another process created the catalog's tables between our look and our own creation.
+            return SqlCatalog(CATALOG_NAME, uri=uri)
+
+
+class GlueCatalogResource(CatalogResource):
+    """The Glue Data Catalog of the account and region that the AWS SDK's settings name."""
+
+    lake_prefix: str
+
+    def location(self, zone: str, table: str) -> str:
+        """See `CatalogResource.location`."""
+        return f"s3://{self.lake_prefix}-{zone}/{table}"
+
+    def _open(self) -> Catalog:
+        from pyiceberg.catalog.glue import GlueCatalog
+
+        return GlueCatalog(CATALOG_NAME)
+
+
+def _evolve(table: Table, definition: TableDefinition) -> None:
+    """Commit what the definition has and the table has not; no commit where nothing differs."""
+    from pyiceberg.exceptions import ValidationError
+
+    schema = table.schema()
+    known = set(schema.column_names)
+    properties = iceberg_properties(definition)
+    if any(table.properties.get(name) != value for name, value in properties.items()):
+        with table.transaction() as transaction:
+            transaction.set_properties(properties)
+    if all(
+        column.name in known
+        and schema.find_field(column.name).field_type == iceberg_type(column.type)
+        and schema.find_field(column.name).doc == column.doc
+        for column in definition.columns
+    ):
+        return
+    try:
+        with table.update_schema() as update:
+            for column in definition.columns:
+                wanted = iceberg_type(column.type)
+                if column.name not in known:
+                    update.add_column(column.name, wanted, doc=column.doc)
+                else:
+                    update.update_column(column.name, field_type=wanted, doc=column.doc)
+    except ValidationError as error:
+        raise ContractInvalid(
+            f"table {definition.identifier}",
+            found=str(error),
+            expected="column types that only ever widen (int to bigint, more decimal digits)",
+            next_move="give the column a new name, or rebuild the table from the clean zone",
+        ) from error

@@ -1,0 +1,153 @@
+"""A REST catalog on loopback that lets engines reach the local catalog, for as long as they work.
+
+Being the one door for commits, it stamps properties onto snapshots (Sail cannot set any) and can fail on
+demand. What it answers stands in `bridge_routes`.
+
+Two hazards. An engine takes 5xx as "committed or not, nobody knows" and 409 as "not committed, try
+again": so a commit that failed is answered with 4xx, one that succeeded with 200 even if it was asked
+for twice, and 500 is left for the case where nobody knows indeed. And loopback is open to every user of
+the machine: each bridge has a random token, asked for in every request.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from resources.local.bridge_routes import BridgeServer
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import CommitTableResponse, Table
+    from pyiceberg.table.update import TableRequirement, TableUpdate
+
+
+@dataclass(frozen=True)
+class CommitFault:
+    """One failure to inject into the next commit, for tests.
+
+    Attributes:
+        moment: `before`: nothing is applied; `after`: the commit is applied and its answer lost.
+        status: the HTTP status that the engine gets instead; None cuts the connection.
+    """
+
+    moment: Literal["before", "after"]
+    status: int | None
+
+
+class FaultInjected(Exception):
+    """A fault that a test asked for; the routes turn it into its status."""
+
+    def __init__(self, fault: CommitFault) -> None:
+        super().__init__(f"injected fault {fault}")
+        self.status = fault.status
+
+
+class CatalogBridge:
+    """Serves one catalog on an ephemeral port of loopback until it is closed."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.token = secrets.token_urlsafe(24)
+        self.faults: deque[CommitFault] = deque()
+        self._stamps: list[Mapping[str, str]] = []
+        self._server = BridgeServer(self)
+        self.uri = self._server.uri
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="catalog-bridge", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop answering; a commit that is being applied is applied to its end."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @contextmanager
+    def stamp(self, properties: Mapping[str, str]) -> Iterator[None]:
+        """Add the properties to the summary of every snapshot committed meanwhile."""
+        self._stamps.append(dict(properties))
+        try:
+            yield
+        finally:
+            self._stamps.pop()
+
+    def commit(
+        self,
+        identifier: tuple[str, ...],
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> CommitTableResponse:
+        """Apply one commit, with stamps and faults.
+
+        Raises:
+            Exception: whatever the catalog raised, and then the commit was not applied.
+            CommitStateUnknown: it may or may not have been applied.
+        """
+        fault = self.faults.popleft() if self.faults else None
+        if fault and fault.moment == "before":
+            raise FaultInjected(fault)
+        response = self._apply(identifier, requirements, self._stamped(updates))
+        if fault:
+            raise FaultInjected(fault)
+        return response
+
+    def _apply(
+        self,
+        identifier: tuple[str, ...],
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> CommitTableResponse:
+        from pyiceberg.table import CommitTableResponse
+
+        table = self.catalog.load_table(identifier)
+        try:
+            return self.catalog.commit_table(table, requirements, updates)
+        except Exception:
+            # Asked for twice (the first answer was lost), or failed after the swap: look.
+            table = self._reload(identifier)
+            if not _holds(table, updates):
+                raise
+            return CommitTableResponse(
+                metadata=table.metadata, metadata_location=table.metadata_location
+            )
+
+    def _reload(self, identifier: tuple[str, ...]) -> Table:
+        try:
+            return self.catalog.load_table(identifier)
+        except Exception as error:
+            raise CommitStateUnknown(f"cannot tell whether {identifier} was committed") from error
+
+    def _stamped(self, updates: Sequence[TableUpdate]) -> tuple[TableUpdate, ...]:
+        from pyiceberg.table.snapshots import Summary
+        from pyiceberg.table.update import AddSnapshotUpdate
+
+        properties = {name: text for stamp in self._stamps for name, text in stamp.items()}
+        stamped: list[TableUpdate] = []
+        for update in updates:
+            if properties and isinstance(update, AddSnapshotUpdate):
+                old = update.snapshot.summary
+                summary = Summary(**{**(old.ser_model() if old else {}), **properties})
+                snapshot = update.snapshot.model_copy(update={"summary": summary})
+                stamped.append(AddSnapshotUpdate(snapshot=snapshot))
+            else:
+                stamped.append(update)
+        return tuple(stamped)
+
+
+class CommitStateUnknown(Exception):
+    """A commit failed and the catalog cannot be asked whether it was applied."""
+
+
+def _holds(table: Table, updates: Sequence[TableUpdate]) -> bool:
+    """Whether every snapshot of the commit is in the table, and there is at least one."""
+    from pyiceberg.table.update import AddSnapshotUpdate
+
+    wanted = [u.snapshot.snapshot_id for u in updates if isinstance(u, AddSnapshotUpdate)]
+    return bool(wanted) and all(table.metadata.snapshot_by_id(number) for number in wanted)
