@@ -10,6 +10,7 @@
         ├── ObjectMissing         no object under that key
         ├── ObjectChanged         the object is no longer the version that was asked for
         ├── ObjectExists          a write-once key already holds other bytes
+        ├── DeleteRefused         objects of this zone are never deleted
         ├── ObjectClaimed         another batch holds that object
         ├── LedgerConflict        the ledger holds something else than expected
         ├── SecretMissing         a connection that nobody published
@@ -122,6 +123,10 @@ class ObjectChanged(TerminalError):
 
 class ObjectExists(TerminalError):
     """A write-once key already holds an object."""
+
+
+class DeleteRefused(TerminalError):
+    """Objects of this zone are never deleted."""
 
 
 class ObjectClaimed(TerminalError):
