@@ -11,11 +11,11 @@ believed; a writer that believed wrongly gets an error and never a silent overwr
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import dagster as dg
 
@@ -160,7 +160,7 @@ class Ledger(Protocol):
         """batch_id → state, of every batch of a table that the zone has worked on."""
 
 
-class LedgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class LedgerResource(dg.ConfigurableResource[Any], ABC):
     """Opens the ledger of the chosen environment."""
 
     @abstractmethod

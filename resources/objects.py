@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -256,7 +256,7 @@ def _changed(store: ObjectStore, info: ObjectInfo, version: str) -> ObjectChange
     )
 
 
-class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class LakeResource(dg.ConfigurableResource[Any]):
     """The zones of the lake.
 
     Attributes:
