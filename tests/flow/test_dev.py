@@ -1,0 +1,102 @@
+"""`make dev` opens the Dagster UI on everything that the demo did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from lineage import REPOSITORY, Lineage
+
+pytestmark = pytest.mark.flow
+
+ASSETS = """
+query { assetNodes {
+  assetKey { path } groupName isMaterializable description
+  assetMaterializations(limit: 1) { runId }
+} }
+"""
+RUNS = "query { runsOrError { ... on Runs { results { status jobName } } } }"
+SENSORS = """
+query { repositoriesOrError { ... on RepositoryConnection { nodes {
+  sensors { name sensorState { status } } schedules { name scheduleState { status } }
+} } } }
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def ui(sail: Lineage) -> Iterator[str]:
+    """Address of the UI that `make dev` serves in the demo's home."""
+    port = free_port()
+    log = (sail.home / "dev.log").open("w")
+    server = subprocess.Popen(
+        ["make", "dev", f"DEV_OPTIONS=-p {port}"],
+        cwd=REPOSITORY,
+        env=sail.environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 240
+    try:
+        while True:
+            assert server.poll() is None, (sail.home / "dev.log").read_text()[-4000:]
+            assert time.monotonic() < deadline, "the UI did not come up"
+            try:
+                if httpx.get(f"{address}/server_info").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.5)
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+        log.close()
+
+
+def ask(address: str, query: str) -> Any:
+    answer = httpx.post(f"{address}/graphql", json={"query": query}, timeout=120).json()
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+def test_every_asset_of_the_lineage_is_there_and_materialized(ui: str) -> None:
+    nodes = ask(ui, ASSETS)["assetNodes"]
+    made = [node for node in nodes if node["isMaterializable"]]
+    assert len(made) >= 3 * 13 + 4
+    missing = [node["assetKey"]["path"] for node in made if not node["assetMaterializations"]]
+    assert missing == []
+    assert [node["assetKey"]["path"] for node in nodes if not node["description"]] == []
+
+
+def test_the_runs_of_the_demo_are_listed_as_successes(ui: str) -> None:
+    runs = ask(ui, RUNS)["runsOrError"]["results"]
+    assert len(runs) >= 8
+    assert {run["status"] for run in runs if run["jobName"] != "__ASSET_JOB"} == {"SUCCESS"}
+
+
+def test_sensors_and_automation_start_enabled(ui: str) -> None:
+    (repository,) = ask(ui, SENSORS)["repositoriesOrError"]["nodes"]
+    states = {
+        one["name"]: one[kind]["status"]
+        for kind, many in (("sensorState", "sensors"), ("scheduleState", "schedules"))
+        for one in repository[many]
+    }
+    assert states
+    assert {name for name, status in states.items() if status != "RUNNING"} == set()
