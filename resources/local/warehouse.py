@@ -1,0 +1,230 @@
+"""SQL over the published tables on this machine: DuckDB reads what PyIceberg's scan planning names.
+
+DuckDB has no privileges, so the fence is built before the query is seen: only the planned files can
+be opened, nothing else of the machine can, and the configuration is locked. Two hazards are met
+here. Files with Iceberg deletes must not be read as they lie, so such tables come through PyIceberg
+as Arrow. And DuckDB would read `month=2017-01` in a folder's name as a column: that is turned off.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from resources.catalog import CatalogResource
+from resources.errors import QueryRejected, TableMissing
+from resources.warehouse import Answer, WarehouseResource
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
+
+_ALLOWED = "one SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN"
+
+
+class LocalWarehouse(WarehouseResource):
+    """DuckDB in this process, one fenced session per query."""
+
+    catalog: CatalogResource
+
+    def query(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[object] = (),
+        files: Mapping[str, Sequence[str]] | None = None,
+    ) -> Answer:
+        """See `WarehouseResource.query`."""
+        import duckdb
+
+        files = files or {}
+        with _session() as session:
+            mentioned = _inspect(session, sql)
+            catalog = self.catalog.load()
+            known = _published(catalog)
+            wanted = _wanted(mentioned - set(files), known)
+            _fence(session, _register(session, catalog, wanted), files)
+            try:
+                result = session.execute(sql, list(parameters))
+                rows = tuple(result.fetchall())
+                described = result.description or []
+            except duckdb.CatalogException as error:
+                raise _missing(error, known) from error
+            except duckdb.Error as error:
+                raise QueryRejected(
+                    "The query",
+                    found=_first_line(error),
+                    expected="a query that the engine can run",
+                    next_move="Correct it; DESCRIBE TABLE_NAME shows a table's columns.",
+                ) from error
+        return Answer(
+            columns=tuple(column[0] for column in described),
+            types=tuple(str(column[1]) for column in described),
+            rows=rows,
+        )
+
+
+@contextmanager
+def _session() -> Iterator[DuckDBPyConnection]:
+    """An empty database with a private folder to spill into, both gone afterwards."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="product360-query-") as spill:
+        session = duckdb.connect(":memory:", config={"temp_directory": spill})
+        try:
+            session.execute("SET TimeZone = 'UTC'")
+            yield session
+        finally:
+            session.close()
+
+
+def _inspect(session: DuckDBPyConnection, sql: str) -> set[str]:
+    """The tables that the statement mentions, in lower case; QueryRejected unless it only reads."""
+    import duckdb
+
+    try:
+        statements = session.extract_statements(sql)
+    except duckdb.Error as error:
+        raise _rejected(_first_line(error)) from error
+    if len(statements) != 1:
+        raise _rejected(f"{len(statements)} statements")
+    kind = statements[0].type
+    if kind == duckdb.StatementType.EXPLAIN:
+        return _inspect(session, _explained(session, statements[0].query))
+    if kind != duckdb.StatementType.SELECT:
+        raise _rejected(f"a {kind.name} statement")
+    try:
+        return {name.lower() for name in session.get_table_names(sql, qualified=True)}
+    except duckdb.Error:
+        return set()  # JOIN … USING cannot be looked through before its tables exist
+
+
+def _explained(session: DuckDBPyConnection, sql: str) -> str:
+    """What an EXPLAIN explains: the longest end of it that is a statement by itself.
+
+    EXPLAIN ANALYZE runs what it explains, so that is inspected like any other statement.
+    """
+    import duckdb
+
+    for start, _ in duckdb.tokenize(sql)[1:]:
+        inner = sql[start:]
+        try:
+            if session.extract_statements(inner):
+                return inner
+        except duckdb.Error:
+            continue  # still among EXPLAIN's own words
+    raise _rejected("an EXPLAIN of nothing")
+
+
+def _published(catalog: Catalog) -> list[str]:
+    """Every table of the catalog, as `zone.table`."""
+    return sorted(
+        ".".join(identifier)
+        for namespace in catalog.list_namespaces()
+        for identifier in catalog.list_tables(namespace)
+    )
+
+
+def _wanted(mentioned: Iterable[str], known: Sequence[str]) -> list[str]:
+    """The known tables that are mentioned; all of them for a statement that looks around."""
+    names = set(mentioned)
+    found = [table for table in known if table in names or table.split(".")[1] in names]
+    return found or list(known)
+
+
+def _register(
+    session: DuckDBPyConnection, catalog: Catalog, identifiers: Sequence[str]
+) -> list[str]:
+    """Make each table readable under `zone.table` and `table`; returns the files they lie in."""
+    files: list[str] = []
+    zones = sorted({identifier.split(".")[0] for identifier in identifiers})
+    for zone in zones:
+        session.execute(f'CREATE SCHEMA IF NOT EXISTS "{zone}"')
+    for identifier in identifiers:
+        files += _register_table(session, identifier, catalog.load_table(identifier))
+    if zones:
+        session.execute(f"SET search_path = '{','.join([*zones, 'main'])}'")
+    return files
+
+
+def _register_table(session: DuckDBPyConnection, identifier: str, table: Table) -> list[str]:
+    zone, name = identifier.split(".")
+    scan = table.scan()
+    tasks = list(scan.plan_files())
+    readable_in_place = tasks and len(table.metadata.schemas) == 1
+    if not readable_in_place or any(task.delete_files for task in tasks):
+        session.register(f"{zone} {name}", scan.to_arrow())
+        session.execute(f'CREATE VIEW "{zone}"."{name}" AS FROM "{zone} {name}"')
+        return []
+    paths = [_path(task.file.file_path) for task in tasks]
+    columns = ", ".join(f'"{column}"' for column in table.schema().column_names)
+    session.execute(
+        f'CREATE VIEW "{zone}"."{name}" AS SELECT {columns} FROM {_read_parquet(paths)}'
+    )
+    return paths
+
+
+def _fence(
+    session: DuckDBPyConnection, paths: Sequence[str], files: Mapping[str, Sequence[str]]
+) -> None:
+    """Register further relations, then close every way out. The order of the settings matters."""
+    allowed = list(paths)
+    for name, uris in files.items():
+        extra = [_path(uri) for uri in uris]
+        session.execute(f'CREATE VIEW main."{name}" AS FROM {_read_parquet(extra)}')
+        allowed += extra
+    session.execute(f"SET allowed_paths = [{_literals(allowed)}]")
+    session.execute("SET python_enable_replacements = false")
+    session.execute("SET autoinstall_known_extensions = false")
+    session.execute("SET autoload_known_extensions = false")
+    session.execute("SET enable_external_access = false")
+    session.execute("SET lock_configuration = true")
+
+
+def _read_parquet(paths: Sequence[str]) -> str:
+    return f"read_parquet([{_literals(paths)}], hive_partitioning = false)"
+
+
+def _literals(texts: Sequence[str]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+
+
+def _path(uri: str) -> str:
+    """The local file behind a `file://` URI, whether or not its writer percent-encoded it."""
+    path = uri.removeprefix("file://")
+    return path if Path(path).exists() else unquote(path)
+
+
+def _rejected(found: str) -> QueryRejected:
+    return QueryRejected(
+        "The statement",
+        found=found,
+        expected=f"{_ALLOWED}; nothing is ever written here",
+        next_move="Ask one question at a time, as a query.",
+    )
+
+
+def _missing(error: Exception, known: Sequence[str]) -> TableMissing | QueryRejected:
+    found = _first_line(error)
+    if "Table with name" not in found:
+        return QueryRejected(
+            "The query",
+            found=found,
+            expected="functions and columns that DuckDB knows",
+            next_move="Correct the name.",
+        )
+    return TableMissing(
+        "A table of the query",
+        found=found,
+        expected=f"one of {', '.join(known)}" if known else "tables, but none is published yet",
+        next_move="Correct the name, or publish the table first.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,64 @@
+"""What a SQL reader over the published tables is: a question in, an answer out, nothing written.
+
+Analysts, checks and previews all ask here, so that a number on a screen and a number in a check
+come from the same place. The hazard is a reader that can also write or look around: whatever
+implements this refuses every statement but a single query, by the engine's own parser and never by
+text alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows that a query gave, in its order, as Python values (Decimal, date, UTC datetime …).
+
+    `types` are the engine's own names, such as DECIMAL(18,2).
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries; a column name that occurs twice keeps its last value."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def single(self) -> dict[str, Any]:
+        """The only row. ValueError when there is not exactly one."""
+        if len(self.rows) != 1:
+            raise ValueError(f"Expected one row, found {len(self.rows)}.")
+        return self.records()[0]
+
+
+class WarehouseResource(dg.ConfigurableResource[Any], ABC):
+    """Reads the published tables with SQL."""
+
+    @abstractmethod
+    def query(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[object] = (),
+        files: Mapping[str, Sequence[str]] | None = None,
+    ) -> Answer:
+        """Answer one read-only statement, each table as of its newest snapshot.
+
+        Args:
+            sql: SELECT (or WITH, VALUES, FROM …), DESCRIBE, SHOW, SUMMARIZE or EXPLAIN. Tables are
+                named with their zone (`curated.product`) or without it (`product`).
+            parameters: values for `?` in the statement.
+            files: further relations by name, as URIs of Parquet files that share one schema; for
+                the platform's own checks, never for a user's text.
+
+        Raises:
+            QueryRejected: another statement, more than one, or one that the engine refuses.
+            TableMissing: a table that the catalog does not have.
+        """
