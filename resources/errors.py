@@ -6,6 +6,7 @@
     │   ├── DeadlineExceeded      a wait ended before what it waited for
     │   └── SourceUnreachable     a source system does not answer
     └── TerminalError             the same call will fail again until somebody acts
+        ├── SettingInvalid        an environment variable that means nothing here
         ├── KeyInvalid            an object key that some store could not hold
         ├── ObjectMissing         no object under that key
         ├── ObjectChanged         the object is no longer the version that was asked for
@@ -107,6 +108,10 @@ class DeadlineExceeded(RetryableError):
 
 class SourceUnreachable(RetryableError):
     """A source system does not answer."""
+
+
+class SettingInvalid(TerminalError):
+    """An environment variable that means nothing here."""
 
 
 class KeyInvalid(TerminalError):

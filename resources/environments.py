@@ -1,0 +1,139 @@
+"""THE place that knows local from aws, and the only one that reads the process environment.
+
+    PRODUCT360_ENV           local (default) or aws
+    PRODUCT360_HOME          the local home; default .product360 below the working directory
+    PRODUCT360_ENGINE        sail (default) or spark, for local jobs
+    PRODUCT360_LAKE_PREFIX   aws: buckets are <prefix>-<zone>
+    PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger
+
+Region, endpoints and credentials are the AWS SDK's own settings. The hazard: definitions are loaded
+by tools that have none of these. So nothing is read at import, and no resource needs a variable, a
+credential or a network before it is used; what is missing then says so by name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from resources.errors import SettingInvalid
+
+Environment = Literal["local", "aws"]
+Engine = Literal["sail", "spark"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the process environment says; `home` is absolute."""
+
+    environment: Environment
+    home: Path
+    engine: Engine
+    lake_prefix: str | None
+    ledger_table: str | None
+
+
+def settings(variables: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings now.
+
+    Args:
+        variables: what to read instead of the process environment.
+
+    Raises:
+        SettingInvalid: a variable holds none of its possible values.
+    """
+    given = os.environ if variables is None else variables
+    return Settings(
+        environment=cast(Environment, _choice(given, "PRODUCT360_ENV", get_args(Environment))),
+        home=Path(given.get("PRODUCT360_HOME") or ".product360").expanduser().absolute(),
+        engine=cast(Engine, _choice(given, "PRODUCT360_ENGINE", get_args(Engine))),
+        lake_prefix=given.get("PRODUCT360_LAKE_PREFIX") or None,
+        ledger_table=given.get("PRODUCT360_LEDGER_TABLE") or None,
+    )
+
+
+def platform_resources(chosen: Settings | None = None) -> dict[str, object]:
+    """The platform's resources by name, for Dagster's definitions: the same names everywhere."""
+    chosen = chosen or settings()
+    return _local(chosen) if chosen.environment == "local" else _aws(chosen)
+
+
+def _local(chosen: Settings) -> dict[str, object]:
+    from resources.catalog import LocalCatalogResource
+    from resources.local.forecaster import LocalForecaster
+    from resources.local.ledger import SqliteLedgerResource
+    from resources.local.replication import LocalReplication
+    from resources.local.runner import LocalJobRunner
+    from resources.local.saas import LocalSaas
+    from resources.local.secrets import LocalSecrets
+    from resources.local.warehouse import LocalWarehouse
+    from resources.objects import LakeResource
+
+    home = chosen.home
+    catalog = LocalCatalogResource(home=str(home))
+    return {
+        "lake": LakeResource(uri=f"file://{home}/lake"),
+        "ledger": SqliteLedgerResource(path=str(home / "ledger.db")),
+        "secrets": LocalSecrets(path=str(home / "secrets.json")),
+        "catalog": catalog,
+        "runner": LocalJobRunner(home=str(home), engine=chosen.engine),
+        "replication": LocalReplication(),
+        "saas": LocalSaas(),
+        "forecaster": LocalForecaster(),
+        "warehouse": LocalWarehouse(catalog=catalog),
+    }
+
+
+def _aws(chosen: Settings) -> dict[str, object]:
+    from resources.catalog import GlueCatalogResource
+    from resources.dynamodb import DynamoLedgerResource
+    from resources.local.forecaster import LocalForecaster
+    from resources.objects import LakeResource
+    from resources.secrets import SecretsManagerSecrets
+    from resources.unavailable import UnavailableService
+
+    prefix, table = chosen.lake_prefix, chosen.ledger_table
+    buckets = _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
+    return {
+        "lake": LakeResource(uri=f"s3://{prefix}") if prefix else buckets,
+        "ledger": DynamoLedgerResource(table=table)
+        if table
+        else _missing("the ledger's table", "PRODUCT360_LEDGER_TABLE"),
+        "secrets": SecretsManagerSecrets(),
+        "catalog": GlueCatalogResource(lake_prefix=prefix) if prefix else buckets,
+        "runner": UnavailableService(
+            service="Amazon EMR", arrives_with="the runner that submits jobs to EMR"
+        ),
+        "replication": UnavailableService(
+            service="AWS DMS", arrives_with="the adapter that drives replication tasks"
+        ),
+        "saas": UnavailableService(
+            service="Amazon AppFlow", arrives_with="the adapter that runs flows"
+        ),
+        # Our own engine runs wherever Dagster runs; it needs no service.
+        "forecaster": LocalForecaster(),
+        "warehouse": UnavailableService(
+            service="Amazon Athena", arrives_with="the adapter that queries a workgroup"
+        ),
+    }
+
+
+def _missing(what: str, variable: str) -> object:
+    from resources.unavailable import UnavailableService
+
+    return UnavailableService(service=what, arrives_with=f"the name in the variable {variable}")
+
+
+def _choice(given: Mapping[str, str], variable: str, possible: tuple[str, ...]) -> str:
+    value = given.get(variable) or possible[0]
+    if value in possible:
+        return value
+    raise SettingInvalid(
+        variable,
+        found=repr(value),
+        expected=" or ".join(possible),
+        next_move=f"unset it for {possible[0]}, or set it to one of these",
+    )

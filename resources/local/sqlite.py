@@ -1,0 +1,105 @@
+"""One SQLite file shared by several processes: the settings and the waiting that this takes.
+
+The hazard: switching a new file to WAL does not honour SQLite's own busy timeout, so two processes
+that open the same new file at once would fail without the retry here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from resources.errors import ServiceUnavailable
+
+LOCK_WAIT_SECONDS = 30
+
+
+class Database:
+    """One connection, which the threads of this process use in turn.
+
+    Readers never wait for writers. A commit is on disk before `writing` ends.
+    """
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._answering():
+            self._connection = sqlite3.connect(
+                path, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._prepare(schema)
+
+    def close(self) -> None:
+        """Give the file back; the last process to do so tidies the write-ahead log."""
+        self._connection.close()
+
+    def rows(self, statement: str, *values: object) -> list[Any]:
+        """Run one statement; all its rows."""
+        with self._lock, self._answering():
+            return self._connection.execute(statement, values).fetchall()
+
+    def value(self, statement: str, *values: object) -> Any:  # noqa: ANN401 - as SQLite stores it
+        """Run one statement; the first column of its first row, or None."""
+        rows = self.rows(statement, *values)
+        return rows[0][0] if rows else None
+
+    def many(self, statement: str, values: Iterable[Sequence[object]]) -> None:
+        """Run one statement for each of many values.
+
+        Raises:
+            sqlite3.IntegrityError: one of them breaks a constraint.
+        """
+        with self._lock, self._answering():
+            self._connection.executemany(statement, values)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction that holds the write lock from its beginning; undone if it raises."""
+        with self._lock:
+            self.rows("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.rows("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self.rows("ROLLBACK")
+                raise
+
+    def _prepare(self, schema: str) -> None:
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        while self.value("PRAGMA journal_mode") != "wal":
+            with suppress(ServiceUnavailable):
+                self.rows("PRAGMA journal_mode = WAL")
+            if time.monotonic() > deadline:
+                raise self._unavailable("a file that cannot be switched to write-ahead logging")
+            time.sleep(0.01)
+        # Every commit reaches the disk: the ledger must not forget what it has confirmed.
+        self.rows("PRAGMA synchronous = FULL")
+        self.rows("PRAGMA foreign_keys = ON")
+        # Asked first, so that opening a file that is ready never waits for its writer.
+        if self.value("PRAGMA user_version") == 0:
+            with self.writing():
+                for statement in schema.split(";"):
+                    self.rows(statement)
+                self.rows("PRAGMA user_version = 1")
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise self._unavailable(str(error)) from error
+
+    def _unavailable(self, found: str) -> ServiceUnavailable:
+        return ServiceUnavailable(
+            str(self.path),
+            found=found,
+            expected=f"a writable SQLite file, free within {LOCK_WAIT_SECONDS} s",
+            next_move="see which other process holds the file, and whether the disk is full",
+        )
