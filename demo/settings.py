@@ -1,0 +1,68 @@
+"""What the caller chose for the demo company: its scale, and the home it lives in.
+
+The only place in `demo/` that reads the process environment. The hazard: a home belongs to one
+scale, because its landing zone holds what the company already delivered; see `demo.home`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from resources.errors import TerminalError
+
+Scale: TypeAlias = Literal["smoke", "demo", "full"]
+
+SEED = 20170101
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """The company to run: how much of it, and where.
+
+    Attributes:
+        scale: which share of the households exists.
+        home: the platform's home; the company's own systems live in `home / "company"`.
+    """
+
+    scale: Scale
+    home: Path
+
+    @property
+    def company(self) -> Path:
+        """The folder of the company's own systems, which the platform never reads."""
+        return self.home / "company"
+
+
+def demo_settings() -> DemoSettings:
+    """Read SCALE and the platform's settings, now.
+
+    Raises:
+        TerminalError: SCALE is no known scale, or the platform is set to another environment.
+    """
+    from resources.environments import settings
+
+    platform = settings()
+    if platform.environment != "local":
+        raise TerminalError(
+            "The demo company",
+            found=f"PRODUCT360_ENV={platform.environment}",
+            expected="PRODUCT360_ENV=local, the environment of this machine",
+            next_move="unset PRODUCT360_ENV",
+        )
+    return DemoSettings(scale=_scale(os.environ.get("SCALE", "demo")), home=platform.home.resolve())
+
+
+def _scale(name: str) -> Scale:
+    scales: tuple[Scale, ...] = get_args(Scale)
+    for scale in scales:
+        if name == scale:
+            return scale
+    raise TerminalError(
+        "SCALE",
+        found=repr(name),
+        expected=" or ".join(scales),
+        next_move="for example: make demo SCALE=smoke",
+    )
