@@ -55,6 +55,20 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def inherited_variables() -> dict[str, str]:
+    """A copy of this process's variables, for starting a child process from."""
+    return dict(os.environ)
+
+
+def export_variables(variables: Mapping[str, str | None]) -> None:
+    """Set variables that a library reads by itself, such as JAVA_HOME; None removes one."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 def platform_resources(chosen: Settings | None = None) -> dict[str, object]:
     """The platform's resources by name, for Dagster's definitions: the same names everywhere."""
     chosen = chosen or settings()
