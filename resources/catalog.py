@@ -7,6 +7,7 @@ is Glue. Tables are created and evolved here and nowhere else; engines only comm
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import PrivateAttr
 
-from resources.errors import ContractInvalid, TableMissing
+from resources.errors import ContractInvalid, SettingInvalid, TableMissing
 from resources.tables import (
     TableDefinition,
     iceberg_partition,
@@ -156,15 +157,30 @@ class LocalCatalogResource(CatalogResource):
 
     def location(self, zone: str, table: str) -> str:
         """See `CatalogResource.location`."""
-        # Not Path.as_uri: PyIceberg takes "%20" literally and would make a folder of that name.
-        return f"file://{Path(self.home).absolute()}/lake/{zone}/{table}"
+        return f"file://{self._checked_home()}/lake/{zone}/{table}"
+
+    def _checked_home(self) -> Path:
+        """The home, if every engine understands its name.
+
+        Sail writes a table at "/a b" into a new folder "/a%20b"; PyIceberg looks for it in "/a b".
+        """
+        home = Path(self.home).absolute()
+        strange = sorted(set(re.sub(r"[A-Za-z0-9/._@=+,-]", "", str(home))))
+        if strange:
+            raise SettingInvalid(
+                f"home {home}",
+                found=f"the character(s) {' '.join(map(repr, strange))} in its path",
+                expected="ASCII letters, digits and any of . _ @ = + , -",
+                next_move="set PRODUCT360_HOME to a folder with such a path",
+            )
+        return home
 
     def _open(self) -> Catalog:
         from pyiceberg.catalog.sql import SqlCatalog
         from sqlalchemy.engine import URL
         from sqlalchemy.exc import OperationalError
 
-        database = Path(self.home).absolute() / "catalog.db"
+        database = self._checked_home() / "catalog.db"
         database.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(database, timeout=LOCK_WAIT_SECONDS)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")

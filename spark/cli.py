@@ -12,12 +12,14 @@ import importlib
 import importlib.util
 import json
 import pkgutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable, Sequence
+
+from spark.errors import frames_of, reason_of
+from spark.report import Report
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-    from spark.report import Report
 
     Job = Callable[[SparkSession, dict[str, Any], Report], None]
 
@@ -29,18 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: the arguments are wrong; status 2.
         Exception: whatever the job raised, after it was reported.
     """
-    from spark.report import Report
+    options = _parser().parse_args(arguments)
     from spark.session import open_session
 
-    options = _parser().parse_args(arguments)
-    job = load_job(options.job)
     session = open_session()
     report = Report(session, options.report)
     try:
         report.started(options.job)
-        job(session, read_spec(session, options.spec), report)
+        load_job(options.job)(session, read_spec(session, options.spec), report)
     except Exception as error:
-        report.failed(f"{type(error).__name__}: {error}")
+        # The engine itself may be what failed; then the caller learns it from the exception alone.
+        with suppress(Exception):
+            report.failed(reason_of(error), frames=frames_of(error))
         raise
 
 

@@ -52,9 +52,9 @@ class Report:
         """
         self._write("results", {"results": [_plain(result) for result in results]})
 
-    def failed(self, message: str) -> None:
-        """Report the reason of a failure, short enough for a person to read."""
-        self._write("failed", {"message": message})
+    def failed(self, message: str, *, frames: str = "") -> None:
+        """Report the reason of a failure in a sentence, and the Python frames that led to it."""
+        self._write("failed", {"message": message, "frames": frames})
 
     def _write(self, kind: str, payload: Mapping[str, Any]) -> None:
         self._count += 1

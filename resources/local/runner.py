@@ -1,0 +1,134 @@
+"""Runs jobs on this machine, in this process's engine, through the same entry as on a cluster.
+
+The job's code is found by name (`spark.cli:main`), as spark-submit would find it, so that nothing here
+depends on it. What happened is read from the report, never guessed from the job's silence.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from resources.errors import JobFailed, ObjectExists, ReportMissing
+from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
+from resources.local.engines import Lease, lease_engine
+from resources.objects import LakeResource, ObjectStore
+
+SPECS = "job-specs"
+REPORTS = "job-reports"
+JOB_ENTRY = "spark.cli"
+BUNDLE = "spark.bundle"
+
+
+class LocalJobRunner(JobRunner):
+    """Runs jobs on Sail or Apache Spark in a child of this process.
+
+    Attributes:
+        home: folder of the local platform; engines keep their logs there.
+        engine: `sail` needs no Java; `spark` is the reference.
+    """
+
+    home: str
+    engine: Literal["sail", "spark"] = "sail"
+
+    def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
+        """See `JobRunner.run`."""
+        home = Path(self.home).absolute()
+        results = LakeResource(uri=f"file://{home}/lake").zone("results")
+        work = f"{request.name}-{request.digest}"
+        attempt = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        report_prefix = f"{REPORTS}/{work}/{attempt}/"
+        spec_uri = _publish_spec(results, f"{SPECS}/{work}.json", request.document)
+        report_uri = results.uri_of(report_prefix).removesuffix("/")
+        started = time.monotonic()
+        with lease_engine(self.engine, home=home) as lease:
+            log(f"job {request.job} ({work}) on {self.engine}")
+            arguments = [request.job, "--spec", spec_uri, "--report", report_uri]
+            with lease.bridge.stamp(request.commit):
+                failure = _run_job(arguments, lease)
+        events = list(_events(results, report_prefix))
+        _raise_failure(request, failure, events, log, report_uri)
+        reported = [event for event in events if event["event"] == "results"]
+        if not reported:
+            raise ReportMissing(
+                f"job {request.job} ({work})",
+                found=f"no results among {len(events)} event(s) below {report_uri}",
+                expected="one `results` event, even if it is empty",
+                next_move="make the job call `report.results(...)` at its end",
+            )
+        for event in events:
+            if event["event"] == "progress":
+                log(event["message"])
+        return JobReport(
+            job=request.job,
+            results=tuple(JobResult(**result) for result in reported[-1]["results"]),
+            seconds=time.monotonic() - started,
+            report_uri=report_uri,
+        )
+
+    def code_version(self) -> str:
+        """See `JobRunner.code_version`."""
+        version: str = importlib.import_module(BUNDLE).code_version()
+        return version
+
+
+def _publish_spec(results: ObjectStore, key: str, document: bytes) -> str:
+    try:
+        results.put(key, document)
+    except ObjectExists:
+        pass  # the same work was asked for before: the key holds the hash of these bytes
+    return results.uri_of(key)
+
+
+def _run_job(arguments: list[str], lease: Lease) -> str | None:
+    """Run the job; return why it failed, or None.
+
+    The exception itself is not kept: an engine's error can carry hundreds of lines of Java. The job
+    has reported its reason and its Python frames before it raised.
+    """
+    cli: Any = importlib.import_module(JOB_ENTRY)
+    known = cli.job_names()
+    if arguments[0] not in known:
+        return f"no such job; there are: {', '.join(known) or 'none'}"
+    try:
+        cli.main(arguments)
+    except Exception as error:  # noqa: BLE001 - a job may raise anything; it becomes JobFailed
+        ended = lease.engine.how_it_ended()
+        if ended:
+            return f"the engine ended in the middle of the job ({ended})"
+        return f"{type(error).__name__}: {str(error).splitlines()[0][:500] if str(error) else ''}"
+    return None
+
+
+def _events(results: ObjectStore, prefix: str) -> Iterator[dict[str, Any]]:
+    for info in results.list(prefix):
+        if not info.key.rsplit("/", 1)[-1].startswith(("_", ".")):
+            for line in results.read(info.key).decode().splitlines():
+                yield json.loads(line)
+
+
+def _raise_failure(
+    request: JobRequest,
+    failure: str | None,
+    events: list[dict[str, Any]],
+    log: Callable[[str], None],
+    report_uri: str,
+) -> None:
+    """Raise if the job failed, in its own words where it had the chance to say them."""
+    told = [event for event in events if event["event"] == "failed"]
+    if not failure and not told:
+        return
+    if told and told[-1]["frames"]:
+        log(told[-1]["frames"])
+    raise JobFailed(
+        f"job {request.job} ({request.name})",
+        found=told[-1]["message"] if told else str(failure),
+        expected="a job that runs to its end",
+        next_move=f"correct the cause and run it again; its report is {report_uri}",
+    )
