@@ -1,0 +1,191 @@
+"""Reading PostgreSQL: one snapshot, its tables as streams of Arrow blocks, its errors as ours.
+
+The hazard: COPY writes null as nothing and an empty text as `""`. A CSV reader that takes both for
+the same loses the difference; the options below keep it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from resources.errors import SourceRejected, SourceUnreachable
+from resources.local.dms_shapes import DELIVERY_COLUMNS, arrow_type
+from resources.replication import SourceTable
+
+if TYPE_CHECKING:
+    import psycopg
+    import pyarrow as pa
+    from _typeshed import WriteableBuffer
+
+BLOCK_BYTES = 8 * 1024 * 1024
+
+
+@contextmanager
+def snapshot(
+    connection: Mapping[str, str], *, timeout_seconds: int
+) -> Iterator[psycopg.Connection[Any]]:
+    """A read-only session that sees one moment of the database, from its first query on.
+
+    Raises:
+        SourceUnreachable: the database does not answer, or stops answering.
+        SourceRejected: it refuses the user.
+    """
+    import psycopg
+
+    with (
+        _translated(connection),
+        psycopg.connect(
+            host=connection["host"],
+            port=int(connection["port"]),
+            dbname=connection["dbname"],
+            user=connection["user"],
+            password=connection.get("password"),
+            connect_timeout=timeout_seconds,
+            options="-c timezone=UTC -c datestyle=ISO -c extra_float_digits=1",
+        ) as session,
+    ):
+        session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        session.read_only = True
+        yield session
+
+
+def clock(session: psycopg.Connection[Any], connection: Mapping[str, str]) -> datetime:
+    """The source's declared clock, or its own time; UTC."""
+    if declared := connection.get("clock"):
+        return datetime.fromisoformat(declared).astimezone(UTC)
+    [(now,)] = session.execute("SELECT clock_timestamp()").fetchall()
+    return datetime.fromisoformat(str(now)).astimezone(UTC)
+
+
+def table_columns(session: psycopg.Connection[Any], table: SourceTable) -> pa.Schema:
+    """The table's columns with their delivered types.
+
+    Raises:
+        SourceRejected: no such table, or one with a column named as delivery names its own.
+    """
+    import pyarrow as pa
+
+    found = session.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " JOIN pg_class ON pg_class.oid = attrelid"
+        " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+        " WHERE nspname = %s AND relname = %s AND attnum > 0 AND NOT attisdropped"
+        " ORDER BY attnum",
+        (table.schema, table.table),
+    ).fetchall()
+    name = f"table {table.schema}.{table.table}"
+    if not found:
+        raise SourceRejected(
+            name,
+            found="no such table, or none that this user may see",
+            expected="a table with columns",
+            next_move="correct `source_name` in the source's defs.yaml, or grant SELECT",
+        )
+    if taken := DELIVERY_COLUMNS & {column for column, _ in found}:
+        raise SourceRejected(
+            name,
+            found=f"a column named {min(taken)}",
+            expected="none of the names that delivery adds",
+            next_move="load a view that renames the column",
+        )
+    return pa.schema([pa.field(column, arrow_type(kind)) for column, kind in found])
+
+
+def table_rows(
+    session: psycopg.Connection[Any], table: SourceTable, columns: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """The table's rows, a block of about `BLOCK_BYTES` at a time.
+
+    Raises:
+        SourceRejected: a value lies outside what the delivered type can hold.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+    from psycopg import sql
+
+    statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns.names)),
+        sql.Identifier(table.schema, table.table),
+    )
+    with session.cursor().copy(statement) as copy:
+        stream = io.BufferedReader(_CopyStream(iter(copy)), buffer_size=BLOCK_BYTES)
+        if not stream.peek(1):
+            return
+        try:
+            yield from pa.csv.open_csv(
+                stream,
+                read_options=pa.csv.ReadOptions(column_names=columns.names, block_size=BLOCK_BYTES),
+                parse_options=pa.csv.ParseOptions(
+                    newlines_in_values=pa.string() in columns.types, ignore_empty_lines=False
+                ),
+                # COPY writes null as nothing and an empty text as "".
+                convert_options=pa.csv.ConvertOptions(
+                    column_types=columns,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                    true_values=["t"],
+                    false_values=["f"],
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            raise SourceRejected(
+                f"table {table.schema}.{table.table}",
+                found=f"a value that no file can hold: {error}",
+                expected="values within the types' usual ranges",
+                next_move="correct the value at the source, or load a view without it",
+            ) from error
+
+
+class _CopyStream(io.RawIOBase):
+    """The bytes of a COPY, as the file that Arrow's reader wants."""
+
+    def __init__(self, messages: Iterator[bytes | bytearray | memoryview]) -> None:
+        self._messages = messages
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if not self._left:
+            self._left = memoryview(next(self._messages, b""))
+        target = memoryview(buffer)
+        count = min(len(target), len(self._left))
+        target[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
+@contextmanager
+def _translated(connection: Mapping[str, str]) -> Iterator[None]:
+    import psycopg
+
+    name = f"database {connection['dbname']} on {connection['host']}:{connection['port']}"
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _refused(name, connection["user"], error) from error
+    except psycopg.OperationalError as error:
+        # A refused login carries no error code, because there is no session that could.
+        if "authentication failed" in str(error):
+            raise _refused(name, connection["user"], error) from error
+        raise SourceUnreachable(
+            name,
+            found=str(error).strip(),
+            expected="a PostgreSQL that answers",
+            next_move="start the source (the demo company: python -m demo up) and run again",
+        ) from error
+
+
+def _refused(name: str, user: str, error: psycopg.Error) -> SourceRejected:
+    return SourceRejected(
+        name,
+        found=str(error).strip(),
+        expected=f"SELECT on its tables for user {user}",
+        next_move="correct the secret, or grant what is missing",
+    )
