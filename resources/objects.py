@@ -63,8 +63,11 @@ class Backend(Protocol):
 
     uri: str
 
-    def create(self, key: str, chunks: Iterable[bytes], *, size: int | None) -> None:
-        """Write a new object, whole or not at all; `size` in bytes where the caller knows it."""
+    def create(self, key: str, chunks: Iterable[bytes], *, size: int) -> None:
+        """Write a new object of these bytes, whole or not at all."""
+
+    def copy(self, key: str, source: Backend, info: ObjectInfo, chunks: Iterable[bytes]) -> None:
+        """Write a new object of the source's bytes, which are `chunks`; exhausts them."""
 
     def open(self, key: str, chunk_bytes: int) -> tuple[ObjectInfo, Iterator[bytes]]:
         """The object as it is now, and its bytes."""
@@ -190,7 +193,7 @@ class ObjectStore:
         if not self._holds(key):
             digest = hashlib.sha256()
             try:
-                self._backend.create(key, hashed(chunks, digest), size=info.size)
+                self._backend.copy(key, source._backend, info, hashed(chunks, digest))
                 return CopiedObject(key, info.size, digest.hexdigest(), created=True)
             except FileExistsError:
                 # Another writer was first: its bytes decide, as for an object found beforehand.

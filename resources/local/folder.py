@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from resources.errors import KeyInvalid, ObjectChanged
-from resources.objects import ObjectInfo
+from resources.objects import Backend, ObjectInfo
 
 STAGING = ".staging"
 STAGING_KEPT_SECONDS = 24 * 3600
@@ -35,7 +35,7 @@ class Folder:
         self.uri = f"file://{self.root}"
         self._swept = False
 
-    def create(self, key: str, chunks: Iterable[bytes], *, size: int | None) -> None:
+    def create(self, key: str, chunks: Iterable[bytes], *, size: int) -> None:
         """Write a new object, whole or not at all.
 
         Raises:
@@ -56,6 +56,10 @@ class Folder:
             _sync_folder(target.parent)
         finally:
             staged.unlink(missing_ok=True)
+
+    def copy(self, key: str, source: Backend, info: ObjectInfo, chunks: Iterable[bytes]) -> None:
+        """Write a new object of the source's bytes, which are `chunks`; see `create`."""
+        self.create(key, chunks, size=info.size)
 
     def open(self, key: str, chunk_bytes: int) -> tuple[ObjectInfo, Iterator[bytes]]:
         """The object as it is now, and its bytes.
