@@ -1,0 +1,1 @@
+"""The published tables: what the business reads about products, customers and sales."""

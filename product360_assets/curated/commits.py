@@ -1,0 +1,52 @@
+"""What every commit to a published table says about itself, and how to find it again.
+
+Snapshot summaries are the proof that a commit landed: they are written in the same atomic swap as
+the data. They end when snapshots expire, so the ledger keeps the same facts for ever; neither
+replaces the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from resources.catalog import CatalogResource
+
+COMMIT_ID = "product360.commit-id"
+BATCH_IDS = "product360.batch-ids"
+CODE_VERSION = "product360.code-version"
+INPUTS = "product360.inputs"
+AS_OF_DATE = "product360.as-of-date"
+RUN_ID = "product360.run-id"
+
+# Summaries are read with the table's metadata by every reader; a year of batches must not be.
+LONGEST_LIST = 2_000
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    """First 16 hexadecimal digits of a hash over the parts, in any order."""
+    text = "\n".join(sorted(parts))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def batch_list(batch_ids: Iterable[str]) -> str:
+    """The ids as one property: the list itself, or its length and hash when it is long."""
+    ids = sorted(batch_ids)
+    text = ",".join(ids)
+    return text if len(text) <= LONGEST_LIST else f"{len(ids)} batches, hash {digest_of(ids)}"
+
+
+def snapshot_with(
+    catalog: CatalogResource, identifier: str, properties: Mapping[str, str]
+) -> int | None:
+    """Id of the newest snapshot of the table's history that carries all of the properties."""
+    for summary in catalog.snapshot_summaries(identifier):
+        if all(summary.get(name) == value for name, value in properties.items()):
+            return int(summary["snapshot-id"])
+    return None
+
+
+def newest_snapshot(catalog: CatalogResource, identifier: str) -> Mapping[str, str]:
+    """Summary of the table's current snapshot; empty when nothing was ever committed."""
+    summaries = catalog.snapshot_summaries(identifier)
+    return summaries[0] if summaries else {}

@@ -1,0 +1,219 @@
+"""Takes clean batches into a published table effectively once, whatever dies in between.
+
+The ledger is told what is about to be committed *before* the job runs (an open state), and what was
+committed after. Whoever finds an open state asks the table's snapshots: the commit id is there, so
+the batches are in; or it is not, and they are still to do. So there are three outcomes to tell
+apart after a failure: committed, failed, and unknown (the catalog cannot be asked; the open state
+stays, and the next publisher asks again). Nothing here trusts a job's exit or a run's status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from product360_assets.curated.commits import (
+    BATCH_IDS,
+    CODE_VERSION,
+    COMMIT_ID,
+    RUN_ID,
+    batch_list,
+    digest_of,
+    snapshot_with,
+)
+from product360_assets.curated.pending import COMMITTED, OPEN, Input, InputBatch, survey
+from resources.catalog import CatalogResource
+from resources.errors import JobFailed, Product360Error
+from resources.jobs import JobReport, JobRequest, JobRunner
+from resources.ledger import Ledger, ZoneState
+from spark.tables import Table
+
+Outcome = Literal["published", "recovered", "unchanged"]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One published table: its definition, the job that makes it, the clean tables it reads."""
+
+    table: Table
+    job: str
+    inputs: tuple[Input, ...]
+
+    @property
+    def zone(self) -> str:
+        """The name under which the ledger keeps what this table took in."""
+        return self.table.identifier
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing did. `recovered`: an earlier commit had landed and was not recorded."""
+
+    outcome: Outcome
+    batch_ids: tuple[str, ...] = ()
+    rows: int = 0
+    report: JobReport | None = None
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Publishes tables for one Dagster run; `run_id` is recorded with what it commits."""
+
+    ledger: Ledger
+    catalog: CatalogResource
+    runner: JobRunner
+    log: Callable[[str], None]
+    run_id: str
+
+    def publish(self, publication: Publication, parameters: Mapping[str, Any]) -> Published:
+        """Take in every pending batch in one commit; `parameters` are the rest of the job's spec.
+
+        Raises:
+            LedgerConflict: another publisher is at work on the same batches.
+            JobFailed: the job failed and nothing was committed, or the outcome is unknown; either
+                way the next call finds out and goes on.
+        """
+        self.catalog.ensure_table(publication.table)
+        batches = survey(self.ledger, publication.zone, publication.inputs)
+        recovered = self._recover(publication, batches)
+        if recovered:
+            batches = survey(self.ledger, publication.zone, publication.inputs)
+        pending = [batch for batch in batches if batch.is_pending]
+        if not pending:
+            outcome: Outcome = "recovered" if recovered else "unchanged"
+            return _published(outcome, recovered, None)
+        commit = digest_of([publication.zone, *(batch.unit for batch in pending)])
+        opened = [self._open(publication, batch, commit) for batch in pending]
+        request = self._request(publication, batches, pending, commit, parameters)
+        report = self._run(publication, request, commit)
+        self._close(publication, opened, commit)
+        return _published("published", pending, report)
+
+    def _recover(self, publication: Publication, batches: Sequence[InputBatch]) -> list[InputBatch]:
+        """Record the batches whose commit landed although nobody said so; returns them."""
+        recovered = []
+        snapshots: dict[str, int | None] = {}
+        for batch in batches:
+            commit = batch.open_commit
+            if commit is None or batch.recorded is None:
+                continue
+            if commit not in snapshots:
+                snapshots[commit] = self._snapshot(publication, commit)
+            snapshot = snapshots[commit]
+            if snapshot is not None:
+                self._record_done(batch.recorded, snapshot)
+                recovered.append(batch)
+        if recovered:
+            self.log(f"{publication.zone}: {len(recovered)} batches had been committed already")
+        return recovered
+
+    def _open(self, publication: Publication, batch: InputBatch, commit: str) -> ZoneState:
+        """Tell the ledger what is about to be committed. From here on, a crash can be told."""
+        rows = batch.clean.rows_out
+        state = ZoneState(
+            batch_id=batch.batch.batch_id,
+            zone=publication.zone,
+            rows_in=rows,
+            rows_out=rows,
+            rows_quarantined=0,
+            location=publication.table.identifier,
+            unit=batch.clean.unit,
+            code_version=self.runner.code_version(),
+            config_version=batch.clean.config_version,
+            snapshot_id=None,
+            recorded_at=datetime.now(UTC),
+            details={"state": OPEN, "commit": commit, "run": self.run_id},
+        )
+        self.ledger.record_zone(state, replacing=batch.recorded)
+        return state
+
+    def _request(
+        self,
+        publication: Publication,
+        batches: Sequence[InputBatch],
+        pending: Sequence[InputBatch],
+        commit: str,
+        parameters: Mapping[str, Any],
+    ) -> JobRequest:
+        inputs = {
+            each.name: {
+                "batches": [
+                    batch.document()
+                    for batch in (batches if each.whole else pending)
+                    if batch.input == each
+                ]
+            }
+            for each in publication.inputs
+        }
+        return JobRequest(
+            job=publication.job,
+            name=f"{publication.table.identifier}-{commit}",
+            spec={
+                "inputs": inputs,
+                "target": f"lake.{publication.table.identifier}",
+                **parameters,
+            },
+            commit={
+                COMMIT_ID: commit,
+                BATCH_IDS: batch_list(batch.batch.batch_id for batch in pending),
+                CODE_VERSION: self.runner.code_version(),
+                RUN_ID: self.run_id,
+            },
+        )
+
+    def _run(self, publication: Publication, request: JobRequest, commit: str) -> JobReport | None:
+        """Run the job. A failure after its commit landed is no failure: the table has the data."""
+        try:
+            return self.runner.run(request, log=self.log)
+        except Product360Error as failure:
+            try:
+                landed = self._snapshot(publication, commit)
+            except Exception as blindness:
+                raise JobFailed(
+                    f"job {request.name}",
+                    found=f"a failure ({failure}), and then a catalog that could not be asked "
+                    "whether the commit had landed",
+                    expected="a commit that is known to have landed or not",
+                    next_move="materialize the asset again: it looks before it does anything",
+                ) from blindness
+            if landed is None:
+                raise
+            self.log(f"{request.name} failed after its commit had landed: {failure}")
+            return None
+
+    def _close(self, publication: Publication, opened: Sequence[ZoneState], commit: str) -> None:
+        snapshot = self._snapshot(publication, commit)
+        if snapshot is None and any(state.rows_in for state in opened):
+            raise JobFailed(
+                f"commit {commit} of {publication.zone}",
+                found="a job that reported success and a table without its commit",
+                expected="one snapshot that carries the commit's id",
+                next_move="look into the job's log; the batches stay pending",
+            )
+        for state in opened:
+            self._record_done(state, snapshot)
+
+    def _record_done(self, state: ZoneState, snapshot: int | None) -> None:
+        done = replace(
+            state,
+            snapshot_id=snapshot,
+            recorded_at=datetime.now(UTC),
+            details={**state.details, "state": COMMITTED},
+        )
+        self.ledger.record_zone(done, replacing=state)
+
+    def _snapshot(self, publication: Publication, commit: str) -> int | None:
+        return snapshot_with(self.catalog, publication.table.identifier, {COMMIT_ID: commit})
+
+
+def _published(
+    outcome: Outcome, batches: Sequence[InputBatch], report: JobReport | None
+) -> Published:
+    return Published(
+        outcome,
+        tuple(batch.batch.batch_id for batch in batches),
+        sum(batch.clean.rows_out for batch in batches),
+        report,
+    )

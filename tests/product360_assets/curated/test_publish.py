@@ -1,0 +1,235 @@
+"""Clean batches enter a published table effectively once, whichever way commits fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from resources.catalog import LocalCatalogResource
+from resources.errors import JobFailed, LedgerConflict, TableMissing
+from resources.ledger import Ledger, ZoneState
+from resources.local.bridge import CatalogBridge, CommitFault
+from resources.local.ledger import SqliteLedgerResource
+
+NOTES = "curated.note"
+
+
+def test_every_pending_batch_is_taken_in_by_one_commit(desk: Any) -> None:
+    first, second = desk.deliver(1, "a", "b"), desk.deliver(2, "c")
+    published = desk.publish()
+    assert (published.outcome, published.rows) == ("published", 3)
+    assert sorted(published.batch_ids) == sorted([first, second])
+    assert desk.notes() == ["a", "b", "c"]
+    assert desk.snapshots() == 1
+
+
+def test_a_commit_says_which_batches_it_holds_and_who_made_it(desk: Any) -> None:
+    batch = desk.deliver(1, "a")
+    desk.publish()
+    (summary,) = desk.catalog.snapshot_summaries(NOTES)
+    assert summary["product360.batch-ids"] == batch
+    assert summary["product360.code-version"] == "code-1"
+    assert summary["product360.run-id"] == "run-1"
+    assert len(summary["product360.commit-id"]) == 16
+
+
+def test_a_long_list_of_batches_is_told_by_its_hash(desk: Any) -> None:
+    from product360_assets.curated.commits import batch_list
+
+    ids = [f"2017-01-01-{number:012x}" for number in range(200)]
+    assert batch_list(ids) == batch_list(reversed(ids))
+    assert batch_list(ids).startswith("200 batches, hash ")
+    assert batch_list(ids) != batch_list(ids[1:])
+
+
+def test_nothing_new_means_no_job_and_no_snapshot(desk: Any) -> None:
+    desk.deliver(1, "a")
+    desk.publish()
+    requests = len(desk.runner.requests)
+    assert desk.publish().outcome == "unchanged"
+    assert (desk.snapshots(), len(desk.runner.requests)) == (1, requests)
+
+
+def test_only_new_batches_are_taken_in(desk: Any) -> None:
+    desk.deliver(1, "a")
+    desk.publish()
+    second = desk.deliver(2, "b")
+    assert desk.publish().batch_ids == (second,)
+    assert (desk.notes(), desk.snapshots()) == (["a", "b"], 2)
+
+
+def test_the_ledger_knows_the_snapshot_of_every_batch(desk: Any) -> None:
+    batch = desk.deliver(1, "a", "b")
+    desk.publish()
+    state = desk.states()[batch]
+    (summary,) = desk.catalog.snapshot_summaries(NOTES)
+    assert state.snapshot_id == int(summary["snapshot-id"])
+    assert (state.rows_in, state.rows_out, state.location) == (2, 2, NOTES)
+    assert state.details["state"] == "committed"
+
+
+def test_a_batch_without_rows_is_done_without_a_snapshot(desk: Any) -> None:
+    desk.deliver(1)
+    assert desk.publish().outcome == "published"
+    assert desk.publish().outcome == "unchanged"
+    assert desk.snapshots() == 0
+
+
+def test_clean_data_that_was_made_again_is_taken_in_again(desk: Any) -> None:
+    desk.deliver(1, "a")
+    desk.publish()
+    desk.catalog.table(NOTES).delete("id = 100")
+    # The same batch from newer code: another unit.
+    batch = desk.deliver(1, "A", unit="unit-2")
+    assert desk.publish().batch_ids == (batch,)
+    assert desk.notes() == ["A"]
+
+
+@pytest.mark.parametrize("status", [400, 500, None])
+def test_a_commit_that_fails_before_the_swap_leaves_the_batches_pending(
+    desk: Any, status: int | None
+) -> None:
+    batch = desk.deliver(1, "a")
+    desk.bridge.faults.extend([CommitFault("before", status)] * 30)
+    with pytest.raises(JobFailed):
+        desk.publish()
+    assert (desk.notes(), desk.snapshots()) == ([], 0)
+    assert desk.states()[batch].details["state"] == "open"
+    desk.bridge.faults.clear()
+    assert desk.publish().outcome == "published"
+    assert (desk.notes(), desk.snapshots()) == (["a"], 1)
+
+
+@pytest.mark.parametrize("status", [500, None])
+def test_a_commit_whose_answer_is_lost_is_recognised_at_once(desk: Any, status: int | None) -> None:
+    batch = desk.deliver(1, "a")
+    desk.bridge.faults.append(CommitFault("after", status))
+    published = desk.publish()
+    assert published.outcome == "published"
+    assert published.report is None
+    assert "after its commit had landed" in " ".join(desk.said)
+    assert desk.states()[batch].snapshot_id is not None
+    assert desk.publish().outcome == "unchanged"
+    assert (desk.notes(), desk.snapshots()) == (["a"], 1)
+
+
+def test_an_outcome_that_nobody_can_tell_is_told_apart_later(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.deliver(1, "a")
+    desk.bridge.faults.append(CommitFault("after", 500))
+
+    def blind(*_: object) -> None:
+        raise TableMissing("the catalog", found="nothing", expected="it", next_move="wait")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(desk.catalog), "snapshot_summaries", blind)
+        with pytest.raises(JobFailed, match="could not be asked"):
+            desk.publish()
+    recovered = desk.publish()
+    assert (recovered.outcome, recovered.rows) == ("recovered", 1)
+    assert (desk.notes(), desk.snapshots()) == (["a"], 1)
+
+
+def test_a_batch_that_arrives_after_an_unrecorded_commit_goes_in_alone(desk: Any) -> None:
+    desk.deliver(1, "a")
+    _kill_while_publishing(desk)
+    second = desk.deliver(2, "b")
+    assert desk.publish().batch_ids == (second,)
+    assert (desk.notes(), desk.snapshots()) == (["a", "b"], 2)
+
+
+def test_killed_between_commit_and_ledger_nothing_is_committed_twice(desk: Any) -> None:
+    batch = desk.deliver(1, "a", "b")
+    _kill_while_publishing(desk)
+    assert desk.states()[batch].details["state"] == "open"
+    assert desk.notes() == ["a", "b"]
+    assert desk.publish().outcome == "recovered"
+    assert desk.states()[batch].details["state"] == "committed"
+    assert desk.publish().outcome == "unchanged"
+    assert (desk.notes(), desk.snapshots()) == (["a", "b"], 1)
+
+
+def test_a_second_publisher_of_the_same_batch_is_told(desk: Any) -> None:
+    batch = desk.deliver(1, "a")
+    desk.publish()
+    done = desk.states()[batch]
+    desk.deliver(1, "A", unit="unit-2")
+
+    class Overtaken(_Watched):
+        """Another publisher opens the batch between our look and our own opening."""
+
+        def before(self, state: ZoneState) -> None:
+            other = replace(state, details={**state.details, "run": "run-2"})
+            desk.ledger.record_zone(other, replacing=done)
+
+    with pytest.raises(LedgerConflict):
+        desk.publish(ledger=Overtaken(desk.ledger))
+    assert desk.snapshots() == 1
+
+
+def test_a_job_that_committed_nothing_is_not_believed(desk: Any) -> None:
+    desk.deliver(1, "a")
+    desk.runner.stamp_with(_Unstamped())
+    with pytest.raises(JobFailed, match="without its commit"):
+        desk.publish()
+
+
+class _Watched:
+    """The real ledger, with a step in front of every record."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def before(self, state: ZoneState) -> None:
+        """Happens before `state` is recorded."""
+
+    def record_zone(self, state: ZoneState, *, replacing: ZoneState | None) -> None:
+        self.before(state)
+        self._ledger.record_zone(state, replacing=replacing)
+
+
+class _Unstamped:
+    """A bridge that forgets the commit's properties."""
+
+    def stamp(self, _: Any) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+def _kill_while_publishing(desk: Any) -> None:
+    """Publish in a child process that is killed after the commit, before the ledger hears of it."""
+
+    class Killing(_Watched):
+        def before(self, state: ZoneState) -> None:
+            if state.details["state"] == "committed":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def publish() -> None:
+        # A process of its own: its ledger and its bridge are not shared with this one.
+        ledger = SqliteLedgerResource(path=str(desk.home / "ledger.db")).open()
+        bridge = CatalogBridge(LocalCatalogResource(home=str(desk.home)).load())
+        runner = type(desk.runner)(bridge_uri=bridge.uri, token=bridge.token)
+        runner.stamp_with(bridge)
+        desk.publish(ledger=Killing(ledger), runner=runner, run_id="run-killed")
+
+    assert _in_a_child(publish) == -signal.SIGKILL
+
+
+def _in_a_child(work: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
