@@ -93,7 +93,7 @@ def _local(chosen: Settings) -> dict[str, object]:
         "ledger": SqliteLedgerResource(path=str(home / "ledger.db")),
         "secrets": LocalSecrets(path=str(home / "secrets.json")),
         "catalog": catalog,
-        "runner": LocalJobRunner(home=str(home), engine=chosen.engine, lake=lake, catalog=catalog),
+        "runner": LocalJobRunner(home=str(home), engine=chosen.engine),
         "replication": LocalReplication(),
         "saas": LocalSaas(),
         "forecaster": LocalForecaster(),
