@@ -97,6 +97,7 @@ _NOT_ANSWERS = frozenset(
         "ExpiredToken",
         "ExpiredTokenException",
         "InvalidAccessKeyId",
+        "NoSuchBucket",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "SignatureDoesNotMatch",

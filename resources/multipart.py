@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
 from resources.aws import translated
+from resources.errors import ObjectChanged
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
 
@@ -93,10 +93,8 @@ def copy(
 @contextmanager
 def _upload(s3: S3Client, bucket: str, key: str) -> Iterator[tuple[_Target, list[str]]]:
     """An upload that is completed with the etags its user collects, in order, or aborted."""
-    from botocore.exceptions import ClientError
-
     etags: list[str] = []
-    with translated("Amazon S3", f"{bucket}/{key}"):
+    with translated("Amazon S3", f"{bucket}/{key}"), _refusals(key):
         upload_id = s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
         target: _Target = {"Bucket": bucket, "Key": key, "UploadId": upload_id}
         try:
@@ -107,17 +105,31 @@ def _upload(s3: S3Client, bucket: str, key: str) -> Iterator[tuple[_Target, list
             s3.complete_multipart_upload(
                 **target, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
             )
-        except BaseException as error:
+        except BaseException:
             s3.abort_multipart_upload(**target)
-            if isinstance(error, ClientError) and _is_taken(error):
-                raise FileExistsError(key) from error
             raise
 
 
-def _is_taken(error: ClientError) -> bool:
-    return error.operation_name == "CompleteMultipartUpload" and error.response.get(
-        "Error", {}
-    ).get("Code") in {"PreconditionFailed", "ConditionalRequestConflict"}
+@contextmanager
+def _refusals(key: str) -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        if code == "NoSuchKey":
+            raise FileNotFoundError(key) from error
+        if code not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+            raise
+        if error.operation_name == "CompleteMultipartUpload":
+            raise FileExistsError(key) from error
+        raise ObjectChanged(
+            key,
+            found="another version than the one whose bytes are being hashed",
+            expected="one version from the first part to the last",
+            next_move="list again: the new version is a delivery of its own",
+        ) from error
 
 
 def _regrouped(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:

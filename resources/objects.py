@@ -59,7 +59,11 @@ class CopiedObject:
 
 
 class Backend(Protocol):
-    """What a kind of storage does for `ObjectStore`; raises FileNotFoundError, FileExistsError."""
+    """What a kind of storage does for `ObjectStore`.
+
+    Missing objects raise FileNotFoundError; a key that is taken raises FileExistsError, after all
+    chunks were consumed, so that their hash is known.
+    """
 
     uri: str
 
@@ -190,22 +194,23 @@ class ObjectStore:
         info, chunks = source._open(source_key, CHUNK_BYTES)
         if version is not None and info.etag != version:
             raise _changed(source, info, version)
-        if not self._holds(key):
-            digest = hashlib.sha256()
-            try:
-                self._backend.copy(key, source._backend, info, hashed(chunks, digest))
-                return CopiedObject(key, info.size, digest.hexdigest(), created=True)
-            except FileExistsError:
-                # Another writer was first: its bytes decide, as for an object found beforehand.
-                chunks = source._open(source_key, CHUNK_BYTES)[1]
-        return self._recognise(key, info.size, chunks)
+        if self._holds(key):
+            return self._recognise(key, info.size, sha256_of(chunks))
+        digest = hashlib.sha256()
+        try:
+            self._backend.copy(key, source._backend, info, hashed(chunks, digest))
+        except FileNotFoundError as error:
+            raise source._missing(source_key) from error
+        except FileExistsError:
+            # Another writer was first; its bytes decide, as if they had been here before.
+            return self._recognise(key, info.size, digest.hexdigest())
+        return CopiedObject(key, info.size, digest.hexdigest(), created=True)
 
-    def _recognise(self, key: str, size: int, chunks: Iterable[bytes]) -> CopiedObject:
-        """The object under `key`, if its bytes are those of `chunks`."""
-        delivered = sha256_of(chunks)
+    def _recognise(self, key: str, size: int, delivered: str) -> CopiedObject:
+        """The object under `key`, if its bytes have the delivered SHA-256."""
         here = self.head(key)
-        if here.size == size and (found := sha256_of(self.stream(key))) == delivered:
-            return CopiedObject(key, size, found, created=False)
+        if here.size == size and sha256_of(self.stream(key)) == delivered:
+            return CopiedObject(key, size, delivered, created=False)
         raise ObjectExists(
             self._name(key),
             found=f"{here.size} bytes, not those to be accepted ({size} bytes, {delivered})",

@@ -48,8 +48,11 @@ class Bucket:
             return
         import obstore
 
-        with self._answering(key):
-            obstore.put(self._store, key, b"".join(chunks), mode="create", use_multipart=False)
+        try:
+            with self._answering(key):
+                obstore.put(self._store, key, b"".join(chunks), mode="create", use_multipart=False)
+        except FileNotFoundError as error:
+            raise self._unavailable("no such bucket") from error
 
     def copy(self, key: str, source: Backend, info: ObjectInfo, chunks: Iterable[bytes]) -> None:
         """Write a new object of the source's bytes, which `chunks` are; see `create`."""
@@ -140,7 +143,8 @@ class Bucket:
         except AlreadyExistsError as error:
             raise FileExistsError(key) from error
         except BaseError as error:
-            raise self._unavailable(f"{key}: {error}") from error
+            reason = str(error).partition("\n\nDebug source")[0]
+            raise self._unavailable(f"{key or 'the listing'}: {reason}") from error
 
     def _unavailable(self, found: str) -> ServiceUnavailable:
         return ServiceUnavailable(
