@@ -25,7 +25,7 @@ from product360_assets.curated.commits import (
 )
 from product360_assets.curated.pending import COMMITTED, OPEN, Input, InputBatch, survey
 from resources.catalog import CatalogResource
-from resources.errors import JobFailed, Product360Error
+from resources.errors import JobFailed
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.ledger import Ledger, ZoneState
 from spark.tables import Table
@@ -58,6 +58,14 @@ class Published:
 
 
 @dataclass(frozen=True)
+class _Commit:
+    """One commit to come: its id, and what its snapshot will say."""
+
+    id: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Publisher:
     """Publishes tables for one Dagster run; `run_id` is recorded with what it commits."""
 
@@ -84,9 +92,15 @@ class Publisher:
         if not pending:
             outcome: Outcome = "recovered" if recovered else "unchanged"
             return _published(outcome, recovered, None)
-        commit = digest_of([publication.zone, *(batch.unit for batch in pending)])
+        commit = self._commit(publication, pending)
         opened = [self._open(publication, batch, commit) for batch in pending]
-        request = self._request(publication, batches, pending, commit, parameters)
+        inputs = _inputs(publication, batches)
+        request = JobRequest(
+            job=publication.job,
+            name=f"{publication.zone}-{commit.id}",
+            spec={"inputs": inputs, "target": f"lake.{publication.zone}", **parameters},
+            commit=commit.properties,
+        )
         report = self._run(publication, request, commit)
         self._close(publication, opened, commit)
         return _published("published", pending, report)
@@ -109,7 +123,7 @@ class Publisher:
             self.log(f"{publication.zone}: {len(recovered)} batches had been committed already")
         return recovered
 
-    def _open(self, publication: Publication, batch: InputBatch, commit: str) -> ZoneState:
+    def _open(self, publication: Publication, batch: InputBatch, commit: _Commit) -> ZoneState:
         """Tell the ledger what is about to be committed. From here on, a crash can be told."""
         rows = batch.clean.rows_out
         state = ZoneState(
@@ -120,56 +134,34 @@ class Publisher:
             rows_quarantined=0,
             location=publication.table.identifier,
             unit=batch.clean.unit,
-            code_version=self.runner.code_version(),
+            code_version=commit.properties[CODE_VERSION],
             config_version=batch.clean.config_version,
             snapshot_id=None,
             recorded_at=datetime.now(UTC),
-            details={"state": OPEN, "commit": commit, "run": self.run_id},
+            details={"state": OPEN, "commit": commit.id, "run": self.run_id},
         )
         self.ledger.record_zone(state, replacing=batch.recorded)
         return state
 
-    def _request(
-        self,
-        publication: Publication,
-        batches: Sequence[InputBatch],
-        pending: Sequence[InputBatch],
-        commit: str,
-        parameters: Mapping[str, Any],
-    ) -> JobRequest:
-        inputs = {
-            each.name: {
-                "batches": [
-                    batch.document()
-                    for batch in (batches if each.whole else pending)
-                    if batch.input == each
-                ]
-            }
-            for each in publication.inputs
+    def _commit(self, publication: Publication, pending: Sequence[InputBatch]) -> _Commit:
+        commit_id = digest_of([publication.zone, *(batch.unit for batch in pending)])
+        properties = {
+            COMMIT_ID: commit_id,
+            BATCH_IDS: batch_list(batch.batch.batch_id for batch in pending),
+            CODE_VERSION: self.runner.code_version(),
+            RUN_ID: self.run_id,
         }
-        return JobRequest(
-            job=publication.job,
-            name=f"{publication.table.identifier}-{commit}",
-            spec={
-                "inputs": inputs,
-                "target": f"lake.{publication.table.identifier}",
-                **parameters,
-            },
-            commit={
-                COMMIT_ID: commit,
-                BATCH_IDS: batch_list(batch.batch.batch_id for batch in pending),
-                CODE_VERSION: self.runner.code_version(),
-                RUN_ID: self.run_id,
-            },
-        )
+        return _Commit(commit_id, properties)
 
-    def _run(self, publication: Publication, request: JobRequest, commit: str) -> JobReport | None:
+    def _run(
+        self, publication: Publication, request: JobRequest, commit: _Commit
+    ) -> JobReport | None:
         """Run the job. A failure after its commit landed is no failure: the table has the data."""
         try:
             return self.runner.run(request, log=self.log)
-        except Product360Error as failure:
+        except Exception as failure:
             try:
-                landed = self._snapshot(publication, commit)
+                landed = self._snapshot(publication, commit.id)
             except Exception as blindness:
                 raise JobFailed(
                     f"job {request.name}",
@@ -183,11 +175,13 @@ class Publisher:
             self.log(f"{request.name} failed after its commit had landed: {failure}")
             return None
 
-    def _close(self, publication: Publication, opened: Sequence[ZoneState], commit: str) -> None:
-        snapshot = self._snapshot(publication, commit)
+    def _close(
+        self, publication: Publication, opened: Sequence[ZoneState], commit: _Commit
+    ) -> None:
+        snapshot = self._snapshot(publication, commit.id)
         if snapshot is None and any(state.rows_in for state in opened):
             raise JobFailed(
-                f"commit {commit} of {publication.zone}",
+                f"commit {commit.id} of {publication.zone}",
                 found="a job that reported success and a table without its commit",
                 expected="one snapshot that carries the commit's id",
                 next_move="look into the job's log; the batches stay pending",
@@ -206,6 +200,20 @@ class Publisher:
 
     def _snapshot(self, publication: Publication, commit: str) -> int | None:
         return snapshot_with(self.catalog, publication.table.identifier, {COMMIT_ID: commit})
+
+
+def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str, Any]:
+    """The batches that the job reads, by input."""
+    return {
+        each.name: {
+            "batches": [
+                batch.document()
+                for batch in batches
+                if batch.input == each and (each.whole or batch.is_pending)
+            ]
+        }
+        for each in publication.inputs
+    }
 
 
 def _published(
