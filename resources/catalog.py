@@ -1,8 +1,8 @@
 """The catalog of published tables: one name, one Iceberg table, whoever writes or reads it.
 
 Locally it is PyIceberg's SQL catalog on one SQLite file, which several processes share. That works
-because the file is in WAL mode: in rollback-journal mode writers lock each other out for good. On AWS it
-is Glue. Tables are created and evolved here and nowhere else; engines only commit to them.
+because the file is in WAL mode: in rollback-journal mode writers lock each other out for good. On
+AWS it is Glue. Tables are created and evolved here and nowhere else; engines only commit to them.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from resources.errors import ContractInvalid, SettingInvalid, TableMissing
+from resources.errors import SettingInvalid, TableMissing
+from resources.evolution import evolve
 from resources.tables import (
     TableDefinition,
     iceberg_partition,
     iceberg_properties,
     iceberg_schema,
-    iceberg_type,
 )
 
 if TYPE_CHECKING:
@@ -37,13 +37,33 @@ LOCK_WAIT_SECONDS = 30
 
 
 class CatalogResource(dg.ConfigurableResource[Any], ABC):
-    """Tables by identifier such as `curated.product`; the first part is the zone that holds them."""
+    """Tables by identifier such as `curated.product`; its first part is the zone."""
 
     _catalog: Any = PrivateAttr(default=None)
 
     @abstractmethod
     def location(self, zone: str, table: str) -> str:
         """URI of the folder that holds the table's data and metadata."""
+
+    def _create(self, definition: TableDefinition) -> None:
+        """Create the table and its namespace, unless another process is faster."""
+        from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+        from sqlalchemy.exc import IntegrityError
+
+        catalog = self.load()
+        namespace = definition.identifier.rsplit(".", 1)[0]
+        if not catalog.namespace_exists(namespace):
+            with suppress(NamespaceAlreadyExistsError, IntegrityError):
+                catalog.create_namespace(namespace)
+        schema = iceberg_schema(definition)
+        with suppress(TableAlreadyExistsError):
+            catalog.create_table(
+                definition.identifier,
+                schema=schema,
+                location=self.location(definition.zone, definition.name),
+                partition_spec=iceberg_partition(definition, schema),
+                properties={"format-version": "2", **iceberg_properties(definition)},
+            )
 
     @abstractmethod
     def _open(self) -> Catalog:
@@ -82,29 +102,16 @@ class CatalogResource(dg.ConfigurableResource[Any], ABC):
         Raises:
             ContractInvalid: a column's type changed in a way that Iceberg cannot follow.
         """
-        from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
-        from sqlalchemy.exc import IntegrityError
+        from pyiceberg.exceptions import CommitFailedException
 
         catalog = self.load()
-        namespace = definition.identifier.rsplit(".", 1)[0]
         if not catalog.table_exists(definition.identifier):
-            schema = iceberg_schema(definition)
-            try:
-                if not catalog.namespace_exists(namespace):
-                    catalog.create_namespace(namespace)
-            except (NamespaceAlreadyExistsError, IntegrityError):
-                pass  # another process was faster
-            try:
-                catalog.create_table(
-                    definition.identifier,
-                    schema=schema,
-                    location=self.location(definition.zone, definition.name),
-                    partition_spec=iceberg_partition(definition, schema),
-                    properties={"format-version": "2", **iceberg_properties(definition)},
-                )
-            except TableAlreadyExistsError:
-                pass  # another process was faster
-        _evolve(catalog.load_table(definition.identifier), definition)
+            self._create(definition)
+        try:
+            evolve(catalog.load_table(definition.identifier), definition)
+        except CommitFailedException:
+            # Another process committed first, most likely the same change: look again.
+            evolve(catalog.load_table(definition.identifier), definition)
 
     def snapshot_summaries(self, identifier: str) -> list[Mapping[str, str]]:
         """Summaries of the snapshots that led to the table's current state, newest first.
@@ -207,37 +214,3 @@ class GlueCatalogResource(CatalogResource):
         from pyiceberg.catalog.glue import GlueCatalog
 
         return GlueCatalog(CATALOG_NAME)
-
-
-def _evolve(table: Table, definition: TableDefinition) -> None:
-    """Commit what the definition has and the table has not; no commit where nothing differs."""
-    from pyiceberg.exceptions import ValidationError
-
-    schema = table.schema()
-    known = set(schema.column_names)
-    properties = iceberg_properties(definition)
-    if any(table.properties.get(name) != value for name, value in properties.items()):
-        with table.transaction() as transaction:
-            transaction.set_properties(properties)
-    if all(
-        column.name in known
-        and schema.find_field(column.name).field_type == iceberg_type(column.type)
-        and schema.find_field(column.name).doc == column.doc
-        for column in definition.columns
-    ):
-        return
-    try:
-        with table.update_schema() as update:
-            for column in definition.columns:
-                wanted = iceberg_type(column.type)
-                if column.name not in known:
-                    update.add_column(column.name, wanted, doc=column.doc)
-                else:
-                    update.update_column(column.name, field_type=wanted, doc=column.doc)
-    except ValidationError as error:
-        raise ContractInvalid(
-            f"table {definition.identifier}",
-            found=str(error),
-            expected="column types that only ever widen (int to bigint, more decimal digits)",
-            next_move="give the column a new name, or rebuild the table from the clean zone",
-        ) from error

@@ -1,16 +1,17 @@
 """One short text that is equal exactly when two tables hold the same rows.
 
-Every row becomes one text, every text a 128-bit hash, and the hashes are added up modulo 2^128 (as two
-halves of 64 bits). Why this is sound:
+Every row becomes one text, every text a 128-bit hash, and the hashes are added up modulo 2^128 (as
+two halves of 64 bits). Why this is sound:
 
-- *One text per row.* Columns in the order of their names, each value as `<length>:<text>` or `N` for
-  null, so no two different rows share a text. Instants are microseconds since 1970, decimals keep the
-  scale of their column, doubles are their shortest exact text with -0.0 read as 0.0.
-- *A sum is order-free and counts.* Unlike XOR, a row that appears twice does not cancel out, and a lost
-  row changes the sum by a hash that nothing else cancels but by chance: about 1 in 2^128.
+- *One text per row.* Columns in the order of their names, each value as `<length>:<text>` or `N`
+  for null, so no two different rows share a text. Instants are microseconds since 1970, decimals
+  keep the scale of their column, doubles are their shortest exact text with -0.0 read as 0.0.
+- *A sum is order-free and counts.* Unlike XOR, a row that appears twice does not cancel out, and a
+  lost row changes the sum by a hash that nothing else cancels but by chance: about 1 in 2^128.
 - *The engine leaves no trace.* File layout, row order and field numbers never enter.
 
-It finds differences that happen, not ones that someone constructs: MD5 is no shield against an attacker.
+It finds differences that happen, not ones that someone constructs: MD5 is no shield against an
+attacker.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a Spark job is to the asset graph: a request, a report, and a runner between them.
 
-The same request goes to the embedded engine and to EMR. A runner never trusts that "it returned" means
-"it worked": a job whose report is missing has failed, whatever its exit status was.
+The same request goes to the embedded engine and to EMR. A runner never trusts that "it returned"
+means "it worked": a job whose report is missing has failed, whatever its exit status was.
 """
 
 from __future__ import annotations

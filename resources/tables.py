@@ -1,8 +1,8 @@
 """What a table definition becomes in Iceberg: schema, partition spec and properties.
 
-The dictionary of tables lives with the jobs; here it is met only by its shape (`TableDefinition`), so
-that this package does not depend on them. Iceberg's `timestamptz` is what Spark calls `timestamp`: an
-instant. Its `timestamp` has no zone and is never used for an instant.
+The dictionary of tables lives with the jobs; here it is met only by its shape (`TableDefinition`),
+so that this package does not depend on them. Iceberg's `timestamptz` is what Spark calls
+`timestamp`: an instant. Its `timestamp` has no zone and is never used for an instant.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ColumnDefinition(Protocol):
 
 
 class TableDefinition(Protocol):
-    """One table as the dictionary describes it; `partition` holds transforms such as `month(day)`."""
+    """One table of the dictionary; `partition` holds transforms such as `month(day)`."""
 
     @property
     def identifier(self) -> str: ...  # noqa: D102
@@ -102,7 +102,7 @@ def iceberg_schema(definition: TableDefinition) -> Schema:
 
 
 def iceberg_partition(definition: TableDefinition, schema: Schema) -> PartitionSpec:
-    """Build the partition spec from transforms such as `month(day)`, `bucket(16, id)` or `region`."""
+    """Build the partition spec from transforms: `month(day)`, `bucket(16, id)`, `region`."""
     from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
     from pyiceberg.transforms import parse_transform
 

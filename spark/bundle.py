@@ -1,7 +1,8 @@
 """The jobs as one zip for a cluster, and the version of their code.
 
-Equal code gives equal bytes on every machine: files in the order of their names, one fixed date, stored
-and not compressed (a compressor's version would show). So the hash of the zip is the version of the code.
+Equal code gives equal bytes on every machine: files in the order of their names, one fixed date,
+stored and not compressed (a compressor's version would show). So the hash of the zip is the
+version of the code.
 """
 
 from __future__ import annotations

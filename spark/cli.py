@@ -1,8 +1,9 @@
 """The one entry of every job, everywhere: `python -m spark JOB --spec URI --report URI`.
 
-A job is the module `spark.jobs.<job>` with `run(session, spec, report)`; there is no second list of
-names. The spec is one JSON document, read with the session's own reader so that it may lie in any store
-the engine can reach. A failure is reported first and raised after, so that the process ends with it.
+A job is the module `spark.jobs.<job>` with `run(session, spec, report)`; there is no second list
+of names. The spec is one JSON document, read with the session's own reader so that it may lie in
+any store the engine can reach. A failure is reported first and raised after, so that the process
+ends with it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import importlib
 import importlib.util
 import json
 import pkgutil
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Callable
 
 from spark.errors import frames_of, reason_of
 from spark.report import Report

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import List, Optional
 
 LONGEST_REASON = 600
 FRAMES = 20
@@ -33,7 +32,7 @@ def frames_of(error: BaseException) -> str:
     return "".join(traceback.format_list(ours[-FRAMES:]))
 
 
-def _meaningful_lines(message: str) -> List[str]:
+def _meaningful_lines(message: str) -> list[str]:
     """The message without Java frames and without py4j's preamble."""
     lines = [line.strip().lstrip(": ") for line in message.splitlines()]
     return [
@@ -43,7 +42,7 @@ def _meaningful_lines(message: str) -> List[str]:
     ]
 
 
-def _innermost_cause(message: str) -> Optional[str]:
+def _innermost_cause(message: str) -> str | None:
     """The last `Caused by:`, or the last line of a Python traceback that the engine relays."""
     lines = message.splitlines()
     causes = [line.split("Caused by:", 1)[1].strip() for line in lines if "Caused by:" in line]

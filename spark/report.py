@@ -1,15 +1,16 @@
 """How a job tells its runner what it did: small JSON files under one URI.
 
-They are written with the session's own writer, so that `file://` and `s3://` are one code and a cluster
-needs nothing but Spark. Each event is its own folder: events of one attempt sort by name in the order in
-which they were reported. A job that reports no results counts as failed, so an empty list must be
-reported as such.
+They are written with the session's own writer, so that `file://` and `s3://` are one code and a
+cluster needs nothing but Spark. Each event is its own folder: events of one attempt sort by name
+in the order in which they were reported. A job that reports no results counts as failed, so an
+empty list must be reported as such.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,8 +48,9 @@ class Report:
     def results(self, results: Sequence[Mapping[str, Any]]) -> None:
         """Report what was done, once, at the end.
 
-        Each result has exactly the keys of `RESULT_FIELDS`; counters are integers of any kind (an engine
-        may count in numpy integers), `details` maps strings to anything that reads well as a string.
+        Each result has exactly the keys of `RESULT_FIELDS`; counters are integers of any kind (an
+        engine may count in numpy integers), `details` maps strings to anything that reads well as
+        a string.
         """
         self._write("results", {"results": [_plain(result) for result in results]})
 

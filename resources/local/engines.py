@@ -1,8 +1,9 @@
-"""The embedded engine of this process: one session, started when a job needs it, ended with the process.
+"""The embedded engine of this process: started when a job needs it, ended with the process.
 
-A session costs seconds and a job often less, so all jobs of a process share one, with one bridge to the
-catalog. pyspark holds one session per process, of one kind: asking for another engine or another home
-ends the first. One job runs at a time, because whatever is committed meanwhile carries its stamp.
+A session costs seconds and a job often less, so all jobs of a process share one, with one bridge
+to the catalog. pyspark holds one session per process, of one kind: asking for another engine or
+another home ends the first. One job runs at a time, because whatever is committed meanwhile
+carries its stamp.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Runs jobs on this machine, in this process's engine, through the same entry as on a cluster.
 
-The job's code is found by name (`spark.cli:main`), as spark-submit would find it, so that nothing here
-depends on it. What happened is read from the report, never guessed from the job's silence.
+The job's code is found by name (`spark.cli:main`), as spark-submit would find it, so that nothing
+here depends on it. What happened is read from the report, never guessed from the job's silence.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +54,9 @@ class LocalJobRunner(JobRunner):
             with lease.bridge.stamp(request.commit):
                 failure = _run_job(arguments, lease)
         events = list(_events(results, report_prefix))
+        for event in events:
+            if event["event"] == "progress":
+                log(event["message"])
         _raise_failure(request, failure, events, log, report_uri)
         reported = [event for event in events if event["event"] == "results"]
         if not reported:
@@ -62,9 +66,6 @@ class LocalJobRunner(JobRunner):
                 expected="one `results` event, even if it is empty",
                 next_move="make the job call `report.results(...)` at its end",
             )
-        for event in events:
-            if event["event"] == "progress":
-                log(event["message"])
         return JobReport(
             job=request.job,
             results=tuple(JobResult(**result) for result in reported[-1]["results"]),
@@ -79,10 +80,9 @@ class LocalJobRunner(JobRunner):
 
 
 def _publish_spec(results: ObjectStore, key: str, document: bytes) -> str:
-    try:
+    # It is there when the same work was asked for before: the key holds the hash of the bytes.
+    with suppress(ObjectExists):
         results.put(key, document)
-    except ObjectExists:
-        pass  # the same work was asked for before: the key holds the hash of these bytes
     return results.uri_of(key)
 
 

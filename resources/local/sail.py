@@ -1,8 +1,9 @@
 """Sail as the embedded engine: a Spark Connect server in Rust, in a child process, without Java.
 
-Sail is not Spark; where it differs silently is written down with the jobs. Two hazards here: it reads
-timestamps right only with TZ=UTC, hence a process of its own; and when it dies in the middle of a job,
-the Spark Connect client would go on knocking for ten minutes, so its channel is closed at once.
+Sail is not Spark; where it differs silently is written down with the jobs. Two hazards here: it
+reads timestamps right only with TZ=UTC, hence a process of its own; and when it dies in the middle
+of a job, the Spark Connect client would go on knocking for ten minutes, so its channel is closed
+at once.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The process that hosts the Sail engine; started by `resources.local.sail` as a plain script.
 
-It prints the address it listens on and lives until its standard input ends. That pipe is held by the
-parent alone, so the engine ends with its parent however that one died, `kill -9` included. It must be a
-process of its own: inside another interpreter the server keeps that interpreter from ending, and it
-reads timestamps right only with TZ=UTC.
+It prints the address it listens on and lives until its standard input ends. That pipe is held by
+the parent alone, so the engine ends with its parent however that one died, `kill -9` included. It
+must be a process of its own: inside another interpreter the server keeps that interpreter from
+ending, and it reads timestamps right only with TZ=UTC.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 
 def main() -> None:
     """Serve until the parent closes the pipe."""
-    from pysail.spark import SparkConnectServer
+    from pysail.spark import SparkConnectServer  # type: ignore[import-untyped]
 
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)

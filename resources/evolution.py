@@ -1,0 +1,81 @@
+"""How an existing table follows its definition.
+
+Columns are added, widened and described anew; none is dropped, because its data may be all there is.
+What Iceberg cannot follow without rewriting data is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from resources.errors import ContractInvalid
+from resources.tables import (
+    TableDefinition,
+    iceberg_partition,
+    iceberg_properties,
+    iceberg_schema,
+)
+
+if TYPE_CHECKING:
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import Table
+
+
+def evolve(table: Table, definition: TableDefinition) -> None:
+    """Commit what the definition has and the table has not; no commit where nothing differs.
+
+    Raises:
+        ContractInvalid: a type or the partitioning changed in a way that Iceberg cannot follow.
+    """
+    from pyiceberg.exceptions import ValidationError
+
+    schema = table.schema()
+    known = set(schema.column_names)
+    properties = iceberg_properties(definition)
+    if any(table.properties.get(name) != value for name, value in properties.items()):
+        with table.transaction() as transaction:
+            transaction.set_properties(properties)
+    _require_same_partition(table, definition)
+    wanted = iceberg_schema(definition)
+    if all(name in known and _alike(schema, wanted, name) for name in wanted.column_names):
+        return
+    try:
+        with table.update_schema() as update:
+            for field in wanted.fields:
+                if field.name not in known:
+                    update.add_column(field.name, field.field_type, doc=field.doc)
+                    continue
+                update.update_column(field.name, field_type=field.field_type, doc=field.doc)
+                if not field.required:
+                    update.make_column_optional(field.name)
+    except ValidationError as error:
+        raise ContractInvalid(
+            f"table {definition.identifier}",
+            found=str(error),
+            expected="column types that only ever widen (int to bigint, more decimal digits)",
+            next_move="give the column a new name, or rebuild the table from the clean zone",
+        ) from error
+
+
+def _alike(schema: Schema, wanted: Schema, name: str) -> bool:
+    """Whether the column is as wanted; one that may not be null is fine where it may."""
+    there, here = schema.find_field(name), wanted.find_field(name)
+    return (there.field_type, there.doc) == (here.field_type, here.doc) and (
+        here.required or not there.required
+    )
+
+
+def _require_same_partition(table: Table, definition: TableDefinition) -> None:
+    """Refuse another partitioning: old files would stay in the old one, and reads with them."""
+    there = {(f.name, str(f.transform)) for f in table.spec().fields}
+    here = {
+        (f.name, str(f.transform))
+        for f in iceberg_partition(definition, iceberg_schema(definition)).fields
+    }
+    if there != here:
+        raise ContractInvalid(
+            f"table {definition.identifier}",
+            found=f"a table partitioned by {sorted(there) or 'nothing'}",
+            expected=f"{sorted(here) or 'no partitions'}, as its definition says",
+            next_move="restore the partitioning in the definition, or rebuild the table",
+        )
