@@ -13,7 +13,8 @@ import pytest
 from resources.catalog import LocalCatalogResource
 from resources.errors import JobFailed, LedgerConflict, TableMissing
 from resources.ledger import Ledger, ZoneState
-from resources.local.bridge import CatalogBridge, CommitFault
+from resources.local.bridge import CatalogBridge
+from resources.local.bridge_errors import CommitFault
 from resources.local.ledger import SqliteLedgerResource
 
 NOTES = "curated.note"

@@ -1,0 +1,135 @@
+"""Makes a table anew from other published tables, only when something it depends on has changed.
+
+Such a table has no batches; what it depends on is a fingerprint: the snapshots it reads, the code
+that reads them and every parameter. The newest snapshot carries the fingerprint it was made from;
+while that is the one we would make now, nothing is written. The hazard is an older snapshot with
+the right fingerprint: the table may hold other data since, so only the current one counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from product360_assets.curated.commits import (
+    AS_OF_DATE,
+    CODE_VERSION,
+    INPUTS,
+    RUN_ID,
+    digest_of,
+    newest_snapshot,
+)
+from resources.catalog import CatalogResource
+from resources.errors import JobFailed, TableMissing
+from spark.tables import Table
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pyarrow as pa
+
+Properties = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A table that is made as a whole.
+
+    Attributes:
+        upstream: identifiers of the published tables that it reads.
+        as_of: last business day that it may know of.
+        code_version: of whatever computes it.
+        parameters: what else its content depends on.
+    """
+
+    table: Table
+    upstream: tuple[str, ...]
+    as_of: date
+    code_version: str
+    parameters: Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class Deriver:
+    """Derives tables for one Dagster run."""
+
+    catalog: CatalogResource
+    log: Callable[[str], None]
+    run_id: str
+
+    def derive(
+        self, derivation: Derivation, write: Callable[[Properties], None]
+    ) -> Literal["published", "unchanged"]:
+        """Call `write` with the commit's properties, unless the table is what it would become.
+
+        `write` replaces the whole table in one commit that carries the properties.
+
+        Raises:
+            TableMissing: an upstream table was never published.
+            JobFailed: `write` returned and the table does not carry the commit.
+        """
+        identifier = derivation.table.identifier
+        self.catalog.ensure_table(derivation.table)
+        properties = self._properties(derivation)
+        if self._is_current(identifier, properties):
+            return "unchanged"
+        try:
+            write(properties)
+        except Exception as failure:
+            if not self._is_current(identifier, properties):
+                raise
+            self.log(f"{identifier}: failed after its commit had landed: {failure}")
+        if not self._is_current(identifier, properties):
+            raise JobFailed(
+                f"table {identifier}",
+                found="a writer that reported success and a table without its commit",
+                expected=f"a current snapshot with {INPUTS}={properties[INPUTS]}",
+                next_move="look into the run's log, then materialize the asset again",
+            )
+        return "published"
+
+    def _properties(self, derivation: Derivation) -> Properties:
+        document = {
+            "upstream": {name: self._snapshot(name) for name in derivation.upstream},
+            "as_of": derivation.as_of.isoformat(),
+            "code": derivation.code_version,
+            "columns": [[column.name, column.type] for column in derivation.table.columns],
+            "parameters": dict(derivation.parameters),
+        }
+        return {
+            INPUTS: digest_of([json.dumps(document, sort_keys=True)]),
+            AS_OF_DATE: derivation.as_of.isoformat(),
+            CODE_VERSION: derivation.code_version,
+            RUN_ID: self.run_id,
+        }
+
+    def _snapshot(self, identifier: str) -> str:
+        snapshot = newest_snapshot(self.catalog, identifier).get("snapshot-id")
+        if snapshot is None:
+            raise TableMissing(
+                f"table {identifier}",
+                found="no snapshot, so no rows to derive anything from",
+                expected="a table that has been published",
+                next_move=f"materialize the asset {identifier.replace('.', '/')} first",
+            )
+        return snapshot
+
+    def _is_current(self, identifier: str, properties: Properties) -> bool:
+        return newest_snapshot(self.catalog, identifier).get(INPUTS) == properties[INPUTS]
+
+
+def replace_rows(
+    catalog: CatalogResource, definition: Table, rows: pa.Table, properties: Properties
+) -> None:
+    """Make `rows` the whole content of the table, in one commit."""
+    from pyiceberg.expressions import AlwaysTrue
+
+    table = catalog.table(definition.identifier)
+    columns = [column.name for column in definition.columns]
+    typed = rows.select(columns).cast(table.schema().as_arrow())
+    if table.current_snapshot() is None:
+        table.append(typed, snapshot_properties=dict(properties))
+    else:
+        table.overwrite(typed, AlwaysTrue(), snapshot_properties=dict(properties))
