@@ -1,0 +1,1 @@
+"""How data gets in: loads, pulls, and what was dropped; everything ends in landing."""

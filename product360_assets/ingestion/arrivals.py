@@ -1,0 +1,136 @@
+"""What landing holds that counts as delivered, and on which day it was delivered.
+
+A database or a service delivers by executions: only objects below the prefix of an execution that
+was recorded as successful count, and the record says the day. Files and streams deliver by putting
+objects: every object below the table's prefix counts, and its key says the day. Events may announce
+objects, but only this listing is believed.
+
+The hazard: a key without a day belongs to no partition. Such objects are never accepted; they are
+returned apart, so that somebody hears of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from product360_assets.core.contract import SourceContract, SourceKind, TableContract
+from resources.ledger import BatchKind, Delivery, LandedObject, Ledger
+from resources.objects import ObjectStore
+
+# 2017-05-01, 2017/05/01 and day=2017-05-01, as folders of a key.
+_DAY = re.compile(r"(?:^|[/=])(\d{4})[-/](\d{2})[-/](\d{2})(?=/)")
+
+_BATCH_KINDS: dict[SourceKind, BatchKind] = {
+    "database": "load",
+    "saas": "pull",
+    "files": "file",
+    "stream": "stream",
+}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Objects of one table that were delivered on one day, by one execution where there are any.
+
+    `rows` is what the execution says that it delivered; None when nobody says.
+    """
+
+    landing_date: date
+    kind: BatchKind
+    epoch: str
+    rows: int | None
+    objects: tuple[LandedObject, ...]
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Everything that counts as delivered of one table, and the keys that name no day."""
+
+    by_day: tuple[Arrival, ...]
+    undated: tuple[str, ...]
+
+    @property
+    def landing_dates(self) -> set[date]:
+        """The days on which something was delivered."""
+        return {arrival.landing_date for arrival in self.by_day}
+
+
+def arrivals(
+    contract: SourceContract, table: TableContract, *, ledger: Ledger, landing: ObjectStore
+) -> Arrivals:
+    """Everything that counts as delivered of a table, by landing date."""
+    if contract.kind in ("database", "saas"):
+        return _executed(contract, table, ledger=ledger, landing=landing)
+    return _dropped(contract, table, landing=landing)
+
+
+def landing_day(key: str) -> date | None:
+    """The day that a landing key names in its folders; None when it names none that exists."""
+    if (found := _DAY.search(key)) is None:
+        return None
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        return None
+
+
+def successful_deliveries(ledger: Ledger, source: str, table: str) -> list[Delivery]:
+    """The executions that came to their end, by start."""
+    return [found for found in ledger.deliveries(source, table) if found.status == "successful"]
+
+
+def execution_id(started_at: datetime, earlier: Iterable[str]) -> str:
+    """An id that sorts by time and was never used before: `20180101T080000Z-0001`.
+
+    The number makes it unique when the source's clock stands still, as a simulated one may.
+    """
+    number = len(set(earlier)) + 1
+    return f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{number:04d}"
+
+
+def _executed(
+    contract: SourceContract, table: TableContract, *, ledger: Ledger, landing: ObjectStore
+) -> Arrivals:
+    found = []
+    for delivery in successful_deliveries(ledger, contract.name, table.name):
+        # An execution without rows leaves no objects; then nothing arrived.
+        if objects := _landed(landing, delivery.prefix):
+            found.append(
+                Arrival(
+                    landing_date=delivery.landing_date,
+                    kind=_BATCH_KINDS[contract.kind],
+                    # Only a load replaces what was there; a pull adds to it.
+                    epoch=delivery.delivery_id if contract.kind == "database" else "0",
+                    rows=delivery.rows,
+                    objects=objects,
+                )
+            )
+    return Arrivals(tuple(found), undated=())
+
+
+def _dropped(contract: SourceContract, table: TableContract, *, landing: ObjectStore) -> Arrivals:
+    by_day: defaultdict[date, list[LandedObject]] = defaultdict(list)
+    undated: list[str] = []
+    prefix = f"{contract.name}/{table.delivered_name}/"
+    for landed in _landed(landing, prefix):
+        day = landing_day(landed.key.removeprefix(prefix))
+        if day is None:
+            undated.append(landed.key)
+        else:
+            by_day[day].append(landed)
+    kind = _BATCH_KINDS[contract.kind]
+    return Arrivals(
+        tuple(Arrival(day, kind, "0", None, tuple(by_day[day])) for day in sorted(by_day)),
+        tuple(undated),
+    )
+
+
+def _landed(landing: ObjectStore, prefix: str) -> tuple[LandedObject, ...]:
+    return tuple(
+        LandedObject(landing.bucket, info.key, info.etag, info.size)
+        for info in landing.list(prefix)
+    )

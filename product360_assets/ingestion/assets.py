@@ -1,0 +1,179 @@
+"""The landing assets of a source system: one step that makes sure that what is to come has come.
+
+For databases and services the step makes the delivery happen; for files and streams it only looks,
+because their owners deliver by themselves. In all cases it registers the landing dates of what
+counts as delivered, and those are the partitions of raw and clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+import dagster as dg
+
+from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.failures import SOURCE_RETRIES, explained_failures
+from product360_assets.core.keys import landing_key, source_key
+from product360_assets.core.metadata import column_schema, highest_sensitivity
+from product360_assets.ingestion.databases import DatabaseIngestion
+from product360_assets.ingestion.landed import arrived
+from product360_assets.ingestion.services import ServiceIngestion
+from resources.ledger import LedgerResource
+from resources.objects import LakeResource
+from resources.replication import ReplicationResource
+from resources.saas import SaasResource
+from resources.secrets import SecretsResource
+
+IngestStep: TypeAlias = Callable[..., Iterator[dg.MaterializeResult[None]]]
+
+GROUP = "ingestion"
+SOURCE_GROUP = "sources"
+
+_HOW_IT_COMES = {
+    "database": "loaded from the database in the shapes of AWS DMS",
+    "saas": "pulled from the service in the shapes of AWS AppFlow",
+    "files": "dropped by its owner as files",
+    "stream": "delivered by a stream as files",
+}
+
+
+class IngestConfig(dg.Config):
+    """What a run may ask of ingestion.
+
+    Attributes:
+        reload: load and pull everything again, although it came before. For databases this opens
+            a new epoch: rows that the new load lacks count as deleted.
+    """
+
+    reload: bool = False
+
+
+def source_specs(contract: SourceContract) -> list[dg.AssetSpec]:
+    """The tables where their owner keeps them, as external assets."""
+    return [
+        dg.AssetSpec(
+            source_key(contract.name, table.name),
+            description=f"{table.description}\n\n{contract.description}",
+            group_name=SOURCE_GROUP,
+            owners=list(contract.owners),
+            tags=table_tags(contract, table),
+            kinds={contract.kind},
+            metadata={
+                "dagster/column_schema": column_schema(table, delivered_names=True),
+                "name at the source": table.delivered_name,
+                "cadence": table.cadence,
+                "freshness (hours)": table.freshness_hours,
+                "time zone": contract.time_zone,
+            },
+        )
+        for table in contract.tables
+    ]
+
+
+def landing_assets(contract: SourceContract) -> dg.AssetsDefinition:
+    """One step for a system's tables; it can be run for some of them."""
+    decorate = dg.multi_asset(
+        name=f"ingest_{contract.name}",
+        specs=[_landing_spec(contract, table) for table in contract.tables],
+        can_subset=True,
+        retry_policy=SOURCE_RETRIES,
+    )
+    if contract.kind == "database":
+        return decorate(_database_step(contract))
+    if contract.kind == "saas":
+        return decorate(_service_step(contract))
+    return decorate(_dropped_step(contract))
+
+
+def table_tags(contract: SourceContract, table: TableContract) -> dict[str, str]:
+    """Tags that every asset of a source table carries."""
+    return {
+        "source": contract.name,
+        "source_kind": contract.kind,
+        "sensitivity": highest_sensitivity(table),
+    }
+
+
+def _landing_spec(contract: SourceContract, table: TableContract) -> dg.AssetSpec:
+    how = _HOW_IT_COMES[contract.kind]
+    return dg.AssetSpec(
+        landing_key(contract.name, table.name),
+        deps=[source_key(contract.name, table.name)],
+        description=(
+            f"{table.description}\n\nAs delivered: {how}. The delivering side owns this area and "
+            "may still change it; raw keeps what was accepted."
+        ),
+        group_name=GROUP,
+        owners=list(contract.owners),
+        tags=table_tags(contract, table),
+        kinds={contract.kind, table.format},
+    )
+
+
+def _database_step(contract: SourceContract) -> IngestStep:
+    def ingest(
+        context: dg.AssetExecutionContext,
+        config: IngestConfig,
+        lake: LakeResource,
+        ledger: LedgerResource,
+        secrets: SecretsResource,
+        replication: ReplicationResource,
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        opened, tables = ledger.open(), _selected(context, contract)
+        with explained_failures():
+            DatabaseIngestion(
+                contract, opened, lake.zone("landing"), replication, context.log.info
+            ).load(tables, connection=secrets.get(_connection(contract)), reload=config.reload)
+        for table in tables:
+            yield arrived(context, contract, table, ledger=opened, lake=lake)
+
+    return ingest
+
+
+def _service_step(contract: SourceContract) -> IngestStep:
+    def ingest(
+        context: dg.AssetExecutionContext,
+        config: IngestConfig,
+        lake: LakeResource,
+        ledger: LedgerResource,
+        secrets: SecretsResource,
+        saas: SaasResource,
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        opened = ledger.open()
+        ingestion = ServiceIngestion(contract, opened, lake.zone("landing"), saas, context.log.info)
+        with explained_failures():
+            connection = secrets.get(_connection(contract))
+            until = saas.clock(connection)
+        for table in _selected(context, contract):
+            with explained_failures():
+                ingestion.pull(table, until=until, connection=connection, reload=config.reload)
+            yield arrived(context, contract, table, ledger=opened, lake=lake)
+
+    return ingest
+
+
+def _dropped_step(contract: SourceContract) -> IngestStep:
+    def ingest(
+        context: dg.AssetExecutionContext, lake: LakeResource, ledger: LedgerResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        opened = ledger.open()
+        for table in _selected(context, contract):
+            yield arrived(context, contract, table, ledger=opened, lake=lake)
+
+    return ingest
+
+
+def _selected(
+    context: dg.AssetExecutionContext, contract: SourceContract
+) -> Sequence[TableContract]:
+    return [
+        table
+        for table in contract.tables
+        if landing_key(contract.name, table.name) in context.selected_asset_keys
+    ]
+
+
+def _connection(contract: SourceContract) -> str:
+    # The model refuses a database or a service without one.
+    return contract.connection or ""

@@ -1,0 +1,1 @@
+"""The source systems: one folder each, holding nothing but its contract in `defs.yaml`."""
