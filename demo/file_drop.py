@@ -9,13 +9,14 @@ nothing at all counts as not made.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.errors import ObjectExists
+from resources.errors import ObjectExists, ServiceUnavailable
 
 if TYPE_CHECKING:
     from resources.objects import ObjectStore
@@ -46,6 +47,11 @@ class FileDrop:
     def __init__(self, landing: ObjectStore, outbox: Path) -> None:
         self.outbox = outbox
         self._landing = landing
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Have deliveries that are under way, in other threads, end after the file at hand."""
+        self._cancelled.set()
 
     def delivered(self, prefix: str) -> Delivered | None:
         """The finished delivery under this prefix, if there was one and landing still shows it."""
@@ -58,9 +64,14 @@ class FileDrop:
         """Put every parcel under its key, drop the outbox's copy, and record the whole.
 
         A key that landing already holds is left as it is.
+
+        Raises:
+            ServiceUnavailable: the company is being stopped.
         """
         files = rows = size = 0
         for parcel in parcels:
+            if self._cancelled.is_set():
+                raise _cut_short(prefix)
             files, rows = files + 1, rows + parcel.rows
             size += parcel.path.stat().st_size
             with suppress(ObjectExists):
@@ -73,3 +84,12 @@ class FileDrop:
     def _record(self, prefix: str) -> Path:
         self.outbox.mkdir(parents=True, exist_ok=True)
         return self.outbox / f"{prefix.strip('/').replace('/', '.')}.json"
+
+
+def _cut_short(prefix: str) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"delivery of {prefix}",
+        found="a company that is being stopped",
+        expected="time to deliver everything",
+        next_move="start the company again; the delivery goes on where it was cut",
+    )

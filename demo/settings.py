@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from resources.errors import TerminalError
+from resources.environments import settings
+from resources.errors import SettingInvalid
 
 Scale: TypeAlias = Literal["smoke", "demo", "full"]
 
@@ -40,19 +41,17 @@ def demo_settings() -> DemoSettings:
     """Read SCALE and the platform's settings, now.
 
     Raises:
-        TerminalError: SCALE is no known scale, or the platform is set to another environment.
+        SettingInvalid: SCALE is no known scale, or the platform is not set to this machine.
     """
-    from resources.environments import settings
-
     platform = settings()
     if platform.environment != "local":
-        raise TerminalError(
-            "The demo company",
-            found=f"PRODUCT360_ENV={platform.environment}",
-            expected="PRODUCT360_ENV=local, the environment of this machine",
-            next_move="unset PRODUCT360_ENV",
+        raise SettingInvalid(
+            "PRODUCT360_ENV",
+            found=platform.environment,
+            expected="local: the demo company lives on this machine",
+            next_move="unset it, or set it to local",
         )
-    return DemoSettings(scale=_scale(os.environ.get("SCALE", "demo")), home=platform.home.resolve())
+    return DemoSettings(scale=_scale(os.environ.get("SCALE", "demo")), home=platform.home)
 
 
 def _scale(name: str) -> Scale:
@@ -60,7 +59,7 @@ def _scale(name: str) -> Scale:
     for scale in scales:
         if name == scale:
             return scale
-    raise TerminalError(
+    raise SettingInvalid(
         "SCALE",
         found=repr(name),
         expected=" or ".join(scales),
