@@ -1,7 +1,7 @@
 """How an existing table follows its definition.
 
-Columns are added, widened and described anew; none is dropped, because its data may be all there is.
-What Iceberg cannot follow without rewriting data is refused by name.
+Columns are added, widened and described anew; none is dropped, its data may be all there is. What
+Iceberg cannot follow without rewriting data is refused by name.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ def evolve(table: Table, definition: TableDefinition) -> None:
     Raises:
         ContractInvalid: a type or the partitioning changed in a way that Iceberg cannot follow.
     """
-    from pyiceberg.exceptions import ValidationError
-
-    schema = table.schema()
-    known = set(schema.column_names)
+    _require_same_partition(table, definition)
+    if not _follows(table.schema(), iceberg_schema(definition)):
+        _follow(table, definition)
     properties = iceberg_properties(definition)
     if any(table.properties.get(name) != value for name, value in properties.items()):
         with table.transaction() as transaction:
             transaction.set_properties(properties)
-    _require_same_partition(table, definition)
-    wanted = iceberg_schema(definition)
-    if all(name in known and _alike(schema, wanted, name) for name in wanted.column_names):
-        return
+
+
+def _follow(table: Table, definition: TableDefinition) -> None:
+    from pyiceberg.exceptions import ValidationError
+
+    known = set(table.schema().column_names)
     try:
         with table.update_schema() as update:
-            for field in wanted.fields:
+            for field in iceberg_schema(definition).fields:
                 if field.name not in known:
                     update.add_column(field.name, field.field_type, doc=field.doc)
                     continue
@@ -55,6 +56,11 @@ def evolve(table: Table, definition: TableDefinition) -> None:
             expected="column types that only ever widen (int to bigint, more decimal digits)",
             next_move="give the column a new name, or rebuild the table from the clean zone",
         ) from error
+
+
+def _follows(schema: Schema, wanted: Schema) -> bool:
+    known = set(schema.column_names)
+    return all(name in known and _alike(schema, wanted, name) for name in wanted.column_names)
 
 
 def _alike(schema: Schema, wanted: Schema, name: str) -> bool:

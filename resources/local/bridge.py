@@ -39,7 +39,11 @@ class CatalogBridge:
         self._server = BridgeServer(self)
         self.uri = self._server.uri
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="catalog-bridge", daemon=True
+            # It looks that often, in seconds, whether it shall stop; requests are answered at once.
+            target=self._server.serve_forever,
+            args=(0.05,),
+            name="catalog-bridge",
+            daemon=True,
         )
         self._thread.start()
 
@@ -102,9 +106,8 @@ class CatalogBridge:
         try:
             return self.catalog.load_table(identifier)
         except Exception as error:
-            raise CommitStateUnknownError(
-                f"cannot tell whether {identifier} was committed"
-            ) from error
+            name = ".".join(identifier)
+            raise CommitStateUnknownError(f"{name} may be committed or not: {error}") from error
 
     def _stamped(self, updates: Sequence[TableUpdate]) -> tuple[TableUpdate, ...]:
         from pyiceberg.table.snapshots import Summary
