@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from product360_assets.curated.commits import (
     AS_OF_DATE,
@@ -41,14 +41,14 @@ class Derivation:
         upstream: identifiers of the published tables that it reads.
         as_of: last business day that it may know of.
         code_version: of whatever computes it.
-        parameters: what else its content depends on.
+        parameters: what else its content depends on; JSON.
     """
 
     table: Table
     upstream: tuple[str, ...]
     as_of: date
     code_version: str
-    parameters: Mapping[str, str | int]
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

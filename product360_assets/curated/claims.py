@@ -1,0 +1,156 @@
+"""Checks of a published table: each is a claim, written as one query that says whether it holds.
+
+A claim's query gives one row with a boolean `holds`; its other columns are the numbers behind it
+and become metadata. All claims of one table run as one step, and on their own at any time. A query
+may read clean data too, as `clean_<source>_<table>`: only the batches that the table has taken in,
+so that what is still under way is nobody's error.
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from product360_assets.core.checks import (
+    KEY_IS_UNIQUE,
+    advisory_check,
+    blocking_check,
+    claim,
+    warning,
+)
+from product360_assets.core.failures import explained_failures
+from product360_assets.curated.pending import COMMITTED, Input
+from product360_assets.curated.presentation import asset_key
+from resources.ledger import Ledger, LedgerResource
+from resources.objects import LakeResource
+from resources.warehouse import Answer, WarehouseResource
+from spark.tables import Table
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One property of a table.
+
+    Attributes:
+        name: what is claimed, as a sentence in snake case.
+        why: what would be wrong if it did not hold.
+        sql: gives one row: `holds`, and the numbers behind it.
+        clean: clean tables that the query reads.
+        blocking: whether downstream waits for it; otherwise it warns.
+    """
+
+    name: str
+    why: str
+    sql: str
+    clean: tuple[Input, ...] = ()
+    blocking: bool = True
+
+
+def key_is_unique(table: Table) -> Claim:
+    """Two rows of one key would be counted twice by everything downstream."""
+    keys = ", ".join(table.key)
+    return Claim(
+        KEY_IS_UNIQUE,
+        "Two rows of one key would be counted twice by everything downstream.",
+        f"""
+        SELECT count(*) = 0 AS holds, count(*) AS keys_with_several_rows
+        FROM (SELECT 1 FROM {table.identifier} GROUP BY {keys} HAVING count(*) > 1)
+        """,
+    )
+
+
+def is_not_empty(table: Table) -> Claim:
+    """An empty table is a failed publication, not a quiet day."""
+    return Claim(
+        "is_not_empty",
+        "An empty table is a failed publication, not a quiet day.",
+        f"SELECT count(*) > 0 AS holds, count(*) AS rows FROM {table.identifier}",
+    )
+
+
+def newest(relation: str, *key: str) -> str:
+    """A subquery: the rows that stand after all changes of a clean relation.
+
+    Of the newest epoch, because a full reload deletes what it lacks; of each key the last change, a
+    delete winning a tie; and then without the deleted ones.
+    """
+    return f"""(
+        FROM (
+            FROM {relation} WHERE _epoch = (SELECT max(_epoch) FROM {relation})
+            QUALIFY row_number() OVER (
+                PARTITION BY {", ".join(key)}
+                ORDER BY _committed_at DESC NULLS LAST, _change_sequence DESC NULLS LAST,
+                         _operation = 'D' DESC
+            ) = 1
+        ) WHERE _operation <> 'D'
+    )"""
+
+
+def table_checks(table: Table, claims: Sequence[Claim]) -> dg.AssetChecksDefinition:
+    """The claims, and those that hold for every table, as checks of the table's asset."""
+    by_name = {each.name: each for each in (is_not_empty(table), key_is_unique(table), *claims)}
+    specs = [_spec(table, claim) for claim in by_name.values()]
+
+    @dg.multi_asset_check(
+        name=f"{table.zone}_{table.name}_checks",
+        specs=specs,
+        can_subset=True,
+        description=f"Claims about {table.identifier}, each proved by one query.",
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext,
+        warehouse: WarehouseResource,
+        ledger: LedgerResource,
+        lake: LakeResource,
+    ) -> Iterator[dg.AssetCheckResult]:
+        with explained_failures():
+            for key in sorted(context.selected_asset_check_keys):
+                claimed = by_name[key.name]
+                files = clean_files(ledger.open(), lake, table, claimed.clean)
+                yield judged(table, claimed, warehouse.query(claimed.sql, files=files))
+
+    return checks
+
+
+def judged(table: Table, claimed: Claim, answer: Answer) -> dg.AssetCheckResult:
+    """The check's result; a verdict of null is a failed one."""
+    numbers = answer.single()
+    holds = bool(numbers.pop("holds"))
+    judge = claim if claimed.blocking else warning
+    counted = {name: _shown(value) for name, value in numbers.items()}
+    return judge(claimed.name, asset_key(table), holds=holds, counted=counted)
+
+
+def clean_files(
+    ledger: Ledger, lake: LakeResource, table: Table, inputs: Sequence[Input]
+) -> dict[str, list[str]]:
+    """URIs of the clean files that the table has taken in, by relation name."""
+    store = lake.zone("clean")
+    files: dict[str, list[str]] = {}
+    for each in inputs:
+        states = ledger.zone_states(each.source, each.table, "clean")
+        taken_in = ledger.zone_states(each.source, each.table, table.identifier)
+        files[f"clean_{each.source}_{each.table}"] = [
+            store.uri_of(found.key)
+            for batch_id, state in sorted(taken_in.items())
+            if state.details.get("state") == COMMITTED
+            for found in store.list(_key(states[batch_id].location, store.uri))
+            if found.key.endswith(".parquet")
+        ]
+    return files
+
+
+def _spec(table: Table, claimed: Claim) -> dg.AssetCheckSpec:
+    kind = blocking_check if claimed.blocking else advisory_check
+    return kind(claimed.name, asset_key(table), claimed.why)
+
+
+def _key(location: str, store_uri: str) -> str:
+    """The key of a folder in its store, whether the ledger holds its URI or its key."""
+    return location.removeprefix(store_uri).strip("/") + "/"
+
+
+def _shown(value: object) -> str | int | float | bool:
+    return value if isinstance(value, bool | int | float) else str(value)

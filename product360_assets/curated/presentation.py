@@ -1,0 +1,120 @@
+"""How a published table shows itself in Dagster: from its definition, and from what it holds now.
+
+The definition is the dictionary's, so a column described there is described everywhere. The hazard
+is the preview: metadata is read by people who may not read the table, so a preview never shows what
+stands in a column that is anything but public.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from product360_assets.core.metadata import preview
+from product360_assets.curated.commits import newest_snapshot
+from resources.catalog import CatalogResource
+from resources.warehouse import WarehouseResource
+from spark.tables import Column, Table
+
+PREVIEW_ROWS = 5
+
+# Follows its upstream as soon as something new stands there, whatever else is missing: a publisher
+# asks the ledger what there is to do, so a source that has not delivered yet holds nobody up.
+FOLLOWS_UPSTREAM = (
+    dg.AutomationCondition.eager()
+    .without(~dg.AutomationCondition.any_deps_missing())
+    .with_label("follows_upstream")
+)
+
+
+def table_spec(
+    table: Table, *, deps: Iterable[dg.AssetKey], made_with: str, code_version: str
+) -> dg.AssetSpec:
+    """The asset of one published table; `made_with` names what computes it, as a kind."""
+    return dg.AssetSpec(
+        asset_key(table),
+        deps=list(deps),
+        description=f"{table.doc}\n\nGrain: {table.grain}.",
+        group_name=table.zone,
+        owners=[f"team:{table.owner}"],
+        kinds={"iceberg", made_with},
+        tags=_sensitivity(table),
+        metadata={
+            "dagster/column_schema": column_schema(table),
+            "dagster/table_name": f"lake.{table.identifier}",
+            "key": ", ".join(table.key),
+            "partitioned by": ", ".join(table.partition) or "nothing",
+        },
+        automation_condition=FOLLOWS_UPSTREAM,
+        code_version=code_version,
+    )
+
+
+def asset_key(table: Table) -> dg.AssetKey:
+    """The key of the table's asset: zone and name."""
+    return dg.AssetKey([table.zone, table.name])
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The dictionary's columns as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[_column(table, column) for column in table.columns],
+        constraints=dg.TableConstraints(other=[f"key: {', '.join(table.key)}"]),
+    )
+
+
+def materialized(
+    table: Table,
+    catalog: CatalogResource,
+    warehouse: WarehouseResource,
+    *,
+    facts: Mapping[str, Any],
+) -> dg.MaterializeResult[None]:
+    """What a run shows of the table: `facts` of this run, and what the table holds now.
+
+    The data version is the snapshot, so that downstream can tell a change from a repetition.
+    """
+    snapshot = newest_snapshot(catalog, table.identifier)
+    return dg.MaterializeResult(
+        asset_key=asset_key(table),
+        metadata={
+            **facts,
+            "dagster/row_count": catalog.row_count(table.identifier),
+            "dagster/uri": catalog.location(table.zone, table.name),
+            "snapshot": snapshot.get("snapshot-id", "none yet"),
+            "preview": first_rows(table, warehouse),
+        },
+        data_version=dg.DataVersion(snapshot.get("snapshot-id", "empty")),
+    )
+
+
+def first_rows(table: Table, warehouse: WarehouseResource) -> dg.MarkdownMetadataValue:
+    """The first rows by key; what is not public shows dots."""
+    shown = [column for column in table.columns if not column.name.startswith("_")]
+    names = [column.name for column in shown]
+    answer = warehouse.query(
+        f"SELECT {', '.join(names)} FROM {table.identifier} "
+        f"ORDER BY {', '.join(table.key)} LIMIT {PREVIEW_ROWS}"
+    )
+    hidden = [column.name for column in shown if column.tag != "public"]
+    return preview(answer.records(), columns=names, hidden=hidden)
+
+
+def _column(table: Table, column: Column) -> dg.TableColumn:
+    return dg.TableColumn(
+        name=column.name,
+        type=column.type,
+        description=column.doc,
+        constraints=dg.TableColumnConstraints(
+            nullable=column.nullable, unique=table.key == (column.name,)
+        ),
+        tags={"sensitivity": column.tag},
+    )
+
+
+def _sensitivity(table: Table) -> dict[str, str]:
+    """One tag for each kind of protected column that the table has."""
+    tags = {column.tag for column in table.columns} - {"public"}
+    return {f"contains/{tag}": "true" for tag in tags}

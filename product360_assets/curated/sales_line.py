@@ -1,0 +1,88 @@
+"""`curated.sales_line`: every product line of every till receipt, in units and to the cent.
+
+The hazard is fuel: its quantity is a volume, so one tank would outweigh a week of groceries. Fuel
+lines keep their value and lose their units. Real lines are never quarantined; the accounting check
+compares every cent with the clean data that was taken in.
+"""
+
+from __future__ import annotations
+
+from product360_assets.core.contract import load_contracts
+from product360_assets.curated.claims import Claim, newest, table_checks
+from product360_assets.curated.pending import Input
+from product360_assets.curated.publish import Publication
+from product360_assets.curated.steps import publication_asset
+from spark.tables.curated import PRODUCT, SALES_LINE
+
+LINES = Input("pos", "sales_line")
+BASKETS = Input("pos", "basket", whole=True)
+PUBLICATION = Publication(SALES_LINE, job="sales_line", inputs=(LINES, BASKETS))
+
+
+sales_line = publication_asset(
+    PUBLICATION,
+    upstream=[PRODUCT],
+    parameters=lambda: {
+        "time_zone": load_contracts()["pos"].time_zone,
+        "product": f"lake.{PRODUCT.identifier}",
+    },
+)
+
+sales_line_checks = table_checks(
+    SALES_LINE,
+    [
+        Claim(
+            "sales_equal_the_clean_lines_to_the_cent",
+            "Every line that was accepted is published once, with its whole value.",
+            f"""
+            WITH expected AS (
+                SELECT count(*) AS lines, sum(sales_value) AS sales,
+                       sum(retail_discount + coupon_discount + coupon_match_discount) AS discounts
+                FROM {newest("clean_pos_sales_line", "basket_id", "product_id")}
+            ),
+            published AS (
+                SELECT count(*) AS lines, sum(sales_value) AS sales,
+                       sum(retail_discount + coupon_discount + coupon_match_discount) AS discounts
+                FROM curated.sales_line
+            )
+            SELECT expected = published AS holds,
+                   published.lines AS published_lines, expected.lines AS clean_lines,
+                   published.sales AS published_sales, expected.sales AS clean_sales,
+                   published.discounts AS published_discounts,
+                   expected.discounts AS clean_discounts
+            FROM expected, published
+            """,
+            clean=(LINES,),
+        ),
+        Claim(
+            "every_line_has_its_receipt",
+            "A line without a receipt has no day, no store and no household.",
+            """
+            SELECT count(*) = 0 AS holds, count(*) AS lines_without_receipt
+            FROM curated.sales_line
+            WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL
+            """,
+        ),
+        Claim(
+            "fuel_has_no_units",
+            "Litres counted as pieces would outweigh everything else.",
+            """
+            SELECT count(*) FILTER (is_fuel = (units IS NOT NULL)) = 0 AS holds,
+                   count(*) FILTER (is_fuel) AS fuel_lines,
+                   max(units) AS most_units_of_one_line
+            FROM curated.sales_line
+            """,
+        ),
+        Claim(
+            "products_are_known_to_the_catalogue",
+            "Sales of products that the catalogue lacks are real, and somebody should list them.",
+            """
+            SELECT count(*) FILTER (NOT is_known_product) = 0 AS holds,
+                   count(*) FILTER (NOT is_known_product) AS lines,
+                   sum(sales_value) FILTER (NOT is_known_product) AS sales
+            FROM curated.sales_line
+            """,
+            blocking=False,
+        ),
+    ],
+)

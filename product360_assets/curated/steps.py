@@ -1,0 +1,168 @@
+"""The two kinds of step that make tables: taking clean batches in, and deriving from other tables.
+
+An asset module says what its table is made from and what must hold for it; how that becomes an
+asset stands here. A step that finds nothing to do succeeds and says "unchanged": it has looked, and
+the table is as new as its inputs.
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from product360_assets.core.failures import explained_failures
+from product360_assets.core.keys import clean_key
+from product360_assets.curated.derive import Derivation, Deriver, Properties
+from product360_assets.curated.presentation import asset_key, materialized, table_spec
+from product360_assets.curated.publish import Publication, Published, Publisher
+from resources.catalog import CatalogResource
+from resources.jobs import JobReport, JobRequest, JobRunner
+from resources.ledger import Ledger, LedgerResource
+from resources.warehouse import WarehouseResource
+from spark.bundle import code_version
+from spark.tables import Table
+
+# What computes the tables that jobs make, as a kind.
+JOB_KIND = "pyspark"
+
+
+def publication_asset(
+    publication: Publication,
+    *,
+    upstream: Iterable[Table] = (),
+    parameters: Callable[[], Mapping[str, Any]] = dict,
+) -> dg.AssetsDefinition:
+    """The asset that takes clean batches into a table.
+
+    Args:
+        publication: the table, its job and the clean tables it reads.
+        upstream: published tables that the job looks things up in.
+        parameters: the rest of the job's spec, asked for when the step runs.
+    """
+    table = publication.table
+    cleaned = [clean_key(each.source, each.table) for each in publication.inputs]
+    spec = table_spec(
+        table,
+        deps=[*cleaned, *(asset_key(other) for other in upstream)],
+        made_with=JOB_KIND,
+        code_version=code_version(),
+    )
+
+    @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec])
+    def publish(
+        context: dg.AssetExecutionContext,
+        ledger: LedgerResource,
+        catalog: CatalogResource,
+        runner: JobRunner,
+        warehouse: WarehouseResource,
+    ) -> dg.MaterializeResult[None]:
+        with explained_failures():
+            publisher = Publisher(ledger.open(), catalog, runner, context.log.info, context.run_id)
+            published = publisher.publish(publication, parameters())
+            return materialized(table, catalog, warehouse, facts=_published_facts(published))
+
+    return publish
+
+
+@dataclass(frozen=True)
+class JobTable:
+    """A table that a job makes as a whole from published tables.
+
+    `as_of` finds the last business day that the table may know of.
+    """
+
+    table: Table
+    job: str
+    upstream: tuple[Table, ...]
+    as_of: Callable[[WarehouseResource, Ledger], date]
+    parameters: Mapping[str, Any]
+
+
+def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
+    """The asset that lets a job derive a table."""
+    table = made.table
+    spec = table_spec(
+        table,
+        deps=[asset_key(other) for other in made.upstream],
+        made_with=JOB_KIND,
+        code_version=code_version(),
+    )
+
+    @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec])
+    def derive(
+        context: dg.AssetExecutionContext,
+        ledger: LedgerResource,
+        catalog: CatalogResource,
+        runner: JobRunner,
+        warehouse: WarehouseResource,
+    ) -> dg.MaterializeResult[None]:
+        with explained_failures():
+            derivation = Derivation(
+                table,
+                upstream=tuple(other.identifier for other in made.upstream),
+                as_of=made.as_of(warehouse, ledger.open()),
+                code_version=runner.code_version(),
+                parameters=made.parameters,
+            )
+
+            def write(properties: Properties) -> None:
+                runner.run(_job_request(made.job, derivation, properties), log=context.log.info)
+
+            return derived(context, derivation, write, catalog=catalog, warehouse=warehouse)
+
+    return derive
+
+
+def derived(
+    context: dg.AssetExecutionContext,
+    derivation: Derivation,
+    write: Callable[[Properties], None],
+    *,
+    catalog: CatalogResource,
+    warehouse: WarehouseResource,
+) -> dg.MaterializeResult[None]:
+    """Make the table anew with `write` if what it depends on has changed, and show it."""
+    outcome = Deriver(catalog, context.log.info, context.run_id).derive(derivation, write)
+    facts = {"outcome": outcome, "as of": derivation.as_of.isoformat()}
+    return materialized(derivation.table, catalog, warehouse, facts=facts)
+
+
+def _job_request(job: str, derivation: Derivation, properties: Properties) -> JobRequest:
+    identifier = derivation.table.identifier
+    return JobRequest(
+        job=job,
+        name=f"{identifier}-as-of-{derivation.as_of.isoformat()}",
+        spec={
+            "as_of_date": derivation.as_of.isoformat(),
+            "inputs": {name: f"lake.{name}" for name in derivation.upstream},
+            "target": f"lake.{identifier}",
+            **derivation.parameters,
+        },
+        commit=properties,
+    )
+
+
+def _published_facts(published: Published) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "outcome": published.outcome,
+        "batches taken in": len(published.batch_ids),
+        "rows taken in": published.rows,
+    }
+    return {**facts, **(_job_facts(published.report) if published.report else {})}
+
+
+def _job_facts(report: JobReport) -> dict[str, Any]:
+    """The job's own numbers, added up over its batches."""
+    facts: dict[str, Any] = {
+        "job seconds": round(report.seconds, 2),
+        "job report": report.report_uri,
+    }
+    for result in report.results:
+        for name, text in result.details.items():
+            if text.isdigit():
+                facts[name] = facts.get(name, 0) + int(text)
+    return facts
