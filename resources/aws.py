@@ -64,9 +64,9 @@ def client(service: Service) -> S3Client | DynamoDBClient | SecretsManagerClient
     except NoRegionError as error:
         raise ServiceUnavailable(
             f"AWS {service}",
-            found="no region in AWS_REGION, AWS_DEFAULT_REGION or the profile",
+            found="no region in AWS_DEFAULT_REGION or the AWS profile",
             expected="the region where the platform is deployed",
-            next_move="export AWS_REGION, or set region in the AWS profile",
+            next_move="export AWS_DEFAULT_REGION, or set region in the AWS profile",
         ) from error
     return made
 
