@@ -49,21 +49,25 @@ class ForecasterResource(dg.ConfigurableResource[Any], ABC):
     """
 
     @abstractmethod
-    def forecast(self, history: pa.Table, plan: ForecastPlan) -> pa.Table:
-        """Forecast the weeks after the last closed one.
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that `backtest` compares, the preferred one first."""
+
+    @abstractmethod
+    def forecast(self, history: pa.Table, plan: ForecastPlan, *, model: str) -> pa.Table:
+        """Forecast the weeks after the last closed one with one of `models`.
 
         Returns:
             item_id, date (Monday), p10, p50, p90, mean (units), model, method, as_of_date: one row
             per item and week, ordered by them.
 
         Raises:
-            ContractInvalid: `history` lacks a column, repeats a week or holds a day that is no
-                Monday.
+            ContractInvalid: `history` lacks a column, repeats a week, holds a day that is no
+                Monday or nothing up to the plan's last week; or there is no such model.
         """
 
     @abstractmethod
     def backtest(self, history: pa.Table, plan: ForecastPlan) -> pa.Table:
-        """Forecast closed weeks as if they had not happened, with this engine and its baselines.
+        """Forecast closed weeks as if they had not happened, with every one of `models`.
 
         Returns:
             The columns of `forecast` and target_value (units really sold),

@@ -9,6 +9,7 @@ that means zero sales, never "unknown".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,6 @@ class _Panel:
 class _Prediction:
     """Quantiles and mean by item, or by item and week; all matrices are of one shape."""
 
-    model: str
     p10: Matrix
     p50: Matrix
     p90: Matrix
@@ -70,12 +70,23 @@ class _Prediction:
 class LocalForecaster(ForecasterResource):
     """Weighted empirical quantiles, with a (seasonal) naive baseline in backtests."""
 
-    def forecast(self, history: pa.Table, plan: ForecastPlan) -> pa.Table:
+    def models(self) -> tuple[str, ...]:
+        """See `ForecasterResource.models`."""
+        return tuple(_models())
+
+    def forecast(self, history: pa.Table, plan: ForecastPlan, *, model: str) -> pa.Table:
         """See `ForecasterResource.forecast`."""
+        if model not in _models():
+            raise ContractInvalid(
+                "The forecasting model",
+                found=repr(model),
+                expected=f"one of {', '.join(_models())}",
+                next_move="Run the backtest again: it names the models of this engine.",
+            )
         panel = _panel(history).until(plan.last_closed_week)
         if not len(panel.items):
             raise _invalid(f"no week up to {plan.last_closed_week}")
-        return _rows(panel, _empirical(panel, plan.horizon_weeks), plan)
+        return _rows(panel, model, _models()[model](panel, plan.horizon_weeks), plan)
 
     def backtest(self, history: pa.Table, plan: ForecastPlan) -> pa.Table:
         """See `ForecasterResource.backtest`."""
@@ -90,8 +101,8 @@ class LocalForecaster(ForecasterResource):
             known = whole.until(cutoff)
             if not len(known.items):
                 break
-            for predict in (_empirical, _naive):
-                rows = _rows(known, predict(known, plan.horizon_weeks), hidden)
+            for model, predict in _models().items():
+                rows = _rows(known, model, predict(known, plan.horizon_weeks), hidden)
                 tables.append(_with_targets(rows, whole, known, hidden))
         if not tables:
             raise _invalid(f"fewer than {plan.horizon_weeks + 1} weeks up to {plan.as_of}")
@@ -100,6 +111,10 @@ class LocalForecaster(ForecasterResource):
     def code_version(self) -> str:
         """The method's own version; raise it when a number can change."""
         return _CODE_VERSION
+
+
+def _models() -> dict[str, Callable[[_Panel, int], _Prediction]]:
+    return {"empirical_quantiles": _empirical, "seasonal_naive": _naive}
 
 
 def _panel(history: pa.Table) -> _Panel:
@@ -157,17 +172,17 @@ def _empirical(panel: _Panel, horizon: int) -> _Prediction:
         quantiles[name] = np.take_along_axis(ordered, position, axis=1)
     mean = np.nansum(panel.demand * weights, axis=1, keepdims=True)
     methods = np.full(len(panel.items), f"weighted by exp(-{DECAY_PER_WEEK} * weeks ago)")
-    return _over_weeks("empirical_quantiles", quantiles, mean, methods, horizon)
+    return _over_weeks(quantiles, mean, methods, horizon)
 
 
 def _over_weeks(
-    model: str, quantiles: dict[str, Matrix], mean: Matrix, methods: Words, horizon: int
+    quantiles: dict[str, Matrix], mean: Matrix, methods: Words, horizon: int
 ) -> _Prediction:
     """The same prediction for every week of the horizon."""
     import numpy as np
 
     wide = {name: np.repeat(values, horizon, axis=1) for name, values in quantiles.items()}
-    return _Prediction(model, **wide, mean=np.repeat(mean, horizon, axis=1), methods=methods)
+    return _Prediction(**wide, mean=np.repeat(mean, horizon, axis=1), methods=methods)
 
 
 def _naive(panel: _Panel, horizon: int) -> _Prediction:
@@ -192,9 +207,8 @@ def _naive(panel: _Panel, horizon: int) -> _Prediction:
         spread[has_yearly] = yearly[has_yearly]
         methods = np.where(seasonal, "same week a year ago", methods)
     reach = _EIGHTY_PERCENT * spread
-    return _Prediction(
-        "seasonal_naive", np.maximum(point - reach, 0.0), point, point + reach, point, methods
-    )
+    low = np.maximum(point - reach, 0.0)
+    return _Prediction(p10=low, p50=point, p90=point + reach, mean=point, methods=methods)
 
 
 def _error_size(demand: Matrix, *, lag: int) -> Matrix:
@@ -207,7 +221,7 @@ def _error_size(demand: Matrix, *, lag: int) -> Matrix:
     return size
 
 
-def _rows(panel: _Panel, prediction: _Prediction, plan: ForecastPlan) -> pa.Table:
+def _rows(panel: _Panel, model: str, prediction: _Prediction, plan: ForecastPlan) -> pa.Table:
     """The prediction in long form, by item and week."""
     import numpy as np
     import pyarrow as pa
@@ -226,7 +240,7 @@ def _rows(panel: _Panel, prediction: _Prediction, plan: ForecastPlan) -> pa.Tabl
         # Whole units sell in whole units; rounding measured better than not (wQL .385, not .389).
         columns[name] = np.rint(values) if whole_units else values
     columns["mean"] = prediction.mean.reshape(size)
-    columns["model"] = pa.repeat(prediction.model, size)
+    columns["model"] = pa.repeat(model, size)
     columns["method"] = pa.array(np.repeat(prediction.methods, horizon), pa.string())
     columns["as_of_date"] = pa.repeat(pa.scalar(plan.as_of, pa.date32()), size)
     return pa.table(columns)

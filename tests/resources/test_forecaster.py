@@ -38,6 +38,10 @@ def history(sales: Sales, *, start: date = MONDAY) -> pa.Table:
     )
 
 
+def forecast(rows: pa.Table, plan: ForecastPlan) -> pa.Table:
+    return LocalForecaster().forecast(rows, plan, model="empirical_quantiles")
+
+
 def sunday_after(weeks: int) -> date:
     return MONDAY + timedelta(days=7 * weeks - 1)
 
@@ -59,7 +63,7 @@ def test_the_last_closed_week_is_the_one_whose_sunday_has_passed() -> None:
 
 
 def test_an_item_that_always_sells_the_same_is_forecast_to_go_on() -> None:
-    rows = LocalForecaster().forecast(history({"a": [3] * 10}), ForecastPlan(sunday_after(10)))
+    rows = forecast(history({"a": [3] * 10}), ForecastPlan(sunday_after(10)))
     assert rows.num_rows == 4
     assert rows["date"].to_pylist() == [MONDAY + timedelta(weeks=10 + week) for week in range(4)]
     for column in ("p10", "p50", "p90", "mean"):
@@ -76,7 +80,7 @@ def test_an_item_that_always_sells_the_same_is_forecast_to_go_on() -> None:
 )
 def test_quantiles_and_mean_are_those_of_the_definition(sales: Sales) -> None:
     weeks = max(len(values) for values in sales.values())
-    rows = LocalForecaster().forecast(history(sales), ForecastPlan(sunday_after(weeks)))
+    rows = forecast(history(sales), ForecastPlan(sunday_after(weeks)))
     first = {row["item_id"]: row for row in reversed(rows.to_pylist())}
     assert set(first) == set(sales)
     for item, values in sales.items():
@@ -88,7 +92,7 @@ def test_quantiles_and_mean_are_those_of_the_definition(sales: Sales) -> None:
 
 
 def test_demand_in_parts_of_units_is_not_rounded() -> None:
-    rows = LocalForecaster().forecast(history({"a": [0.25] * 8}), ForecastPlan(sunday_after(8)))
+    rows = forecast(history({"a": [0.25] * 8}), ForecastPlan(sunday_after(8)))
     assert rows["p50"].to_pylist() == [0.25] * 4
 
 
@@ -96,12 +100,12 @@ def test_a_missing_week_is_a_week_without_sales() -> None:
     whole = history({"a": [5, 0, 0, 5, 0, 5]})
     with_gaps = whole.filter(pc.greater(whole["demand"], 0))
     plan = ForecastPlan(sunday_after(6))
-    assert LocalForecaster().forecast(with_gaps, plan) == LocalForecaster().forecast(whole, plan)
+    assert forecast(with_gaps, plan) == forecast(whole, plan)
 
 
 def test_weeks_of_silence_at_the_end_count_too() -> None:
     plan = ForecastPlan(sunday_after(40))
-    rows = LocalForecaster().forecast(history({"a": [9, 9, 9, 9]}), plan)
+    rows = forecast(history({"a": [9, 9, 9, 9]}), plan)
     assert rows["p90"].to_pylist() == [0.0] * 4
     assert rows["date"].to_pylist()[0] == MONDAY + timedelta(weeks=40)
 
@@ -109,7 +113,7 @@ def test_weeks_of_silence_at_the_end_count_too() -> None:
 def test_a_week_that_is_not_closed_is_not_read() -> None:
     closed, running = history({"a": [1] * 8}), history({"a": [1] * 8 + [90]})
     plan = ForecastPlan(sunday_after(8) + timedelta(days=3))
-    assert LocalForecaster().forecast(running, plan) == LocalForecaster().forecast(closed, plan)
+    assert forecast(running, plan) == forecast(closed, plan)
 
 
 def test_a_backtest_hides_the_weeks_it_is_judged_by() -> None:
@@ -190,7 +194,22 @@ def test_the_baseline_repeats_last_year_where_there_is_one() -> None:
 )
 def test_a_history_that_could_be_misread_is_refused(broken: pa.Table, found: str) -> None:
     with pytest.raises(ContractInvalid, match=found):
-        LocalForecaster().forecast(broken, ForecastPlan(sunday_after(1)))
+        forecast(broken, ForecastPlan(sunday_after(1)))
+
+
+def test_the_models_of_a_backtest_can_be_asked_to_forecast() -> None:
+    plan = ForecastPlan(sunday_after(8))
+    for model in LocalForecaster().models():
+        rows = LocalForecaster().forecast(history({"a": [2.0] * 8}), plan, model=model)
+        assert set(rows["model"].to_pylist()) == {model}
+        assert rows["p50"].to_pylist() == [2.0] * 4
+
+
+def test_a_model_that_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(ContractInvalid, match="empirical_quantiles, seasonal_naive"):
+        LocalForecaster().forecast(
+            history({"a": [2.0] * 8}), ForecastPlan(sunday_after(8)), model="oracle"
+        )
 
 
 def test_a_history_too_short_to_hide_anything_is_refused() -> None:
