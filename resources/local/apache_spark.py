@@ -8,6 +8,7 @@ the start stand in the process list, so the bridge's token is set afterwards.
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from resources.local.engines import Engine
 from resources.local.java import find_java, iceberg_jar
 
 LOOPBACK = "127.0.0.1"
+STOP_SECONDS = 30
 
 
 class ApacheSparkEngine(Engine):
@@ -52,17 +54,18 @@ class ApacheSparkEngine(Engine):
         """See `Engine.stop`."""
         if self._session is None:
             return
-        from pyspark import SparkContext
-
-        gateway = self._session.sparkContext._gateway
         session, self._session = self._session, None
+        gateway = session.sparkContext._gateway
         if gateway.proc.poll() is None:
             session.stop()
         gateway.shutdown()
-        # pyspark keeps the JVM for the next session; its memory is ours to give back.
-        SparkContext._gateway = SparkContext._jvm = None
         gateway.proc.stdin.close()
-        gateway.proc.wait(timeout=30)
+        try:
+            gateway.proc.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            gateway.proc.kill()
+            gateway.proc.wait()
+        _forget_session()
 
     def how_it_ended(self) -> str | None:
         """See `Engine.how_it_ended`."""
@@ -70,6 +73,15 @@ class ApacheSparkEngine(Engine):
             return None
         status = self._session.sparkContext._gateway.proc.poll()
         return None if status is None else f"exit status {status} of its JVM"
+
+
+def _forget_session() -> None:
+    """Make pyspark start anew: it keeps the JVM for the next session, even one that has died."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
+    SparkSession._instantiatedSession = None
 
 
 def start_settings(home: Path, jar: Path) -> dict[str, str]:
