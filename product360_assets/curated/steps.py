@@ -61,7 +61,9 @@ def publication_asset(
         warehouse: WarehouseResource,
     ) -> dg.MaterializeResult[None]:
         with explained_failures():
-            publisher = Publisher(ledger.open(), catalog, runner, context.log.info, context.run_id)
+            publisher = Publisher(
+                ledger.open(), catalog, runner, context.log.info, context.run.run_id
+            )
             published = publisher.publish(publication, parameters())
             return materialized(table, catalog, warehouse, facts=_published_facts(published))
 
@@ -126,7 +128,7 @@ def derived(
     warehouse: WarehouseResource,
 ) -> dg.MaterializeResult[None]:
     """Make the table anew with `write` if what it depends on has changed, and show it."""
-    outcome = Deriver(catalog, context.log.info, context.run_id).derive(derivation, write)
+    outcome = Deriver(catalog, context.log.info, context.run.run_id).derive(derivation, write)
     facts = {"outcome": outcome, "as of": derivation.as_of.isoformat()}
     return materialized(derivation.table, catalog, warehouse, facts=facts)
 

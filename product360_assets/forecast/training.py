@@ -1,0 +1,68 @@
+"""`forecast.weekly_demand`: what forecasters learn from, in units per item and closed week.
+
+The hazard is the missing row: a week without a sale is a zero, and a zero that is left out reads as
+"unknown" and teaches too high a demand. Weeks before an item's first sale are left out on purpose.
+"""
+
+from __future__ import annotations
+
+from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.product_360 import as_of_sales
+from product360_assets.curated.steps import JobTable, job_table_asset
+from spark.tables.curated import SALES_LINE
+from spark.tables.forecast import WEEKLY_DEMAND
+
+weekly_demand = job_table_asset(
+    JobTable(
+        WEEKLY_DEMAND,
+        job="weekly_demand",
+        upstream=(SALES_LINE,),
+        as_of=as_of_sales,
+        parameters={},
+    )
+)
+
+weekly_demand_checks = table_checks(
+    WEEKLY_DEMAND,
+    [
+        Claim(
+            "demand_equals_the_units_sold",
+            "Every counted unit of a closed week is demand, once.",
+            f"""
+            WITH learned AS (
+                SELECT sum(demand) AS units, max(week_start) AS last_week
+                FROM {WEEKLY_DEMAND.identifier}
+            ),
+            sold AS (
+                SELECT sum(units) AS units FROM {SALES_LINE.identifier}, learned
+                WHERE business_date < last_week + 7
+            )
+            SELECT learned.units = sold.units AS holds, learned.units AS demand, sold.units AS units
+            FROM learned, sold
+            """,
+        ),
+        Claim(
+            "every_item_has_all_its_weeks",
+            "A week that is left out would be learned as unknown instead of zero.",
+            f"""
+            WITH spans AS (
+                SELECT item_id, count(*) AS weeks, max(week_start) AS last_week,
+                       date_diff('week', min(week_start), max(week_start)) + 1 AS expected
+                FROM {WEEKLY_DEMAND.identifier} GROUP BY item_id
+            )
+            SELECT count(*) FILTER (weeks <> expected) = 0
+                       AND count(DISTINCT last_week) = 1 AS holds,
+                   count(*) AS items, count(*) FILTER (weeks <> expected) AS items_with_gaps
+            FROM spans
+            """,
+        ),
+        Claim(
+            "weeks_begin_on_mondays",
+            "One week that begins elsewhere would split what was sold in two.",
+            f"""
+            SELECT count(*) = 0 AS holds, count(*) AS weeks
+            FROM {WEEKLY_DEMAND.identifier} WHERE isodow(week_start) <> 1
+            """,
+        ),
+    ],
+)
