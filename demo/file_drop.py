@@ -68,6 +68,7 @@ class FileDrop:
         Raises:
             ServiceUnavailable: the company is being stopped.
         """
+        self.outbox.mkdir(parents=True, exist_ok=True)
         files = rows = size = 0
         for parcel in parcels:
             if self._cancelled.is_set():
@@ -82,7 +83,6 @@ class FileDrop:
         return finished
 
     def _record(self, prefix: str) -> Path:
-        self.outbox.mkdir(parents=True, exist_ok=True)
         return self.outbox / f"{prefix.strip('/').replace('/', '.')}.json"
 
 

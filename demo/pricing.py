@@ -76,12 +76,17 @@ FROM promotion WHERE week = {week} ORDER BY ALL
 """
 
 
+def derive_prices(panel: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `price`: product_id, week, shelf_price, loyalty_price, lines."""
+    panel.execute(_PRICES)
+
+
 def deliver_prices(scale: Scale, drop: FileDrop) -> Delivered:
     """One price file a week, header and one row per product."""
     if finished := drop.delivered(PRICE_WEEK):
         return finished
     with open_panel(scale) as panel:
-        panel.execute(_PRICES)
+        derive_prices(panel)
         return drop.deliver(PRICE_WEEK, _weekly(panel, _PRICES_OF_WEEK, PRICE_WEEK, drop))
 
 
