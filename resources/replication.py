@@ -21,6 +21,12 @@ import dagster as dg
 if TYPE_CHECKING:
     from resources.objects import ObjectStore
 
+# The columns that delivery adds to a table's own. On AWS, transformation rules of the task add the
+# last two under these names.
+OPERATION = "Op"
+COMMIT_TIME = "dms_timestamp"
+CHANGE_SEQUENCE = "ar_h_change_seq"
+
 
 @dataclass(frozen=True)
 class SourceTable:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from product360_assets.core.contract import SourceContract, SourceKind, TableContract
-from resources.ledger import BatchKind, Delivery, LandedObject, Ledger
+from resources.ledger import Batch, BatchKind, Delivery, LandedObject, Ledger
 from resources.objects import ObjectStore
 
 # 2017-05-01, 2017/05/01 and day=2017-05-01, as folders of a key.
@@ -34,15 +34,11 @@ _BATCH_KINDS: dict[SourceKind, BatchKind] = {
 
 @dataclass(frozen=True)
 class Arrival:
-    """Objects of one table that were delivered on one day, by one execution where there are any.
-
-    `rows` is what the execution says that it delivered; None when nobody says.
-    """
+    """Objects of one table that were delivered on one day, by one execution where there are any."""
 
     landing_date: date
     kind: BatchKind
     epoch: str
-    rows: int | None
     objects: tuple[LandedObject, ...]
 
 
@@ -83,6 +79,17 @@ def successful_deliveries(ledger: Ledger, source: str, table: str) -> list[Deliv
     return [found for found in ledger.deliveries(source, table) if found.status == "successful"]
 
 
+def delivered_rows(batch: Batch, ledger: Ledger) -> int | None:
+    """How many rows the batch's execution says that it delivered; None when nobody says."""
+    size = sum(landed.size for landed in batch.objects)
+    for delivery in successful_deliveries(ledger, batch.source, batch.table):
+        within = all(landed.key.startswith(delivery.prefix) for landed in batch.objects)
+        # A batch of some of its objects would hold some of its rows.
+        if within and size == delivery.bytes:
+            return delivery.rows
+    return None
+
+
 def execution_id(started_at: datetime, earlier: Iterable[str]) -> str:
     """An id that sorts by time and was never used before: `20180101T080000Z-0001`.
 
@@ -105,7 +112,6 @@ def _executed(
                     kind=_BATCH_KINDS[contract.kind],
                     # Only a load replaces what was there; a pull adds to it.
                     epoch=delivery.delivery_id if contract.kind == "database" else "0",
-                    rows=delivery.rows,
                     objects=objects,
                 )
             )
@@ -124,7 +130,7 @@ def _dropped(contract: SourceContract, table: TableContract, *, landing: ObjectS
             by_day[day].append(landed)
     kind = _BATCH_KINDS[contract.kind]
     return Arrivals(
-        tuple(Arrival(day, kind, "0", None, tuple(by_day[day])) for day in sorted(by_day)),
+        tuple(Arrival(day, kind, "0", tuple(by_day[day])) for day in sorted(by_day)),
         tuple(undated),
     )
 

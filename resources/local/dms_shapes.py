@@ -15,13 +15,12 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from resources.replication import CHANGE_SEQUENCE, COMMIT_TIME, OPERATION
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-OPERATION = "Op"
-TIMESTAMP = "dms_timestamp"
-CHANGE_SEQUENCE = "ar_h_change_seq"
-DELIVERY_COLUMNS = frozenset({OPERATION, TIMESTAMP, CHANGE_SEQUENCE})
+DELIVERY_COLUMNS = frozenset({OPERATION, COMMIT_TIME, CHANGE_SEQUENCE})
 
 _INSERT = "I"
 _RECORD_DIGITS = 19
@@ -66,7 +65,7 @@ def delivered_schema(columns: pa.Schema) -> pa.Schema:
         [
             pa.field(OPERATION, pa.string()),
             *columns,
-            pa.field(TIMESTAMP, pa.string()),
+            pa.field(COMMIT_TIME, pa.string()),
             pa.field(CHANGE_SEQUENCE, pa.string()),
         ]
     )

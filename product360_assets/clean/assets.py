@@ -1,0 +1,106 @@
+"""The clean asset of a source table: its typed rows, by landing date."""
+
+import dagster as dg
+
+from product360_assets.clean.columns import lineage_columns
+from product360_assets.clean.said import by_day, check_results, preview_of
+from product360_assets.clean.work import Cleaning
+from product360_assets.core.checks import (
+    NO_ROWS_ARE_QUARANTINED,
+    ROWS_ARE_ACCOUNTED_FOR,
+    advisory_check,
+    blocking_check,
+    rule_descriptions,
+)
+from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.failures import explained_failures
+from product360_assets.core.keys import clean_key, raw_key
+from product360_assets.core.metadata import column_schema
+from product360_assets.core.partitions import days_of, landing_dates
+from product360_assets.ingestion.assets import table_tags
+from resources.jobs import JobRunner
+from resources.ledger import LedgerResource
+from resources.objects import LakeResource
+
+GROUP = "clean"
+
+
+def clean_asset(
+    contract: SourceContract, table: TableContract, *, jobs_version: str
+) -> dg.AssetsDefinition:
+    """Make what was accepted on the run's landing dates clean, in as few jobs as possible.
+
+    `jobs_version` is the version of the code that the jobs run.
+    """
+    key = clean_key(contract.name, table.name)
+
+    @dg.asset(
+        key=key,
+        deps=[raw_key(contract.name, table.name)],
+        description=(
+            f"{table.description}\n\nTyped, as a log of changes: every version of a row that was "
+            "delivered, with where it came from. Rows that break a rule are in quarantine."
+        ),
+        group_name=GROUP,
+        owners=list(contract.owners),
+        tags=table_tags(contract, table),
+        kinds={"spark", "parquet"},
+        partitions_def=landing_dates(contract.name),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=f"{jobs_version}-{contract.config_version(table.name)}",
+        automation_condition=(
+            dg.AutomationCondition.eager()
+            & dg.AutomationCondition.all_deps_blocking_checks_passed()
+        ),
+        metadata={
+            "dagster/column_schema": column_schema(table, more=lineage_columns()),
+            "dagster/table_name": f"clean.{contract.name}.{table.name}",
+            "cadence": table.cadence,
+            "freshness (hours)": table.freshness_hours,
+        },
+        check_specs=_check_specs(table, key),
+    )
+    def clean(
+        context: dg.AssetExecutionContext,
+        lake: LakeResource,
+        ledger: LedgerResource,
+        runner: JobRunner,
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        days = days_of(context.partition_keys)
+        with explained_failures():
+            cleaned = Cleaning(
+                contract, table, ledger.open(), lake, runner, context.log.info
+            ).clean(days)
+        for day, said in by_day(days, cleaned).items():
+            context.add_asset_metadata(said, partition_key=day)
+        return dg.MaterializeResult(
+            metadata={
+                "jobs": len(cleaned.reports),
+                "job seconds": sum(report.seconds for report in cleaned.reports),
+                "reports": [report.report_uri for report in cleaned.reports],
+                "preview": preview_of(table, cleaned.batches, lake),
+            },
+            check_results=check_results(table, key, cleaned),
+        )
+
+    return clean
+
+
+def _check_specs(table: TableContract, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    return [
+        blocking_check(
+            ROWS_ARE_ACCOUNTED_FOR,
+            key,
+            "Rows read = rows kept + rows quarantined for every batch, by the job's report and by "
+            "the files it wrote; and as many as the delivering side says it delivered.",
+        ),
+        advisory_check(
+            NO_ROWS_ARE_QUARANTINED,
+            key,
+            "No row of these batches was set aside.",
+        ),
+        *(
+            advisory_check(name, key, description)
+            for name, description in rule_descriptions(table, "warn").items()
+        ),
+    ]

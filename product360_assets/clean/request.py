@@ -1,0 +1,152 @@
+"""What the clean job is asked: a source contract and some batches, as one JSON document.
+
+A request covers one table and any number of its batches. Its outcome is a unit: a folder named by
+the batches, the code and the contract that made it, so that the same work asked for again writes
+to the same place, and other work never does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
+from resources.jobs import JobRequest
+from resources.ledger import AcceptedObject, Batch, ZoneState
+from resources.objects import ObjectStore
+from resources.replication import CHANGE_SEQUENCE, COMMIT_TIME, OPERATION
+
+JOB = "clean"
+# One job reads at most so much, but always at least one batch.
+BYTES_PER_JOB = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """A batch in raw, with its objects there."""
+
+    batch: Batch
+    state: ZoneState
+    objects: tuple[AcceptedObject, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its objects."""
+        return sum(landed.size for landed in self.batch.objects)
+
+
+@dataclass(frozen=True)
+class CleanUnit:
+    """Batches that one job makes clean together, by which code and which contract."""
+
+    contract: SourceContract
+    table: TableContract
+    batches: tuple[RawBatch, ...]
+    code_version: str
+    config_version: str
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits that name the unit's folder."""
+        ids = sorted(raw.batch.batch_id for raw in self.batches)
+        parts = "\n".join([*ids, self.code_version, self.config_version])
+        return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+    @property
+    def dataset(self) -> str:
+        """The name under which the job reports."""
+        return f"clean.{self.contract.name}.{self.table.name}"
+
+    @property
+    def prefix(self) -> str:
+        """What the clean keys of the unit begin with, without the last slash."""
+        return f"{self.contract.name}/{self.table.name}/unit={self.id}"
+
+    @property
+    def quarantine_prefix(self) -> str:
+        """What the keys of its rejected rows begin with, without the last slash."""
+        return f"quarantine/{self.prefix}"
+
+    def request(self, *, raw: ObjectStore, clean: ObjectStore) -> JobRequest:
+        """The job that makes the unit."""
+        spec: dict[str, Any] = {
+            "source": self.contract.name,
+            "table": self.table.name,
+            "format": self.table.format,
+            **_order_columns(self.contract, self.table),
+            "columns": [_column(column) for column in self.table.columns],
+            "key": list(self.table.key),
+            "rules": [
+                {"name": rule.name, "expression": rule.expression, "action": rule.action}
+                for rule in self.table.rules
+            ],
+            "unique": {"action": self.table.unique.action} if self.table.unique else None,
+            "time_zone": self.contract.time_zone,
+            "batches": [_batch(each, raw) for each in self.batches],
+            "output": clean.uri_of(self.prefix),
+            "quarantine": clean.uri_of(self.quarantine_prefix),
+        }
+        return JobRequest(
+            job=JOB, name=f"clean-{self.contract.name}.{self.table.name}-{self.id}", spec=spec
+        )
+
+
+def units(
+    contract: SourceContract,
+    table: TableContract,
+    batches: Sequence[RawBatch],
+    *,
+    code_version: str,
+) -> Iterator[CleanUnit]:
+    """The batches in units of limited size, in the order given."""
+    config_version = contract.config_version(table.name)
+    taken: list[RawBatch] = []
+    for batch in batches:
+        if taken and sum(each.size for each in taken) + batch.size > BYTES_PER_JOB:
+            yield CleanUnit(contract, table, tuple(taken), code_version, config_version)
+            taken = []
+        taken.append(batch)
+    if taken:
+        yield CleanUnit(contract, table, tuple(taken), code_version, config_version)
+
+
+def _order_columns(contract: SourceContract, table: TableContract) -> Mapping[str, str | None]:
+    """Which delivered columns say what happened to a row, and when."""
+    if contract.kind == "database":
+        return {
+            "operation_column": OPERATION,
+            "commit_time_column": COMMIT_TIME,
+            "change_sequence_column": CHANGE_SEQUENCE,
+        }
+    order = next((c.delivered_name for c in table.columns if c.name == table.order), None)
+    return {
+        "operation_column": None,
+        "commit_time_column": order,
+        "change_sequence_column": None,
+    }
+
+
+def _column(column: ColumnContract) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "source_name": column.delivered_name,
+        "type": column.type,
+        "nullable": column.nullable,
+        "allowed": list(column.allowed) if column.allowed is not None else None,
+    }
+
+
+def _batch(each: RawBatch, raw: ObjectStore) -> dict[str, Any]:
+    return {
+        "batch_id": each.batch.batch_id,
+        "landing_date": each.batch.landing_date.isoformat(),
+        "epoch": each.batch.epoch,
+        # Known to the ledger, so that making a batch clean again gives the same rows.
+        "ingested_at": each.state.recorded_at.isoformat(),
+        "files": [
+            {"uri": raw.uri_of(accepted.raw_key), "name": accepted.raw_key}
+            for accepted in each.objects
+        ],
+    }

@@ -1,0 +1,131 @@
+"""What a clean asset says of itself: its partitions, its rules, and a few of its rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from product360_assets.clean.accounting import file_system
+from product360_assets.clean.work import BYTES, FILES, Cleaned, CleanedBatch
+from product360_assets.core.checks import (
+    NO_ROWS_ARE_QUARANTINED,
+    ROWS_ARE_ACCOUNTED_FOR,
+    claim,
+    rule_descriptions,
+    warning,
+)
+from product360_assets.core.contract import TableContract
+from product360_assets.core.metadata import hidden_columns, preview
+from resources.objects import LakeResource
+
+PREVIEW_ROWS = 5
+_EXAMPLES = 20
+_WARNED = "warn."
+_QUARANTINED = "quarantine."
+
+
+def by_day(days: Collection[date], cleaned: Cleaned) -> Mapping[str, dict[str, Any]]:
+    """What each partition's materialization says, by partition key."""
+    return {
+        day.isoformat(): _day([b for b in cleaned.batches if b.raw.batch.landing_date == day])
+        for day in days
+    }
+
+
+def check_results(
+    table: TableContract, asset: dg.AssetKey, cleaned: Cleaned
+) -> list[dg.AssetCheckResult]:
+    """The results of all of the asset's checks, over the batches of this run's landing dates."""
+    rows = Counter[str]()
+    broken = Counter[str]()
+    for batch in cleaned.batches:
+        rows["read"] += batch.state.rows_in
+        rows["kept"] += batch.state.rows_out
+        rows["quarantined"] += batch.state.rows_quarantined
+        for name, count in batch.state.details.items():
+            if name.startswith((_WARNED, _QUARANTINED)):
+                broken[name] += int(count)
+    by_rule = {
+        name.removeprefix(_QUARANTINED): count
+        for name, count in broken.items()
+        if name.startswith(_QUARANTINED) and count
+    }
+    return [
+        claim(
+            ROWS_ARE_ACCOUNTED_FOR,
+            asset,
+            holds=not cleaned.unaccounted,
+            counted={
+                **rows,
+                "batches": len(cleaned.batches),
+                "unaccounted": dict(list(cleaned.unaccounted.items())[:_EXAMPLES]),
+            },
+        ),
+        warning(
+            NO_ROWS_ARE_QUARANTINED,
+            asset,
+            holds=rows["quarantined"] == 0,
+            counted={"rows": rows["quarantined"], "by rule": by_rule},
+        ),
+        *(
+            warning(
+                rule,
+                asset,
+                holds=broken[_WARNED + rule] == 0,
+                counted={"rows": broken[_WARNED + rule], "of": rows["read"]},
+            )
+            for rule in rule_descriptions(table, "warn")
+        ),
+    ]
+
+
+def preview_of(
+    table: TableContract, batches: Iterable[CleanedBatch], lake: LakeResource
+) -> dg.MarkdownMetadataValue | None:
+    """The first rows of the newest batch that has any; None when none has."""
+    newest = max(
+        (batch for batch in batches if batch.state.rows_out),
+        key=lambda batch: batch.raw.batch.landing_date,
+        default=None,
+    )
+    if newest is None:
+        return None
+    columns = [column.name for column in table.columns]
+    rows = _first_rows(newest.state.location, columns, lake)
+    return preview(rows, columns=columns, hidden=hidden_columns(table))
+
+
+def _day(batches: list[CleanedBatch]) -> dict[str, Any]:
+    states = [batch.state for batch in batches]
+    rows = sum(state.rows_out for state in states)
+    return {
+        "dagster/partition_row_count": rows,
+        "rows": rows,
+        "rows quarantined": sum(state.rows_quarantined for state in states),
+        "files": sum(int(state.details[FILES]) for state in states),
+        "bytes": sum(int(state.details[BYTES]) for state in states),
+        "batches": [state.batch_id for state in states],
+        "made by this run": sum(batch.made for batch in batches),
+        "locations": [state.location for state in states],
+    }
+
+
+def _first_rows(location: str, columns: list[str], lake: LakeResource) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    clean = lake.zone("clean")
+    files, root = file_system(clean)
+    prefix = f"{location.removeprefix(f'{clean.uri}/').rstrip('/')}/"
+    for info in clean.list(prefix):
+        if not info.key.endswith(".parquet"):
+            continue
+        with files.open_input_file(f"{root}/{info.key}") as file:
+            parquet = pq.ParquetFile(file)
+            for block in parquet.iter_batches(batch_size=PREVIEW_ROWS, columns=columns):
+                rows: list[dict[str, Any]] = block.to_pylist()
+                return rows
+    return []

@@ -1,0 +1,1 @@
+"""Raw: what was accepted, byte for byte, write-once, with a manifest for each batch."""
