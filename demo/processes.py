@@ -14,6 +14,7 @@ import psutil
 # The start time is computed from the machine's boot time, which may be told a little differently
 # the next time; a number comes round again much later than this.
 _SAME_START_SECONDS: Final = 2.0
+_LAST_WORDS_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,21 @@ def is_alive(process: Process) -> bool:
 
 
 def stop_process(process: Process, *, patience_seconds: float = 10.0) -> None:
-    """Ask it and what it started to end, wait, then end them. One that has ended is no error."""
+    """Ask it to end, wait, then end it and what it started. One that has ended is no error."""
     if not is_alive(process):
         return
-    family: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
         handle = psutil.Process(process.pid)
-        family = [handle, *handle.children(recursive=True)]
+        family = [*handle.children(recursive=True), handle]
         handle.terminate()
-    _, unmoved = psutil.wait_procs(family, timeout=patience_seconds)
-    for member in unmoved:
-        with suppress(psutil.NoSuchProcess):
-            member.kill()
-    psutil.wait_procs(unmoved, timeout=5)
+        psutil.wait_procs([handle], timeout=patience_seconds)
+        # What it did not end itself has nobody else to end it now.
+        for left in family:
+            with suppress(psutil.NoSuchProcess):
+                left.terminate()
+        for unmoved in psutil.wait_procs(family, timeout=_LAST_WORDS_SECONDS)[1]:
+            with suppress(psutil.NoSuchProcess):
+                unmoved.kill()
 
 
 def kill_process(process: Process) -> None:

@@ -20,7 +20,7 @@ MOST_PAGE_RECORDS: Final = 5_000
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the service, not an error of this program
+class Refusal(Exception):
     """An answer that is no success: a code for programs, a sentence for people."""
 
     def __init__(

@@ -12,7 +12,8 @@ import pytest
 from demo.clicks import EVENT_TYPES, Clicks, clicks_of, generate
 from demo.clickstream import Lines, Popularity
 from demo.columns import joined, taken
-from demo.panel import Scale, package_file
+from demo.panel import package_file
+from demo.settings import Scale
 
 
 def stream(scale: Scale, **options: int) -> Clicks:

@@ -7,7 +7,8 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from demo.panel import IS_FUEL, Scale, open_panel, package_file
+from demo.panel import IS_FUEL, open_panel, package_file
+from demo.settings import Scale
 
 HOUSEHOLDS_BASKETS_LINES = """
     SELECT count(DISTINCT household_id), count(DISTINCT basket_id), count(*) FROM line

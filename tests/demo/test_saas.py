@@ -1,4 +1,4 @@
-"""The services over real HTTP: tokens, pages, windows of time, the rate limit, and plain refusals."""
+"""The services over real HTTP: tokens, pages, windows of time, the rate limit, refusals."""
 
 from __future__ import annotations
 
