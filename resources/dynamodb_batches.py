@@ -234,5 +234,5 @@ def _fingerprint(batch: Batch) -> str:
     return hashlib.sha256(f"{batch_document(batch)}\n{json.dumps(objects)}".encode()).hexdigest()
 
 
-class _Overtaken(Exception):  # noqa: N818 - caught where it is raised from, never seen outside
+class _Overtaken(Exception):
     """A later opener of the same batch has claimed what this one wanted to claim."""

@@ -28,8 +28,6 @@ The hazard: an error without a next move costs its reader an hour. All four part
 they stay attributes, so that a caller decides on parts and never on text.
 """
 
-# ruff: noqa: N818 - the names say what happened; "Error" after each would say it twice.
-
 from __future__ import annotations
 
 from collections.abc import Callable

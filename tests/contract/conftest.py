@@ -74,8 +74,9 @@ def lake_prefix(aws: str) -> str:
     from resources.objects import Zone
 
     prefix = f"test-{secrets.token_hex(4)}"
+    s3 = client("s3")
     for zone in get_args(Zone):
-        client("s3").create_bucket(
+        s3.create_bucket(
             Bucket=f"{prefix}-{zone}", CreateBucketConfiguration={"LocationConstraint": REGION}
         )
     return prefix

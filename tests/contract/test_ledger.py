@@ -1,10 +1,8 @@
 """What every ledger does: the same sentences for SQLite and for DynamoDB."""
 
-import os
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -281,7 +279,7 @@ def test_many_threads_record_deliveries_and_none_is_lost(open_ledger: Opener) ->
 
 
 RACER = """
-import sys, time
+import sys
 from datetime import date
 from resources.errors import ObjectClaimed
 from resources.ledger import Batch, LandedObject, batch_id_of
@@ -289,7 +287,8 @@ from resources.ledger import Batch, LandedObject, batch_id_of
 objects = tuple(LandedObject("landing", key, "v1", 1) for key in (sys.argv[1], "p/shared.csv"))
 day = date(2017, 1, 9)
 rival = Batch(batch_id_of(day, objects), "pricing", "price_week", day, "file", "0", objects)
-time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+print("ready", flush=True)
+sys.stdin.readline()
 try:
     print(ledger.open_batch(rival).batch_id)
 except ObjectClaimed:
@@ -303,18 +302,21 @@ def test_of_several_processes_that_claim_one_object_one_wins(open_ledger: Opener
     opening = f"from {kind.__module__} import {kind.__name__}\n" + (
         f"ledger = {kind.__name__}(**{resource.model_dump()!r}).open()"
     )
-    start = str(time.time() + 6)
-    root = str(Path(__file__).parents[2])
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", RACER.format(opening=opening), f"p/own-{number}.csv", start],
+            [sys.executable, "-c", RACER.format(opening=opening), f"p/own-{number}.csv"],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=root,
-            env=dict(os.environ),
+            cwd=Path(__file__).parents[2],
         )
-        for number in range(4)
+        for number in range(3)
     ]
+    assert [racer.stdout.readline() for racer in racers if racer.stdout] == ["ready\n"] * 3
+    for racer in racers:
+        assert racer.stdin
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
     answers = [racer.communicate(timeout=120)[0].split() for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * len(racers)
     winners = [winner for answer in answers for winner in answer]

@@ -1,0 +1,26 @@
+"""Secrets Manager as a place of secrets: what the local file does, over the wire."""
+
+import secrets as random_text
+
+import pytest
+
+from resources.aws import client
+from resources.errors import SecretMissing
+from resources.secrets import SecretsManagerSecrets
+
+pytestmark = pytest.mark.aws
+
+
+def test_a_secret_is_read_by_reference_below_the_deployments_prefix(aws: str) -> None:
+    prefix = f"test-{random_text.token_hex(4)}/"
+    service = client("secretsmanager")
+    service.create_secret(Name=f"{prefix}pos_database", SecretString='{"host": "db", "user": "u"}')
+    service.create_secret(Name=f"{prefix}broken", SecretString='{"password": 5432}')
+    secrets = SecretsManagerSecrets(prefix=prefix)
+    assert secrets.get("pos_database") == {"host": "db", "user": "u"}
+    with pytest.raises(SecretMissing, match="crm_api") as missing:
+        secrets.get("crm_api")
+    assert f"{prefix}crm_api" in missing.value.next_move
+    with pytest.raises(SecretMissing) as broken:
+        secrets.get("broken")
+    assert "5432" not in str(broken.value)
