@@ -1,0 +1,1 @@
+"""What the numbers are: tables, transforms and jobs, in PySpark and the standard library."""

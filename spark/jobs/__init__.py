@@ -1,0 +1,1 @@
+"""Jobs: read, transform, check, write, report. Each module is a job by its own name."""

@@ -1,0 +1,1 @@
+"""Pure functions from DataFrame to DataFrame: what the numbers are, one module per subject."""
