@@ -63,8 +63,14 @@ def load_job(name: str) -> Job:
 
 
 def read_spec(session: SparkSession, uri: str) -> dict[str, Any]:
-    """Read one JSON document from any store the engine can reach."""
+    """Read one JSON document from any store the engine can reach.
+
+    Raises:
+        FileNotFoundError: there is none. Sail reads no rows where Spark raises an error of its own.
+    """
     rows = session.read.text(uri, wholetext=True).collect()
+    if not rows:
+        raise FileNotFoundError(f"no JSON document at {uri}")
     document: dict[str, Any] = json.loads("".join(row[0] for row in rows))
     return document
 
