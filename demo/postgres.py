@@ -144,18 +144,21 @@ class Postgres:
             let_walk_to(binary)
         # A file and not a pipe: the server inherits it, and a pipe would never come to its end.
         with tempfile.TemporaryFile() as messages:
-            done = subprocess.run(
-                [str(binary), "-D", str(self._data), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=messages,
-                cwd="/",
-                env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
-                user=user.uid if user else None,
-                group=user.gid if user else None,
-                extra_groups=[] if user else None,
-                check=False,
-            )
+            try:
+                done: subprocess.CompletedProcess[bytes] = subprocess.run(
+                    [str(binary), "-D", str(self._data), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=messages,
+                    cwd="/",
+                    env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
+                    user=user.uid if user else None,
+                    group=user.gid if user else None,
+                    extra_groups=[] if user else None,
+                    check=False,
+                )
+            except OSError as error:
+                raise _cannot_run(binary, error) from error
             messages.seek(0)
             done.stderr = messages.read()
         return done
@@ -185,3 +188,12 @@ def _binaries() -> Path:
         )
     # Found, not imported: importing the package makes lock files and folders of its own.
     return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _cannot_run(binary: Path, error: OSError) -> EngineUnavailable:
+    return EngineUnavailable(
+        str(binary),
+        found=f"{error.strerror}",
+        expected="a program that the user of the server may run",
+        next_move=f"chmod -R o+rX {binary.parents[1]}, or install again with umask 022",
+    )

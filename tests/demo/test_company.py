@@ -95,7 +95,7 @@ def assert_nothing_runs(home: Path, known: list[Process]) -> None:
 
 @pytest.mark.parametrize(
     ("number", "exit_status"),
-    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGKILL, -9)],
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)],
 )
 def test_it_ends_with_its_owner(own_home: Path, number: signal.Signals, exit_status: int) -> None:
     owner, known = run_sleeper(own_home)
