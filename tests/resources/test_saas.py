@@ -20,7 +20,7 @@ from resources.objects import LakeResource, ObjectStore
 from resources.saas import PullRequest
 
 UNTIL = dt.datetime(2017, 5, 1, 12, tzinfo=dt.UTC)
-CONTACTS = [
+CONTACTS: list[dict[str, Any]] = [
     {"contact_id": 1, "name": "Åse", "modified_at": "2017-01-01T00:00:00Z"},
     {"contact_id": 2, "name": None, "modified_at": "2017-02-01T00:00:00Z"},
     {"contact_id": 3, "name": "", "modified_at": "2017-03-01T00:00:00Z"},
