@@ -102,6 +102,18 @@ def stop_engine() -> None:
             running.close()
 
 
+def _stop_at_exit() -> None:
+    """Stop in good order, unless a job still runs in a thread that nobody waits for.
+
+    Waiting for its lease could take for ever, and the engine ends with this process anyway.
+    """
+    if _lock.acquire(timeout=1):
+        try:
+            stop_engine()
+        finally:
+            _lock.release()
+
+
 def _started(name: EngineName, home: Path) -> _Running:
     global _running
     if _running is not None and (
@@ -118,8 +130,8 @@ def _started(name: EngineName, home: Path) -> _Running:
             bridge.close()
             raise
         _running = _Running(name, home, engine, bridge)
-        atexit.unregister(stop_engine)
-        atexit.register(stop_engine)
+        atexit.unregister(_stop_at_exit)
+        atexit.register(_stop_at_exit)
     return _running
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,40 +12,25 @@ import pytest
 
 from resources.catalog import GlueCatalogResource, LocalCatalogResource
 from resources.errors import ContractInvalid, SettingInvalid, TableMissing
+from spark.tables.model import Column, Table
 
-
-@dataclass(frozen=True)
-class Column:
-    name: str
-    type: str
-    doc: str
-    nullable: bool = True
-
-
-@dataclass(frozen=True)
-class Table:
-    zone: str = "curated"
-    name: str = "product"
-    doc: str = "What is sold."
-    grain: str = "one row per product"
-    owner: str = "merchandising"
-    key: tuple[str, ...] = ("product_id",)
-    columns: tuple[Column, ...] = (
+PRODUCT = Table(
+    zone="curated",
+    name="product",
+    doc="What is sold.",
+    grain="one row per product",
+    owner="merchandising",
+    key=("product_id",),
+    columns=(
         Column("product_id", "bigint", "Number of the product.", nullable=False),
         Column("name", "string", "What a shopper calls it."),
         Column("price", "decimal(9,2)", "Price in dollars."),
         Column("since", "timestamp", "First seen."),
         Column("day", "date", "Business day."),
         Column("_batch_id", "string", "Which batch wrote it."),
-    )
-    partition: tuple[str, ...] = ("month(day)",)
-
-    @property
-    def identifier(self) -> str:
-        return f"{self.zone}.{self.name}"
-
-
-PRODUCT = Table()
+    ),
+    partition=("month(day)",),
+)
 
 
 @pytest.fixture

@@ -263,13 +263,6 @@ def test_the_spec_and_every_attempt_are_kept(platform: Platform) -> None:
     assert results.read(f"job-specs/sell-test-{request.digest}.json") == request.document
 
 
-def test_equal_specs_are_one_document(platform: Platform) -> None:
-    one = JobRequest("sell", "n", {"a": 1, "b": [2]})
-    other = JobRequest("sell", "n", {"b": [2], "a": 1})
-    assert (one.document, one.digest) == (other.document, other.digest)
-    assert JobRequest("sell", "n", {"a": 2, "b": [2]}).digest != one.digest
-
-
 def test_the_code_version_is_that_of_the_bundle(platform: Platform) -> None:
     from spark.bundle import code_version
 
