@@ -1,0 +1,108 @@
+"""The raw asset as Dagster runs it: one run for many days, one materialization for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from product360_assets.core.contract import SourceContract
+from product360_assets.core.keys import raw_key
+from product360_assets.core.partitions import register_landing_dates, run_tags
+from product360_assets.raw.assets import raw_asset
+from resources.ledger import Ledger, LedgerResource
+from resources.objects import LakeResource
+
+DAYS = [date(2017, 5, 1), date(2017, 5, 2)]
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        register_landing_dates(instance, "shop", DAYS)
+        yield instance
+
+
+def accept(
+    contract: SourceContract,
+    instance: dg.DagsterInstance,
+    lake: LakeResource,
+    ledger_resource: LedgerResource,
+) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [raw_asset(contract, contract.table("order"))],
+        instance=instance,
+        resources={"lake": lake, "ledger": ledger_resource},
+        tags=run_tags(instance, "shop", DAYS),
+        raise_on_error=False,
+    )
+
+
+def test_each_landing_date_says_what_it_holds(
+    contract: SourceContract,
+    instance: dg.DagsterInstance,
+    lake: LakeResource,
+    ledger_resource: LedgerResource,
+) -> None:
+    result = accept(contract, instance, lake, ledger_resource)
+
+    materializations = result.asset_materializations_for_node("raw__shop__order")
+    said = {
+        each.partition: (each.metadata["objects"].value, each.metadata["bytes"].value)
+        for each in materializations
+    }
+    assert said == {"2017-05-01": (2, 10), "2017-05-02": (1, 5)}
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+
+
+def test_an_altered_object_blocks_what_comes_after(
+    contract: SourceContract,
+    instance: dg.DagsterInstance,
+    lake: LakeResource,
+    ledger_resource: LedgerResource,
+    ledger: Ledger,
+) -> None:
+    accept(contract, instance, lake, ledger_resource)
+    [accepted, _] = ledger.accepted_objects(ledger.batches("shop", "order")[0].batch_id)
+    path = lake.zone("raw").uri_of(accepted.raw_key).removeprefix("file://")
+    Path(path).write_bytes(b"id\n9\n")
+
+    result = accept(contract, instance, lake, ledger_resource)
+
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert [(check.check_name, check.blocking) for check in failed] == [
+        ("objects_are_unchanged", True)
+    ]
+    assert not result.success
+
+
+def test_rewritten_landing_objects_warn(
+    contract: SourceContract,
+    instance: dg.DagsterInstance,
+    lake: LakeResource,
+    ledger_resource: LedgerResource,
+) -> None:
+    accept(contract, instance, lake, ledger_resource)
+    lake.zone("landing").delete("shop/order/2017-05-02/till-1.csv")
+    lake.zone("landing").put("shop/order/2017-05-02/till-1.csv", b"id\n33\n")
+
+    result = accept(contract, instance, lake, ledger_resource)
+
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert [(check.check_name, check.severity) for check in failed] == [
+        ("nothing_accepted_was_rewritten", dg.AssetCheckSeverity.WARN)
+    ]
+    assert result.success
+
+
+def test_the_asset_says_who_owns_it_and_what_it_is(contract: SourceContract) -> None:
+    asset = raw_asset(contract, contract.table("order"))
+    spec = asset.get_asset_spec(raw_key("shop", "order"))
+
+    assert spec.group_name == "raw"
+    assert spec.owners == ["team:shop"]
+    assert spec.kinds == {"csv", "objects"}
+    assert spec.tags["source"] == "shop"
