@@ -41,7 +41,7 @@ class Column:
         """Refuse names and types that one of the engines would read differently."""
         if not _NAME.fullmatch(self.name):
             raise DictionaryError(f"Column {self.name!r}: expected a snake_case name.")
-        if self.type not in _PLAIN_TYPES and not _is_decimal(self.type):
+        if not is_type(self.type):
             expected = ", ".join(sorted(_PLAIN_TYPES))
             raise DictionaryError(
                 f"Column {self.name}: found type {self.type!r}, expected one of {expected} "
@@ -101,6 +101,11 @@ class Table:
         raise DictionaryError(
             f"Table {self.identifier}: no column {name!r} among {', '.join(self.column_names)}."
         )
+
+
+def is_type(name: str) -> bool:
+    """Whether `name` is a type that every engine and catalog reads alike."""
+    return name in _PLAIN_TYPES or _is_decimal(name)
 
 
 def decimal_parts(type_name: str) -> tuple[int, int] | None:

@@ -1,0 +1,36 @@
+"""What stops a job on purpose. Each message says what was found, what was expected, what to do.
+
+JobError
+├── SpecInvalid         the spec asks for something that no job can do
+├── DeliveryMissing     a file that the spec names is not there
+├── RuleHalted          a rule whose action is `halt` was broken; nothing is published
+└── RowsUnaccounted     rows in are not rows out plus rows quarantined; nothing may rely on it
+
+The tree says what happened; the message says to what.
+"""
+
+from __future__ import annotations
+
+
+class JobError(ValueError):
+    """A job refuses to go on."""
+
+
+class SpecInvalid(JobError):
+    """The spec asks for something that no job can do."""
+
+
+class DeliveryMissing(JobError):
+    """A file that the spec names is not there; Sail would read it as empty."""
+
+
+class FileUnreadable(JobError):
+    """No record can be read from a file; the file is quarantined as one record."""
+
+
+class RuleHalted(JobError):
+    """A rule whose action is `halt` was broken; nothing is published."""
+
+
+class RowsUnaccounted(JobError):
+    """Rows in are not rows out plus rows quarantined; nothing may rely on the output."""

@@ -1,0 +1,67 @@
+"""Reads delivered Parquet. Values come typed; a file that cannot be read says why.
+
+Sail gives an empty file no columns instead of an error, and refuses a file whose Arrow schema holds
+dictionaries. Both end as an unreadable file, like one without a footer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import expr
+
+from spark.failures import FileUnreadable
+from spark.io import ENGINE_ERRORS, union
+from spark.transforms.contract import DeliveredFile
+from spark.transforms.rules import Delivered
+from spark.transforms.staging import Portion, lineage_of
+from spark.transforms.typing import as_text
+
+# A file's columns as (name, Spark type).
+Layout = tuple[tuple[str, str], ...]
+
+
+def layout_of(session: SparkSession, file: DeliveredFile) -> Layout:
+    """The file's columns, from its footer.
+
+    Raises:
+        FileUnreadable: it is no Parquet, or not whole, or of types that the engine does not know.
+    """
+    try:
+        fields = session.read.parquet(file.uri).schema.fields
+    except ENGINE_ERRORS as error:
+        raise FileUnreadable(f"expected Parquet, found: {first_line(error)}") from error
+    if not fields:
+        raise FileUnreadable("expected Parquet, found a file without columns")
+    return tuple((field.name, field.dataType.simpleString()) for field in fields)
+
+
+def portion(session: SparkSession, files: Sequence[DeliveredFile], layout: Layout) -> Portion:
+    """All rows of files of one layout."""
+    delivered = {
+        name: Delivered(f"_c{position}", kind) for position, (name, kind) in enumerate(layout)
+    }
+    frame = union([_frame(session, file, len(layout)) for file in files])
+    return Portion(frame, delivered, raw_text=_raw_text(delivered))
+
+
+def first_line(error: BaseException) -> str:
+    """What an engine says, in a line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def _frame(session: SparkSession, file: DeliveredFile, width: int) -> DataFrame:
+    names = [f"_c{position}" for position in range(width)]
+    rows = session.read.parquet(file.uri).toDF(*names)
+    return rows.select(*names, *lineage_of(file), expr("CAST(NULL AS bigint)").alias("_row_number"))
+
+
+def _raw_text(delivered: Mapping[str, Delivered]) -> str:
+    """The row as one line of JSON, every value as text."""
+    texts = []
+    for name, where in delivered.items():
+        escaped = name.replace("`", "``")
+        texts.append(f"{as_text(where.column, found=where.type)} AS `{escaped}`")
+    return f"to_json(struct({', '.join(texts)}))"

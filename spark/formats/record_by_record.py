@@ -1,0 +1,230 @@
+"""Reads text that no fast parser may have: strictly, record by record, with line numbers.
+
+Only bad records are lost to quarantine. A quote that never closes must not swallow the rest of its
+file: a record may run over a thousand lines, then its first line alone is broken and reading goes
+on behind it. A compressed file that is cut or corrupt gives no record at all: its checksum vouches
+for none of them.
+
+This module runs in the engine's Python workers and needs pyarrow there (`mapInArrow`). A file is
+held in memory whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame, SparkSession
+
+from spark.io import union
+from spark.transforms.contract import DeliveredFile
+from spark.transforms.rules import ENCODING, FILE, STRUCTURE, Delivered, Finding
+from spark.transforms.staging import Portion, lineage_of
+
+if TYPE_CHECKING:
+    import pyarrow
+
+LONGEST_RECORD_LINES = 1000
+ROWS_PER_BATCH = 10_000
+GZIP = b"\x1f\x8b"
+# What a blank line may hold, as in `spark.formats.text`.
+BLANK = "".join(map(chr, range(33)))
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: its line (from 1), its text, its fields by name, or what is wrong with it."""
+
+    line: int | None
+    text: str | None
+    fields: dict[str, str | None]
+    broken: str | None = None
+    reason: str | None = None
+
+
+def portion(
+    session: SparkSession, files: Sequence[DeliveredFile], names: Sequence[str], kind: str
+) -> Portion:
+    """All records of the files, with the fields called `names`. `kind` is "csv" or "json"."""
+    delivered = {name: Delivered(f"_c{position}", "string") for position, name in enumerate(names)}
+    columns = [where.column for where in delivered.values()]
+    frame = union([_frame(session, file, names, columns, kind) for file in files])
+    findings = [
+        Finding(f"_broken <=> '{rule}'", None, rule, "_broken_reason")
+        for rule in (STRUCTURE, ENCODING, FILE)
+    ]
+    return Portion(frame, delivered, raw_text="_text", structure=findings)
+
+
+def records_of(content: bytes, kind: str, names: Sequence[str]) -> Iterator[Record]:
+    """Every record of a file, good or broken; blank lines are none.
+
+    Args:
+        content: the file, compressed or not.
+        kind: "csv" or "json".
+        names: the fields that are looked for; a CSV header must hold one of them.
+    """
+    try:
+        plain = gzip.decompress(content) if content.startswith(GZIP) else content
+    except (OSError, EOFError, zlib.error) as error:
+        reason = f"expected a whole gzip file, found: {error}"
+        yield Record(None, None, {}, broken=FILE, reason=reason)
+        return
+    # Bytes that are no UTF-8 become lone surrogates, which text never holds, and so stay findable.
+    text = plain.decode("utf-8", "surrogateescape").lstrip("\ufeff")
+    lines = list(io.StringIO(text, newline=""))
+    yield from _csv_records(lines, names) if kind == "csv" else _json_records(lines)
+
+
+def header_refused(header: str) -> str:
+    """Why a CSV file with this header gives no record."""
+    return f"expected a header of different names, one at least declared; found: {header[:200]}"
+
+
+def _json_records(lines: Sequence[str]) -> Iterator[Record]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip(BLANK):
+            continue
+        try:
+            # Numbers stay the text that was delivered.
+            value = json.loads(line, parse_float=str, parse_int=str, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            yield _broken(number, line, f"expected one JSON object a line, found: {error}")
+            continue
+        if isinstance(value, dict):
+            fields = {name: _json_text(each) for name, each in value.items()}
+            yield _whole(number, line, fields)
+        else:
+            yield _broken(number, line, "expected one JSON object a line, found another value")
+
+
+def _csv_records(lines: Sequence[str], wanted: Sequence[str]) -> Iterator[Record]:
+    # The limit is the process's; what is delivered decides how long a field is.
+    csv.field_size_limit(2**31 - 1)
+    names: list[str] | None = None
+    for start, end, values, error in _raw_csv_records(lines):
+        text = "".join(lines[start:end])
+        if names is None:
+            names = [name.strip() for name in values]
+            if len(set(names)) != len(names) or not set(names) & set(wanted):
+                yield Record(None, None, {}, broken=FILE, reason=header_refused(_readable(text)))
+                return
+        elif error:
+            yield _broken(start + 1, text, error)
+        elif len(values) != len(names):
+            reason = f"expected {len(names)} fields, found {len(values)}"
+            yield _broken(start + 1, text, reason)
+        else:
+            fields = {name: value or None for name, value in zip(names, values)}
+            yield _whole(start + 1, text, fields)
+
+
+def _raw_csv_records(
+    lines: Sequence[str],
+) -> Iterator[tuple[int, int, list[str], str | None]]:
+    """(first line, line after the last, fields, error) of each record, in order."""
+    position = 0
+    width: int | None = None
+    while position < len(lines):
+        if not lines[position].strip(BLANK):
+            position += 1
+            continue
+        window = lines[position : position + LONGEST_RECORD_LINES]
+        if '"' not in window[0]:
+            # The common case, and much faster than a reader of its own.
+            window = window[:1]
+        reader = csv.reader(window, strict=True)
+        try:
+            values, error = next(reader), None
+        except csv.Error as failure:
+            values, error = [], f"expected a CSV record, found: {failure}"
+        width = len(values) if width is None else width
+        # A broken record ends with its first line: what follows may be good.
+        is_bad = error is not None or len(values) != width
+        end = position + (1 if is_bad else reader.line_num)
+        yield position, end, values, error
+        position = end
+
+
+def _whole(line: int, text: str, fields: dict[str, str | None]) -> Record:
+    if _is_damaged(text) or any(_is_damaged(value) for value in fields.values() if value):
+        reason = "expected UTF-8, found other bytes"
+        return Record(line, _readable(text), {}, broken=ENCODING, reason=reason)
+    return Record(line, text.rstrip("\r\n"), fields)
+
+
+def _broken(line: int, text: str, reason: str) -> Record:
+    return Record(line, _readable(text), {}, broken=STRUCTURE, reason=_readable(reason))
+
+
+def _is_damaged(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _readable(text: str) -> str:
+    r"""The text with every damaged byte as \xNN."""
+    return (
+        text.rstrip("\r\n").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    )
+
+
+def _json_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _frame(
+    session: SparkSession,
+    file: DeliveredFile,
+    names: Sequence[str],
+    columns: Sequence[str],
+    kind: str,
+) -> DataFrame:
+    def parse(batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+        for batch in batches:
+            for content in batch.column(0).to_pylist():
+                yield from _arrow_batches(records_of(bytes(content), kind, names), names, columns)
+
+    texts = ", ".join(f"{column} string" for column in (*columns, "_text"))
+    schema = f"{texts}, _row_number bigint, _broken string, _broken_reason string"
+    contents = session.read.format("binaryFile").load(file.uri).select("content")
+    return contents.mapInArrow(parse, schema).select("*", *lineage_of(file))
+
+
+def _arrow_batches(
+    records: Iterator[Record], names: Sequence[str], columns: Sequence[str]
+) -> Iterator[pyarrow.RecordBatch]:
+    import pyarrow
+
+    while True:
+        chunk = list(islice(records, ROWS_PER_BATCH))
+        if not chunk:
+            return
+        texts = [[record.fields.get(name) for record in chunk] for name in names]
+        arrays = [pyarrow.array(values, pyarrow.string()) for values in texts]
+        arrays += [
+            pyarrow.array([record.text for record in chunk], pyarrow.string()),
+            pyarrow.array([record.line for record in chunk], pyarrow.int64()),
+            pyarrow.array([record.broken for record in chunk], pyarrow.string()),
+            pyarrow.array([record.reason for record in chunk], pyarrow.string()),
+        ]
+        labels = [*columns, "_text", "_row_number", "_broken", "_broken_reason"]
+        yield pyarrow.RecordBatch.from_arrays(arrays, names=labels)

@@ -1,0 +1,177 @@
+"""Delivered files of one table → typed rows by batch, and quarantine; every record accounted for.
+
+All batches of a call are one job. Sources are read once, into a staging folder beside the output;
+whatever is then counted, published or quarantined comes from there. A crash leaves nothing that
+counts: the caller records the result only after the report, and a second run replaces the folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import col, count, lit
+
+from spark.formats.intake import Intake, failing_files, staged_rows, take_in
+from spark.io import (
+    ENGINE_ERRORS,
+    Written,
+    forget,
+    read_rows,
+    write_no_rows,
+    write_rows,
+    written,
+)
+from spark.transforms.contract import Batch, CleanSpec, clean_spec
+from spark.transforms.staging import clean_rows, quarantined_rows
+from spark.transforms.tally import (
+    Tally,
+    add_copies,
+    expect_all_written,
+    expect_no_halt,
+    expect_records,
+    tally_of,
+)
+from spark.transforms.unique import RANK, quarantined_copies, repeated_rows, without_repeated
+
+if TYPE_CHECKING:
+    from spark.report import Report
+
+FOLDER = "batch"
+
+
+def run(session: SparkSession, document: dict[str, Any], report: Report) -> None:
+    """Clean every batch of the spec and report one result for each.
+
+    Raises:
+        SpecInvalid, DeliveryMissing, RuleHalted, RowsUnaccounted: see `spark.failures`.
+    """
+    spec = clean_spec(document)
+    if not spec.batches:
+        report.results([])
+        return
+    staging = _staging_of(spec.output)
+    intake, rows = _stage(session, spec, f"{staging}/rows", report)
+    tally = tally_of(rows, spec)
+    expect_records(tally, intake.expected)
+    repeated = _repeated(session, spec, rows, f"{staging}/repeated", tally)
+    expect_no_halt(tally, spec)
+    _publish(session, spec, rows, repeated, tally)
+    _quarantine(spec, rows, repeated)
+    _account(session, spec, tally)
+    files = written(session, spec.output)
+    report.results([_result(spec, batch, tally, intake, files) for batch in spec.batches])
+    for name in ("rows", "repeated"):
+        forget(session, f"{staging}/{name}")
+
+
+def _staging_of(output: str) -> str:
+    # Beside the output, because writing the output clears its folder; hidden from listings.
+    parent, _, name = output.rpartition("/")
+    return f"{parent}/.staging-{name}"
+
+
+def _stage(
+    session: SparkSession, spec: CleanSpec, uri: str, report: Report
+) -> tuple[Intake, DataFrame]:
+    """Read every source once; what the fast parser refuses is read record by record."""
+    intake = take_in(session, spec)
+    try:
+        write_rows(staged_rows(session, spec, intake), uri)
+    except ENGINE_ERRORS:
+        distrusted = failing_files(session, intake)
+        if not distrusted:
+            raise
+        report.progress(f"{len(distrusted)} files are malformed; reading them record by record")
+        intake = take_in(session, spec, distrusted=distrusted)
+        write_rows(staged_rows(session, spec, intake), uri)
+    return intake, session.read.parquet(uri)
+
+
+def _repeated(
+    session: SparkSession, spec: CleanSpec, rows: DataFrame, uri: str, tally: Tally
+) -> DataFrame | None:
+    """Rows that may share a key, ranked; None where the table allows it or none do."""
+    if spec.unique_action is None:
+        return None
+    write_rows(repeated_rows(rows, spec), uri)
+    repeated = session.read.parquet(uri)
+    copies = _rows_by_batch(repeated.where(f"{RANK} > 1"))
+    add_copies(tally, copies, spec)
+    return repeated if copies and spec.unique_action == "quarantine" else None
+
+
+def _publish(
+    session: SparkSession,
+    spec: CleanSpec,
+    rows: DataFrame,
+    repeated: DataFrame | None,
+    tally: Tally,
+) -> None:
+    clean = clean_rows(rows, spec)
+    kept = clean if repeated is None else without_repeated(clean, repeated, spec)
+    rows_out = {
+        batch.batch_id: tally.rows_in(batch.batch_id) - tally.rows_quarantined(batch.batch_id)
+        for batch in spec.batches
+    }
+    if any(rows_out.values()):
+        write_rows(kept.withColumn(FOLDER, col("_batch_id")), spec.output, folders=FOLDER)
+    for batch_id, expected in rows_out.items():
+        if not expected:
+            write_no_rows(clean, spec.location(batch_id))
+
+
+def _quarantine(spec: CleanSpec, rows: DataFrame, repeated: DataFrame | None) -> None:
+    rejected = quarantined_rows(rows)
+    if repeated is not None:
+        rejected = rejected.unionAll(quarantined_copies(repeated, spec))
+    write_rows(rejected, spec.quarantine)
+
+
+def _account(session: SparkSession, spec: CleanSpec, tally: Tally) -> None:
+    locations = [spec.location(batch.batch_id) for batch in spec.batches]
+    expect_all_written(
+        tally,
+        spec,
+        published=_rows_by_batch(read_rows(session, locations, ["_batch_id"])),
+        quarantined=_rows_by_batch(read_rows(session, [spec.quarantine], ["_batch_id"])),
+    )
+
+
+def _rows_by_batch(rows: DataFrame) -> dict[str, int]:
+    counted = rows.groupBy("_batch_id").agg(count(lit(1)).alias("rows"))
+    return {row["_batch_id"]: int(row["rows"]) for row in counted.collect()}
+
+
+def _result(
+    spec: CleanSpec, batch: Batch, tally: Tally, intake: Intake, files: Mapping[str, Written]
+) -> dict[str, Any]:
+    on_disk = files.get(f"{FOLDER}={batch.batch_id}", Written(0, 0))
+    quarantined = tally.rows_quarantined(batch.batch_id)
+    return {
+        "dataset": spec.dataset,
+        "batch_id": batch.batch_id,
+        "rows_in": tally.rows_in(batch.batch_id),
+        "rows_out": tally.rows_in(batch.batch_id) - quarantined,
+        "rows_quarantined": quarantined,
+        "files": on_disk.files,
+        "bytes": on_disk.bytes,
+        "location": spec.location(batch.batch_id),
+        "details": {**tally.details(batch.batch_id), **_reading_details(spec, batch, intake)},
+    }
+
+
+def _reading_details(spec: CleanSpec, batch: Batch, intake: Intake) -> dict[str, str]:
+    """What a person should know about how the batch's files were read; often nothing."""
+    declared = {column.source_name for column in spec.columns}
+    layouts = [names for file, names in intake.layouts.items() if file.batch == batch]
+    missing = {name for names in layouts for name in declared - names}
+    unexpected = {name for names in layouts for name in names - set(spec.source_names)}
+    facts = {
+        "files.read_record_by_record": sum(file.batch == batch for file in intake.slow) or "",
+        "files.refused": sum(file.batch == batch for file, _ in intake.refused) or "",
+        "columns.missing": ", ".join(sorted(missing)),
+        "columns.unexpected": ", ".join(sorted(unexpected)),
+    }
+    return {name: str(value) for name, value in facts.items() if value}

@@ -1,0 +1,155 @@
+"""From delivered values to staged rows: typed, with lineage, each with its first problem or none.
+
+Every format ends here, so that one rule holds for all of them. Staged rows are written once and
+split afterwards: whatever is counted, published or quarantined comes from the same evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql.functions import coalesce, col, expr, when
+
+from spark.transforms.contract import CleanSpec, DeliveredFile
+from spark.transforms.rules import (
+    Delivered,
+    Finding,
+    change_findings,
+    column_findings,
+    first_problem,
+    is_warned,
+    rule_findings,
+)
+from spark.transforms.typing import quoted, typed
+
+FILE_LINEAGE = ("_batch_id", "_landing_date", "_source_file", "_ingested_at", "_epoch")
+LINEAGE = (
+    "_batch_id",
+    "_landing_date",
+    "_source_file",
+    "_row_number",
+    "_ingested_at",
+    "_epoch",
+    "_committed_at",
+    "_change_sequence",
+    "_operation",
+)
+QUARANTINE = (
+    "_batch_id",
+    "_source_file",
+    "_row_number",
+    "column",
+    "rule",
+    "reason",
+    "raw_text",
+    "_landing_date",
+)
+IS_DELETE = "_operation = 'D'"
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Files of one layout as one frame.
+
+    Attributes:
+        frame: delivered columns, `FILE_LINEAGE` and `_row_number`; no name of a declared column.
+        delivered: where the columns of the source are in the frame, by their source name.
+        raw_text: SQL that gives the record as it was delivered; evaluated for rejected rows only.
+        structure: what can be wrong with a record before its values are looked at.
+    """
+
+    frame: DataFrame
+    delivered: Mapping[str, Delivered]
+    raw_text: str
+    structure: Sequence[Finding] = field(default=())
+
+
+def lineage_of(file: DeliveredFile) -> list[Column]:
+    """What is the same for every row of a file, as columns."""
+    literals = {
+        "_batch_id": quoted(file.batch.batch_id),
+        "_landing_date": f"CAST({quoted(file.batch.landing_date)} AS date)",
+        "_source_file": quoted(file.name),
+        "_ingested_at": f"CAST({quoted(file.batch.ingested_at)} AS timestamp)",
+        "_epoch": quoted(file.batch.epoch),
+    }
+    return [expr(sql).alias(name) for name, sql in literals.items()]
+
+
+def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
+    """One row per record: clean columns, `_problem`, `_raw_text`, a `_warned_<i>` for each rule."""
+    delivered = portion.delivered
+    findings = [
+        *portion.structure,
+        *change_findings(spec, delivered),
+        *column_findings(spec, delivered, is_delete=IS_DELETE),
+    ]
+    typed_rows = portion.frame.select(
+        "*", *_change_columns(spec, delivered), *_declared_columns(spec, delivered)
+    )
+    judged = typed_rows.select("*", first_problem(findings).alias("_first"))
+    broken_rules = first_problem(rule_findings(spec.rules, is_delete=IS_DELETE))
+    problem = coalesce("_first", when(col("_first").isNull(), broken_rules))
+    ruled = judged.select("*", problem.alias("_problem"))
+    return ruled.select(
+        *(column.name for column in spec.columns),
+        *LINEAGE,
+        "_problem",
+        expr(f"CASE WHEN _problem IS NOT NULL THEN {portion.raw_text} END").alias("_raw_text"),
+        *(
+            is_warned(rule, is_delete=IS_DELETE).alias(f"_warned_{number}")
+            for number, rule in enumerate(spec.rules)
+            if rule.action == "warn"
+        ),
+    )
+
+
+def clean_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
+    """Staged rows without a problem, as they are published."""
+    good = rows.where("_problem IS NULL")
+    return good.select(*(column.name for column in spec.columns), *LINEAGE)
+
+
+def quarantined_rows(rows: DataFrame) -> DataFrame:
+    """Staged rows with a problem, as they are kept for a person to look at."""
+    return rows.where("_problem IS NOT NULL").select(
+        *("_batch_id", "_source_file", "_row_number"),
+        col("_problem").getField("column").alias("column"),
+        col("_problem").getField("rule").alias("rule"),
+        col("_problem").getField("reason").alias("reason"),
+        col("_raw_text").alias("raw_text"),
+        "_landing_date",
+    )
+
+
+def _declared_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list[Column]:
+    columns = []
+    for column in spec.columns:
+        where = delivered.get(column.source_name)
+        sql = (
+            f"CAST(NULL AS {column.type})"
+            if where is None
+            else typed(where.column, found=where.type, wanted=column.type)
+        )
+        columns.append(expr(sql).alias(column.name))
+    return columns
+
+
+def _change_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list[Column]:
+    operation = delivered.get(spec.operation_column or "")
+    committed = delivered.get(spec.commit_time_column or "")
+    sequence = delivered.get(spec.change_sequence_column or "")
+    columns = {
+        "_operation": "'I'"
+        if operation is None
+        else f"coalesce(nullif(upper(trim(CAST({operation.column} AS string))), ''), 'I')",
+        "_committed_at": "CAST(NULL AS timestamp)"
+        if committed is None
+        else typed(committed.column, found=committed.type, wanted="timestamp"),
+        "_change_sequence": "CAST(NULL AS string)"
+        if sequence is None
+        else f"nullif(CAST({sequence.column} AS string), '')",
+    }
+    return [expr(sql).alias(name) for name, sql in columns.items()]

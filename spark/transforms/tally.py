@@ -1,0 +1,132 @@
+"""Counts what became of every record, and refuses to go on where the counts do not meet.
+
+Three counts of the same records are compared: lines or footers of the delivered files, staged rows,
+and what was written. They come from different reads, so that a parser or a writer that loses a row
+is found out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame
+from pyspark.sql.functions import count, expr, lit
+
+from spark.failures import RowsUnaccounted, RuleHalted
+from spark.transforms.contract import CleanSpec, DeliveredFile
+from spark.transforms.rules import UNIQUE
+
+
+@dataclass
+class Tally:
+    """Records of one call: all by (batch, file); broken rules by (batch, rule)."""
+
+    staged: Counter[tuple[str, str]] = field(default_factory=Counter)
+    problems: Counter[tuple[str, str]] = field(default_factory=Counter)
+    warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def rows_in(self, batch_id: str) -> int:
+        """Records of a batch, whatever became of them."""
+        return sum(rows for (batch, _), rows in self.staged.items() if batch == batch_id)
+
+    def rows_quarantined(self, batch_id: str) -> int:
+        """Records of a batch with a problem."""
+        return sum(rows for (batch, _), rows in self.problems.items() if batch == batch_id)
+
+    def details(self, batch_id: str) -> dict[str, str]:
+        """How often a batch broke which rule, as it is reported."""
+        counts = (("quarantine", self.problems), ("warn", self.warnings))
+        return {
+            f"{action}.{rule}": str(rows)
+            for action, counter in counts
+            for (batch, rule), rows in sorted(counter.items())
+            if batch == batch_id and rows
+        }
+
+
+def tally_of(rows: DataFrame, spec: CleanSpec) -> Tally:
+    """Count staged rows, in one pass."""
+    warned = {
+        f"_warned_{number}": rule.name
+        for number, rule in enumerate(spec.rules)
+        if rule.action == "warn"
+    }
+    counted = rows.groupBy("_batch_id", "_source_file", expr("_problem.rule AS rule")).agg(
+        count(lit(1)).alias("rows"),
+        *(expr(f"count(CASE WHEN {column} THEN 1 END)").alias(column) for column in warned),
+    )
+    tally = Tally()
+    for row in counted.collect():
+        batch = row["_batch_id"]
+        tally.staged[batch, row["_source_file"]] += int(row["rows"])
+        if row["rule"] is not None:
+            tally.problems[batch, row["rule"]] += int(row["rows"])
+        for column, name in warned.items():
+            tally.warnings[batch, name] += int(row[column])
+    return tally
+
+
+def add_copies(tally: Tally, copies: Mapping[str, int], spec: CleanSpec) -> None:
+    """Add rows that share a key with another row of their batch, by batch."""
+    counter = tally.warnings if spec.unique_action == "warn" else tally.problems
+    for batch_id, rows in copies.items():
+        counter[batch_id, UNIQUE] += rows
+
+
+def expect_records(tally: Tally, expected: Mapping[DeliveredFile, int]) -> None:
+    """Compare staged rows with what was counted in the files themselves.
+
+    Raises:
+        RowsUnaccounted: a parser gave more or fewer records than the file has.
+    """
+    wanted: Counter[tuple[str, str]] = Counter()
+    for file, records in expected.items():
+        wanted[file.batch.batch_id, file.name] += records
+    for (batch_id, name), records in wanted.items():
+        found = tally.staged[batch_id, name]
+        if found != records:
+            raise RowsUnaccounted(
+                f"File {name} of batch {batch_id}: found {found} records parsed, expected "
+                f"{records} as counted in the file. Nothing was published; the parser is at fault."
+            )
+
+
+def expect_no_halt(tally: Tally, spec: CleanSpec) -> None:
+    """Stop where a rule whose action is `halt` is broken.
+
+    Raises:
+        RuleHalted: one is.
+    """
+    halting = {rule.name for rule in spec.rules if rule.action == "halt"}
+    if spec.unique_action == "halt":
+        halting.add(UNIQUE)
+    for (batch_id, rule), rows in sorted(tally.problems.items()):
+        if rule in halting and rows:
+            raise RuleHalted(
+                f"{spec.dataset}, batch {batch_id}: {rows} rows break rule {rule}, whose action is "
+                "halt, and expected none. Nothing was published. Correct the source and deliver "
+                "again, or change the rule's action."
+            )
+
+
+def expect_all_written(
+    tally: Tally, spec: CleanSpec, *, published: Mapping[str, int], quarantined: Mapping[str, int]
+) -> None:
+    """Compare what was written, read back, with what came in, batch by batch.
+
+    Raises:
+        RowsUnaccounted: they differ.
+    """
+    for batch in spec.batches:
+        rows_in = tally.rows_in(batch.batch_id)
+        rows_out = published.get(batch.batch_id, 0)
+        rows_held = quarantined.get(batch.batch_id, 0)
+        if rows_in != rows_out + rows_held or rows_held != tally.rows_quarantined(batch.batch_id):
+            raise RowsUnaccounted(
+                f"{spec.dataset}, batch {batch.batch_id}: found {rows_out} rows published and "
+                f"{rows_held} quarantined, expected {rows_in} together, of them "
+                f"{tally.rows_quarantined(batch.batch_id)} quarantined. Run the job again; it "
+                "replaces what it wrote."
+            )

@@ -1,0 +1,91 @@
+"""Finds rows of one batch that share a key, and decides which of them stays.
+
+The row with the greatest content hash stays: never the first in a file, because where a row stands
+is lineage and says nothing. Exact copies hash alike, so any one of them stays.
+
+Keys are compared through a 64-bit hash first: a group of one number a row costs a fraction of the
+memory of the keys themselves, and the few candidates are then compared exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql.functions import (
+    broadcast,
+    coalesce,
+    col,
+    concat_ws,
+    count,
+    expr,
+    lit,
+    row_number,
+    sha2,
+    xxhash64,
+)
+
+from spark.transforms.contract import CleanSpec
+from spark.transforms.rules import UNIQUE
+from spark.transforms.staging import IS_DELETE, clean_rows
+from spark.transforms.typing import quoted
+
+RANK = "_rank"
+_SEPARATOR = "\x1f"
+_NULL = "\x00"
+
+
+def content_hash(types: dict[str, str]) -> Column:
+    """SHA-256 over the values of columns (name to Spark type), equal on every engine."""
+    texts = [
+        # Engines write doubles differently, and Sail writes NaN as another row's value.
+        (xxhash64(name) if kind in ("double", "float") else col(name)).cast("string")
+        for name, kind in types.items()
+    ]
+    return sha2(concat_ws(_SEPARATOR, *(coalesce(text, lit(_NULL)) for text in texts)), 256)
+
+
+def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
+    """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep."""
+    good = rows.where(f"_problem IS NULL AND NOT ({IS_DELETE})")
+    key = ("_batch_id", *spec.key)
+    hashed = good.withColumn("_key_hash", xxhash64(*key))
+    repeated = (
+        hashed.groupBy("_key_hash").agg(count(lit(1)).alias("_times")).where("_times > 1")
+    ).select("_key_hash")
+    candidates = hashed.join(broadcast(repeated), on="_key_hash", how="left_semi")
+    types = {column.name: column.type for column in spec.columns}
+    order = [
+        content_hash(types).desc(),
+        col("_source_file").asc(),
+        col("_row_number").asc_nulls_first(),
+    ]
+    ranked = row_number().over(Window.partitionBy(*key).orderBy(*order))
+    return candidates.withColumn(RANK, ranked).drop("_key_hash")
+
+
+def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> DataFrame:
+    """Clean rows with one row for each key of a batch."""
+    key = ["_batch_id", *spec.key]
+    keys = repeated.select(*key).distinct()
+    kept = clean_rows(repeated.where(f"{RANK} = 1"), spec)
+    return clean.join(broadcast(keys), on=key, how="left_anti").select(*kept.columns).unionAll(kept)
+
+
+def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:
+    """Rows that give way to another row of their key, as they are kept for a person to look at."""
+    values = ", ".join(f"CAST({column.name} AS string) AS {column.name}" for column in spec.columns)
+    reason = f"another row of this batch has the same {', '.join(spec.key)}"
+    return repeated.where(f"{RANK} > 1").select(
+        *("_batch_id", "_source_file", "_row_number"),
+        _key_column(spec.key).alias("column"),
+        lit(UNIQUE).alias("rule"),
+        lit(reason).alias("reason"),
+        expr(f"to_json(struct({values}))").alias("raw_text"),
+        "_landing_date",
+    )
+
+
+def _key_column(key: Sequence[str]) -> Column:
+    """The key's column where it is one; a composite key has no single column to blame."""
+    return expr(quoted(key[0]) if len(key) == 1 else "CAST(NULL AS string)")
