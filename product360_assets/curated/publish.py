@@ -203,13 +203,18 @@ class Publisher:
 
 
 def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str, Any]:
-    """The batches that the job reads, by input."""
+    """The batches that the job reads, by input.
+
+    Where something that is looked things up in has changed, any row may change with it: then every
+    input is read whole.
+    """
+    read_all = any(batch.is_pending and batch.input.whole for batch in batches)
     return {
         each.name: {
             "batches": [
                 batch.document()
                 for batch in batches
-                if batch.input == each and (each.whole or batch.is_pending)
+                if batch.input == each and (read_all or each.whole or batch.is_pending)
             ]
         }
         for each in publication.inputs

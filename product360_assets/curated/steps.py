@@ -27,7 +27,7 @@ from spark.bundle import code_version
 from spark.tables import Table
 
 # What computes the tables that jobs make, as a kind.
-JOB_KIND = "pyspark"
+JOB_KIND = "spark"
 
 
 def publication_asset(

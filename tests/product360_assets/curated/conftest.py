@@ -97,15 +97,16 @@ class Desk:
     bridge: CatalogBridge
     runner: AppendingRunner
     said: list[str] = field(default_factory=list)
+    publication: Publication = PUBLICATION
 
-    def deliver(self, day: int, *texts: str, unit: str = "unit-1") -> str:
-        """A clean batch of one note per text; returns its id."""
+    def deliver(self, day: int, *texts: str, unit: str = "unit-1", table: str = "note") -> str:
+        """A clean batch of one row per text; returns its id."""
         landing_date = date(2017, 1, day)
-        landed = LandedObject("landing", f"desk/note/{day}.json", "v1", 1)
+        landed = LandedObject("landing", f"desk/{table}/{day}.json", "v1", 1)
         batch_id = batch_id_of(landing_date, [landed])
-        batch = Batch(batch_id, "desk", "note", landing_date, "file", "0", (landed,))
+        batch = Batch(batch_id, "desk", table, landing_date, "file", "0", (landed,))
         self.ledger.open_batch(batch)
-        folder = self.home / "lake/clean/desk/note" / unit / f"batch={batch_id}"
+        folder = self.home / "lake/clean/desk" / table / unit / f"batch={batch_id}"
         folder.mkdir(parents=True)
         ids = [day * 100 + number for number in range(len(texts))]
         rows = pa.table({"id": pa.array(ids, pa.int64()), "text": pa.array(texts, pa.string())})
@@ -128,7 +129,7 @@ class Desk:
         self.ledger.record_zone(state, replacing=before)
         return batch_id
 
-    def publish(self, **replaced: Any) -> Published:
+    def publish(self, publication: Publication = PUBLICATION, **replaced: Any) -> Published:
         """Publish the notes, with other collaborators where the test names them."""
         parts = {
             "ledger": self.ledger,
@@ -138,7 +139,7 @@ class Desk:
             "run_id": "run-1",
             **replaced,
         }
-        return Publisher(**parts).publish(PUBLICATION, {"time_zone": "UTC"})
+        return Publisher(**parts).publish(publication, {"time_zone": "UTC"})
 
     def states(self) -> dict[str, ZoneState]:
         return self.ledger.zone_states("desk", "note", "curated.note")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from product360_assets.curated.pending import Input
 from resources.catalog import LocalCatalogResource
 from resources.errors import JobFailed, LedgerConflict, TableMissing
 from resources.ledger import Ledger, ZoneState
@@ -62,6 +63,26 @@ def test_only_new_batches_are_taken_in(desk: Any) -> None:
     second = desk.deliver(2, "b")
     assert desk.publish().batch_ids == (second,)
     assert (desk.notes(), desk.snapshots()) == (["a", "b"], 2)
+
+
+def test_a_job_reads_new_batches_and_the_whole_of_what_it_looks_things_up_in(desk: Any) -> None:
+    note, shelf = Input("desk", "note"), Input("desk", "shelf", whole=True)
+    publication = replace(desk.publication, inputs=(note, shelf))
+
+    def read(step: int) -> dict[str, list[str]]:
+        desk.publish(publication)
+        inputs = desk.runner.requests[step].spec["inputs"]
+        return {
+            name: [batch["batch_id"] for batch in each["batches"]] for name, each in inputs.items()
+        }
+
+    first, shelved = desk.deliver(1, "a"), desk.deliver(1, "s", table="shelf")
+    assert read(0) == {"desk.note": [first], "desk.shelf": [shelved]}
+    second = desk.deliver(2, "b")
+    assert read(1) == {"desk.note": [second], "desk.shelf": [shelved]}
+    # A shelf that comes later may change what any note says.
+    late = desk.deliver(3, "t", table="shelf")
+    assert read(2) == {"desk.note": [first, second], "desk.shelf": [shelved, late]}
 
 
 def test_the_ledger_knows_the_snapshot_of_every_batch(desk: Any) -> None:

@@ -1,0 +1,1 @@
+"""When things are made: jobs, the schedule, the sensors. No other room knows time."""

@@ -1,0 +1,68 @@
+"""Ends runs whose process is gone: killed, crashed, or lost with the machine's power.
+
+Dagster's run monitoring cannot tell for runs on one machine, and such a run stays "started" for
+ever: it holds the one place in the queue, and its pool slots. The run's own log says which process
+ran it. The hazard is a process id that somebody else has been given since: a process that is
+younger than the run's word is not the run's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from resources.environments import settings
+
+# A run's process says its id within moments of the start; a silent one is given this long.
+SILENCE = timedelta(minutes=5)
+
+
+def end_abandoned_runs(instance: dg.DagsterInstance, log: Callable[[str], None]) -> list[str]:
+    """Mark every started run whose process is gone as failed; returns their ids.
+
+    Only where runs are processes of this machine: elsewhere their launcher watches them.
+    """
+    if settings().environment != "local":
+        return []
+    started = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    ended = []
+    for record in started:
+        run = record.dagster_run
+        if has_living_process(instance, run.run_id):
+            continue
+        message = "The run's process is gone: it was killed, or the machine went down."
+        instance.report_run_failed(run, message)
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        log(f"{run.job_name} ({run.run_id[:8]}): {message}")
+        ended.append(run.run_id)
+    return ended
+
+
+def has_living_process(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether the process that the run's log names last still runs."""
+    import psutil
+
+    logged = instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    pids = [
+        (int(str(metadata.value)), entry.timestamp)
+        for entry in logged
+        if entry.dagster_event is not None
+        for name, metadata in entry.dagster_event.engine_event_data.metadata.items()
+        if name == "pid"
+    ]
+    if not pids:
+        return _is_young(instance, run_id)
+    pid, said_at = pids[-1]
+    try:
+        return psutil.Process(pid).create_time() <= said_at
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_young(instance: dg.DagsterInstance, run_id: str) -> bool:
+    record = instance.get_run_record_by_id(run_id)
+    if record is None or record.start_time is None:
+        return True
+    return datetime.now(UTC) - datetime.fromtimestamp(record.start_time, UTC) < SILENCE

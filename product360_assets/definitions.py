@@ -1,0 +1,74 @@
+"""The graph: what the sources' YAML generates, the published tables, and when they are made.
+
+Composition only. It loads without network, credentials or variables in every environment, and gives
+the same asset keys in all of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import dagster as dg
+
+from product360_assets.automation.jobs import accept_job, ingest_job, publish_job
+from product360_assets.automation.schedules import daily_ingestion
+from product360_assets.automation.sensors import landing_arrivals, upstream_changes
+from product360_assets.core.contract import load_contracts
+from product360_assets.curated import customer, product, product_360, sales_line
+from product360_assets.forecast import demand, training
+from product360_assets.serving.answers import answer_assets
+from resources.environments import platform_resources
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Everything that Dagster is told."""
+    contracts = list(load_contracts().values())
+    accepting = [accept_job(contract) for contract in contracts]
+    return dg.Definitions.merge(
+        source_definitions(),
+        dg.Definitions(
+            assets=[
+                product.product,
+                customer.customer,
+                sales_line.sales_line,
+                product_360.product_360,
+                training.weekly_demand,
+                demand.demand_backtest,
+                demand.forecast_accuracy,
+                demand.demand_forecast,
+                *answer_assets(),
+            ],
+            asset_checks=[
+                product.product_checks,
+                customer.customer_checks,
+                sales_line.sales_line_checks,
+                product_360.product_360_checks,
+                training.weekly_demand_checks,
+                demand.demand_backtest_checks,
+                demand.forecast_accuracy_checks,
+                demand.demand_forecast_checks,
+            ],
+            jobs=[ingest_job(), *accepting, publish_job()],
+            schedules=[daily_ingestion()],
+            sensors=[landing_arrivals(contracts, accepting), upstream_changes()],
+            resources=platform_resources(),
+            # One process and one engine session for all steps of a run.
+            executor=dg.in_process_executor,
+        ),
+    )
+
+
+def source_definitions() -> dg.Definitions:
+    """What the YAML of every source system generates.
+
+    As `dg.load_from_defs_folder` does, but without importing every component of every installed
+    package to describe it to the UI: that is three seconds of each process's start.
+    """
+    with warnings.catch_warnings():
+        # Beta and preview marks of Dagster's own component machinery, one for each asset.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        tree = dg.ComponentTree.for_project(Path(__file__).parent)
+        return tree.build_defs_at_path(tree.defs_module_path)

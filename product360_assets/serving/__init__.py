@@ -1,0 +1,1 @@
+"""What readers ask: named questions, answered from the published tables and kept."""
