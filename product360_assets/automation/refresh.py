@@ -1,0 +1,136 @@
+"""Brings everything up to date now: ingest, accept what is pending, publish.
+
+What sensors and the schedule do over a day, in order and at once. Every part is an ordinary run
+that the UI shows afterwards, executed in this process, so that all of them share one engine
+session. The hazard is company: a daemon may be running the same jobs, so it waits for its turn, and
+runs whose process was killed are ended first.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import dagster as dg
+
+from product360_assets.automation.abandoned import end_abandoned_runs
+from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
+from product360_assets.core.contract import load_contracts
+from product360_assets.core.partitions import register_landing_dates, run_tags
+from product360_assets.raw.pending import pending_landing_dates
+from resources.environments import platform_resources
+from resources.polling import wait_until
+
+if TYPE_CHECKING:
+    from resources.ledger import LedgerResource
+    from resources.objects import LakeResource
+
+COMPOSITION = "product360_assets.definitions"
+LONGEST_WAIT_SECONDS = 30 * 60.0
+# Only what stops a run is worth a line; the whole story is in the run's own log.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+# Where Dagster's UI looks for a job's runs: the repository of the code location.
+REPOSITORY_TAGS = {".dagster/repository": "__repository__@product360"}
+
+
+@dataclass(frozen=True)
+class RefreshRun:
+    """One run of a refresh; `failures` are its steps that failed, with their reason."""
+
+    job: str
+    run_id: str
+    seconds: float
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RefreshReport:
+    """What a refresh did, run by run."""
+
+    runs: tuple[RefreshRun, ...]
+    seconds: float
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every run ended well."""
+        return not any(run.failures for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Runs jobs of the repository in this process, recorded in the instance."""
+
+    instance: dg.DagsterInstance
+    repository: dg.RepositoryDefinition
+    log: Callable[[str], None]
+
+    def run(self, job: str, tags: Mapping[str, str] | None = None) -> RefreshRun:
+        """Run one job to its end; a failure is reported and stops nothing else."""
+        self._wait_for_turn()
+        began = time.monotonic()
+        result = self.repository.get_job(job).execute_in_process(
+            instance=self.instance,
+            run_config=QUIET,
+            tags={**REPOSITORY_TAGS, **(tags or {})},
+            raise_on_error=False,
+        )
+        failures = tuple(_failures(result))
+        seconds = time.monotonic() - began
+        self.log(f"{job}: {'failed' if failures else 'done'} in {seconds:.1f} s")
+        for failure in failures:
+            self.log(f"  {failure}")
+        return RefreshRun(job, result.run_id, seconds, failures)
+
+    def _wait_for_turn(self) -> None:
+        end_abandoned_runs(self.instance, self.log)
+        running = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+        def idle() -> bool | None:
+            filters = dg.RunsFilter(statuses=running)
+            return None if self.instance.get_runs_count(filters) else True
+
+        if idle() is None:
+            self.log("waiting for a run that is under way")
+        wait_until(idle, deadline_seconds=LONGEST_WAIT_SECONDS, what="the runs that are under way")
+
+
+def refresh(instance: dg.DagsterInstance, log: Callable[[str], None]) -> RefreshReport:
+    """Ask every source, accept what is pending, publish; `log` is told a line per run.
+
+    Raises:
+        DeadlineExceeded: another process's runs did not end.
+    """
+    began = time.monotonic()
+    # By name, as Dagster's own processes load it: the composition is downstream of this room.
+    definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
+    work = Refresh(instance, definitions.get_repository_def(), log)
+    runs = [work.run(INGEST)]
+    runs += [work.run(accept_name(system), tags) for system, tags in _pending(instance)]
+    runs.append(work.run(PUBLISH))
+    return RefreshReport(tuple(runs), time.monotonic() - began)
+
+
+def _pending(instance: dg.DagsterInstance) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each system that has landing dates to work on, and the tags of the run that covers them."""
+    resources = platform_resources()
+    ledger = cast("LedgerResource", resources["ledger"]).open()
+    lake = cast("LakeResource", resources["lake"])
+    for system, contract in load_contracts().items():
+        days = pending_landing_dates(contract, ledger=ledger, lake=lake)
+        if days:
+            register_landing_dates(instance, system, days)
+            yield system, run_tags(instance, system, days)
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            failure: Any = event.step_failure_data
+            reason = failure.user_failure_data.description if failure.user_failure_data else None
+            text = reason or (failure.error.message if failure.error else "failed")
+            yield f"{event.step_key}: {text.strip()}"
+    if not result.success and not any(event.is_step_failure for event in result.all_events):
+        yield "the run failed before its steps"
