@@ -6,7 +6,8 @@ written files themselves say, read from their footers, and against what the deli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from product360_assets.clean.request import CleanUnit, RawBatch
@@ -22,8 +23,8 @@ def discrepancies(
     unit: CleanUnit, results: Sequence[JobResult], *, clean: ObjectStore
 ) -> dict[str, str]:
     """Batch id → what does not add up, for the batches of a unit where something does not."""
-    kept = _rows_by_batch(clean, unit.prefix)
-    rejected = _rows_by_batch(clean, unit.quarantine_prefix)
+    kept = _kept_by_batch(clean, unit.prefix)
+    rejected = _rejected_by_batch(clean, unit.quarantine_prefix)
     found: dict[str, str] = {}
     for raw in unit.batches:
         batch_id = raw.batch.batch_id
@@ -34,8 +35,8 @@ def discrepancies(
             else _problem(
                 raw,
                 reported[0],
-                kept=kept.get(batch_id, 0),
-                rejected=rejected.get(batch_id, 0),
+                kept=kept[batch_id],
+                rejected=rejected[batch_id],
             )
         )
         if problem:
@@ -51,7 +52,7 @@ def _problem(raw: RawBatch, said: JobResult, *, kept: int, rejected: int) -> str
         )
     if kept != said.rows_out:
         return f"{said.rows_out} rows reported as kept, but {kept} in the files"
-    if rejected < said.rows_quarantined:
+    if rejected != said.rows_quarantined:
         return f"{said.rows_quarantined} rows reported as quarantined, but {rejected} in the files"
     delivered = raw.state.details.get(DELIVERED_ROWS)
     if delivered is not None and int(delivered) != said.rows_in:
@@ -59,13 +60,34 @@ def _problem(raw: RawBatch, said: JobResult, *, kept: int, rejected: int) -> str
     return None
 
 
-def _rows_by_batch(clean: ObjectStore, prefix: str) -> dict[str, int]:
-    """Rows in the Parquet files below a prefix, by the `batch=` folder that they are in."""
-    rows: dict[str, int] = {}
-    keys = [info.key for info in clean.list(f"{prefix}/") if info.key.endswith(".parquet")]
-    for batch_id, count in zip(map(_batch_of, keys), _row_counts(clean, keys), strict=True):
-        rows[batch_id] = rows.get(batch_id, 0) + count
+def _kept_by_batch(clean: ObjectStore, prefix: str) -> Counter[str]:
+    """Rows by the `batch=` folder that their file is in, from the files' footers."""
+    import pyarrow.parquet as pq
+
+    files, root = file_system(clean)
+    rows = Counter[str]()
+    for key in _parquet_keys(clean, prefix):
+        footer = pq.read_metadata(f"{root}/{key}", filesystem=files)
+        rows[_batch_of(key)] += footer.num_rows
     return rows
+
+
+def _rejected_by_batch(clean: ObjectStore, prefix: str) -> Counter[str]:
+    """Rows by the batch that they name; quarantine keeps all batches of a unit together."""
+    import pyarrow.parquet as pq
+
+    files, root = file_system(clean)
+    rows = Counter[str]()
+    for key in _parquet_keys(clean, prefix):
+        with files.open_input_file(f"{root}/{key}") as file:
+            named = pq.ParquetFile(file).read(columns=["_batch_id"]).column("_batch_id")
+        for count in named.value_counts().to_pylist():
+            rows[count["values"]] += count["counts"]
+    return rows
+
+
+def _parquet_keys(store: ObjectStore, prefix: str) -> list[str]:
+    return [info.key for info in store.list(f"{prefix}/") if info.key.endswith(".parquet")]
 
 
 def _batch_of(key: str) -> str:
@@ -74,14 +96,6 @@ def _batch_of(key: str) -> str:
         if name == "batch":
             return value
     return ""
-
-
-def _row_counts(store: ObjectStore, keys: Iterable[str]) -> Iterable[int]:
-    import pyarrow.parquet as pq
-
-    files, root = file_system(store)
-    for key in keys:
-        yield pq.read_metadata(f"{root}/{key}", filesystem=files).num_rows
 
 
 def file_system(store: ObjectStore) -> tuple[FileSystem, str]:

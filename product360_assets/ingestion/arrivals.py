@@ -90,13 +90,26 @@ def delivered_rows(batch: Batch, ledger: Ledger) -> int | None:
     return None
 
 
-def execution_id(started_at: datetime, earlier: Iterable[str]) -> str:
-    """An id that sorts by time and was never used before: `20180101T080000Z-0001`.
+def execution_id(
+    started_at: datetime, earlier: Iterable[str], *, landing: ObjectStore, folder: str
+) -> str:
+    """An id that sorts by time and names an empty folder: `20180101T080000Z-0001`.
 
-    The number makes it unique when the source's clock stands still, as a simulated one may.
+    The number makes it unique when the source's clock stands still, as a simulated one may. Landing
+    is asked too, because objects outlive a ledger that was lost.
+
+    Args:
+        started_at: the source's time at which the execution begins.
+        earlier: ids that the ledger knows.
+        landing: where the execution will write.
+        folder: the folder there that executions are folders of.
     """
     number = len(set(earlier)) + 1
-    return f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{number:04d}"
+    while True:
+        found = f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{number:04d}"
+        if next(landing.list(f"{folder}/{found}/"), None) is None:
+            return found
+        number += 1
 
 
 def _executed(

@@ -49,7 +49,9 @@ class DatabaseIngestion:
         started_at = self.replication.clock(connection)
         request = LoadRequest(
             source=self.contract.name,
-            load_id=execution_id(started_at, self._load_ids()),
+            load_id=execution_id(
+                started_at, self._load_ids(), landing=self.landing, folder=self.contract.name
+            ),
             started_at=started_at,
             tables=sources,
         )

@@ -55,7 +55,12 @@ class ServiceIngestion:
             source=self.contract.name,
             table=table.name,
             object_name=table.delivered_name,
-            execution_id=execution_id(until, (found.delivery_id for found in earlier)),
+            execution_id=execution_id(
+                until,
+                (found.delivery_id for found in earlier),
+                landing=self.landing,
+                folder=f"{self.contract.name}/{table.delivered_name}",
+            ),
             modified_since=since,
             modified_until=until,
         )

@@ -90,11 +90,12 @@ def as_delivered(
 
 
 def _change_sequences(started_at: datetime, first_record: int, count: int) -> pa.Array:
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     # 16 digits of time down to hundredths, then 19 digits of record number, as DMS writes them.
     time = f"{started_at:%Y%m%d%H%M%S}{started_at.microsecond // 10_000:02d}"
-    records = pc.cast(pa.array(range(first_record, first_record + count), pa.int64()), pa.string())
+    records = pc.cast(pa.array(np.arange(first_record, first_record + count)), pa.string())
     padded = pc.utf8_lpad(records, width=_RECORD_DIGITS, padding="0")
     return pc.binary_join_element_wise(pa.scalar(time), padded, "")

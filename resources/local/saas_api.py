@@ -45,7 +45,11 @@ class SaasApi:
         self._patience_seconds = patience_seconds
         self._sleep = sleep
         self._token: str | None = None
-        self._http = httpx.Client(base_url=connection["base_url"], timeout=timeout_seconds)
+        address = connection["base_url"]
+        # Reading the machine's certificates takes longer than a page, and plain HTTP has no use
+        # for them; redirects to another scheme are not followed.
+        secure = not address.startswith("http://")
+        self._http = httpx.Client(base_url=address, timeout=timeout_seconds, verify=secure)
 
     def __enter__(self) -> SaasApi:
         return self

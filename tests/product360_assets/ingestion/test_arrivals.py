@@ -9,7 +9,12 @@ from datetime import date
 import pytest
 
 from product360_assets.core.contract import SourceContract, SourceKind
-from product360_assets.ingestion.arrivals import arrivals, delivered_rows, landing_day
+from product360_assets.ingestion.arrivals import (
+    arrivals,
+    delivered_rows,
+    execution_id,
+    landing_day,
+)
 from resources.ledger import Batch, Delivery, DeliveryStatus, Ledger
 from resources.objects import ObjectStore
 
@@ -117,3 +122,12 @@ def test_the_rows_of_a_batch_are_known_when_it_is_a_whole_execution(
     more = arrivals(contract, contract.table("order"), ledger=ledger, landing=landing).by_day[0]
     other = Batch("c", "shop", "order", date(2017, 5, 3), "pull", "0", more.objects)
     assert delivered_rows(other, ledger) is None
+
+
+def test_an_execution_id_was_never_used_before(landing: ObjectStore) -> None:
+    earlier = ["20170401T120000Z-0001"]
+    assert execution_id(NOON, earlier, landing=landing, folder="shop") == "20170501T120000Z-0002"
+
+    # The ledger was lost, but not what landing holds.
+    landing.put("shop/20170501T120000Z-0002/part.json", b"{}")
+    assert execution_id(NOON, earlier, landing=landing, folder="shop") == "20170501T120000Z-0003"
