@@ -11,12 +11,9 @@ from resources.local import engines
 from spark.session import open_session
 
 
-@pytest.fixture(scope="module", params=["sail", pytest.param("spark", marks=pytest.mark.spark)])
-def session(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SparkSession]:
-    """The session that a job would get, once on each engine."""
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The session that a job would get; tests/resources/test_runner.py has both engines."""
     # One home for all modules: the next one finds the engine still running.
-    home = tmp_path_factory.getbasetemp() / f"engine-{request.param}"
-    with engines.lease_engine(request.param, home=home):
+    with engines.lease_engine("sail", home=tmp_path_factory.getbasetemp() / "engine"):
         yield open_session()

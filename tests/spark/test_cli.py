@@ -103,8 +103,6 @@ def test_a_wrong_name_is_wrong_usage_and_lists_the_right_ones(arguments: list[st
     assert "invalid choice: 'gret'" in done.stderr
 
 
-# Apache Spark lives in the process that started it; another could not reach its session.
-@pytest.mark.parametrize("session", ["sail"], indirect=True)
 @pytest.mark.parametrize("job", ["greet", "stumble"])
 def test_as_a_process_it_ends_with_the_job_s_status(
     session: SparkSession, tmp_path: Path, jobs: Path, arguments: list[str], job: str
