@@ -23,6 +23,8 @@ from resources.local.engines import Engine
 HOST_SCRIPT = Path(__file__).with_name("sail_host.py")
 # Beyond this, sorts and aggregations spill to disk instead of growing.
 MEMORY_SHARE = 0.5
+# After 15 minutes without a request, the default, the server would drop the session for good.
+IDLE_SECONDS = 30 * 24 * 60 * 60
 
 
 class SailEngine(Engine):
@@ -127,6 +129,7 @@ def server_settings(bridge: CatalogBridge) -> dict[str, str]:
         "SAIL_CATALOG__LIST": catalogs,
         "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE": str(memory_bytes),
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "greedy",
+        "SAIL_SPARK__SESSION_TIMEOUT_SECS": str(IDLE_SECONDS),
         "TZ": "UTC",
     }
 

@@ -18,6 +18,7 @@ import pytest
 from resources.environments import inherited_variables
 from resources.errors import EngineUnavailable
 from resources.local import engines
+from spark.session import open_session
 
 ENGINES = ["sail", pytest.param("spark", marks=pytest.mark.spark)]
 
@@ -136,6 +137,15 @@ def test_an_engine_ends_with_a_parent_that_was_killed(engine: str, tmp_path: Pat
     process.parent.stdin.close()
     process.parent.stdout.close()
     assert gone(children)
+
+
+def test_a_session_survives_idleness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAIL_SPARK__SESSION_TIMEOUT_SECS", "1")
+    for pause_seconds in (2.5, 0):
+        with engines.lease_engine("sail", home=tmp_path):
+            assert open_session().sql("SELECT 1 AS one").collect()[0].one == 1
+        time.sleep(pause_seconds)
+    engines.stop_engine()
 
 
 def test_a_server_that_cannot_start_says_where_to_look(
