@@ -158,8 +158,9 @@ def _register_table(session: DuckDBPyConnection, identifier: str, table: Table) 
     tasks = list(scan.plan_files())
     readable_in_place = tasks and len(table.metadata.schemas) == 1
     if not readable_in_place or any(task.delete_files for task in tasks):
-        session.register(f"{zone} {name}", scan.to_arrow())
-        session.execute(f'CREATE VIEW "{zone}"."{name}" AS FROM "{zone} {name}"')
+        session.register("rows_of_table", scan.to_arrow())
+        session.execute(f'CREATE TABLE "{zone}"."{name}" AS FROM rows_of_table')
+        session.unregister("rows_of_table")
         return []
     paths = [_path(task.file.file_path) for task in tasks]
     columns = ", ".join(f'"{column}"' for column in table.schema().column_names)

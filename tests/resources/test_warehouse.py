@@ -147,6 +147,13 @@ def test_an_empty_table_has_its_columns(
     assert (answer.columns, answer.rows) == (("id",), ())
 
 
+def test_only_published_tables_are_shown(
+    catalog: LocalCatalogResource, warehouse: LocalWarehouse
+) -> None:
+    catalog.ensure_table(OUTLOOK)
+    assert warehouse.query("SHOW TABLES").rows == (("orders",), ("outlook",))
+
+
 def test_tables_of_two_zones_join(catalog: LocalCatalogResource, warehouse: LocalWarehouse) -> None:
     catalog.ensure_table(OUTLOOK)
     catalog.table("forecast.outlook").append(

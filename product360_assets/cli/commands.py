@@ -1,0 +1,111 @@
+"""The commands. Each reads; none changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from product360_assets.cli.output import Format, as_csv, as_json, as_table, json_rows, write
+from resources.errors import Product360Error
+
+if TYPE_CHECKING:
+    from product360_assets.cli.status import RunStatus
+    from resources.catalog import CatalogResource
+    from resources.ledger import LedgerResource
+    from resources.warehouse import WarehouseResource
+
+app = typer.Typer(
+    help="Ask the Product 360 platform what it holds.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT, DESCRIBE, SHOW or EXPLAIN; - for stdin.")],
+    form: FormatOption = Format.table,
+) -> None:
+    """Ask the published tables one question in SQL. Curated names need no zone."""
+    from resources.environments import platform_resources
+
+    with _explained():
+        warehouse = cast("WarehouseResource", platform_resources()["warehouse"])
+        answer = warehouse.query(_text(sql))
+    if form is Format.json:
+        write(as_json(json_rows(answer.columns, answer.rows)))
+    elif form is Format.csv:
+        write(as_csv(answer.columns, answer.rows))
+    else:
+        write(as_table(answer.columns, answer.rows))
+        write(f"{len(answer.rows)} row{'' if len(answer.rows) == 1 else 's'}")
+
+
+@app.command()
+def status(form: FormatOption = Format.table) -> None:
+    """Show zones, rows, batches, quarantine, snapshots and the last runs.
+
+    Exit status 1 when the newest run of a job failed. CSV has the tables only.
+    """
+    from product360_assets.cli.status import (
+        RunStatus,
+        TableStatus,
+        columns_of,
+        is_well,
+        rows_of,
+        table_statuses,
+    )
+    from resources.environments import platform_resources
+
+    with _explained():
+        resources = platform_resources()
+        ledger = cast("LedgerResource", resources["ledger"]).open()
+        tables = table_statuses(ledger, cast("CatalogResource", resources["catalog"]))
+        runs = _last_runs()
+    table_columns, run_columns = columns_of(TableStatus), columns_of(RunStatus)
+    if form is Format.json:
+        document = {
+            "tables": json_rows(table_columns, rows_of(tables)),
+            "runs": json_rows(run_columns, rows_of(runs)),
+        }
+        write(as_json(document))
+    elif form is Format.csv:
+        write(as_csv(table_columns, rows_of(tables)))
+    else:
+        write(as_table(table_columns, rows_of(tables), title="Tables"))
+        write(as_table(run_columns, rows_of(runs), title="Last runs"))
+    if not is_well(runs):
+        raise typer.Exit(1)
+
+
+def _last_runs() -> list[RunStatus]:
+    """The last runs of the instance; none where Dagster never ran."""
+    import dagster as dg
+
+    from product360_assets.cli.status import run_statuses
+    from product360_assets.cli.surroundings import adopt_instance
+
+    if not adopt_instance().is_dir():
+        return []
+    with dg.DagsterInstance.get() as instance:
+        return run_statuses(instance)
+
+
+def _text(argument: str) -> str:
+    return typer.get_text_stream("stdin").read() if argument == "-" else argument
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """An error of ours is one paragraph on standard error, and exit status 1."""
+    try:
+        yield
+    except Product360Error as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
