@@ -82,7 +82,7 @@ def orders(*rows: tuple[int, str, date, str]) -> pa.Table:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> LocalCatalogResource:
-    resource = LocalCatalogResource(home=str(tmp_path / "a home"))
+    resource = LocalCatalogResource(home=str(tmp_path / "home"))
     resource.ensure_table(ORDERS)
     resource.table("curated.orders").append(
         orders(
