@@ -13,11 +13,13 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from resources.errors import EngineUnavailable
 from resources.local.bridge import CatalogBridge
+from resources.local.bridge_server import LOOPBACK
 from resources.local.engines import Engine
 
 HOST_SCRIPT = Path(__file__).with_name("sail_host.py")
@@ -40,6 +42,7 @@ class SailEngine(Engine):
         """See `Engine.start`."""
         from resources.environments import export_variables, inherited_variables
 
+        export_variables(without_proxy(inherited_variables()))
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -54,6 +57,7 @@ class SailEngine(Engine):
             )
         address = _first_line(self._process.stdout)
         if not address:
+            self._process.wait()
             raise EngineUnavailable(
                 "engine sail",
                 found=f"a server that ended at its start ({self.how_it_ended()})",
@@ -107,6 +111,13 @@ class SailEngine(Engine):
         process.wait()
         if not self._stopping:
             self._session.stop()
+
+
+def without_proxy(variables: Mapping[str, str]) -> dict[str, str]:
+    """What to set so that client and server reach loopback directly where a proxy is declared."""
+    exempt = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
+    hosts = ",".join(dict.fromkeys([*filter(None, exempt.split(",")), LOOPBACK]))
+    return {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
 def server_settings(bridge: CatalogBridge) -> dict[str, str]:

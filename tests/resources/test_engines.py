@@ -148,6 +148,20 @@ def test_a_session_survives_idleness(tmp_path: Path, monkeypatch: pytest.MonkeyP
     engines.stop_engine()
 
 
+def test_a_declared_proxy_is_not_asked_for_loopback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "example.org")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with engines.lease_engine("sail", home=tmp_path):
+        namespaces = open_session().sql("SHOW NAMESPACES IN lake").collect()
+    assert namespaces == []
+    assert inherited_variables()["no_proxy"] == "example.org,127.0.0.1"
+    engines.stop_engine()
+
+
 def test_a_server_that_cannot_start_says_where_to_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
