@@ -23,7 +23,7 @@ from demo.file_drop import FileDrop
 from demo.guardian import spawn_guardian
 from demo.postgres import HOST, Postgres, free_port
 from demo.processes import Process, is_alive, running, stop_process
-from demo.saas_process import port_of, spawn
+from demo.saas_process import ready, spawn
 from demo.state import CompanyState, StateFiles
 
 if TYPE_CHECKING:
@@ -135,9 +135,10 @@ class Company:
             state = replace(state, processes={"saas": process})
             self.files.write(state)
         database, rows = self._filled(state.scale)
-        ports = {"postgres": database.port, "saas": port_of(saas, self._saas_log)}
+        serving = ready(saas, self._saas_log)
+        ports = {"postgres": database.port, "saas": serving.port}
         self._publish(database, clients, ports["saas"])
-        state = replace(state, ports=ports, rows=rows)
+        state = replace(state, ports=ports, rows={**rows, **serving.rows})
         self.files.write(state)
         return state
 

@@ -1,6 +1,6 @@
 """The services as a process of their own: started with a document, ended with their owner.
 
-    python -m demo.saas_process        reads one line of JSON, answers {"port": …}, serves
+    python -m demo.saas_process        reads one line of JSON, answers with one, serves
 
 The hazard: a killed owner runs no clean-up. An owned process therefore keeps reading its standard
 input, which its owner never writes to again, and stops when that comes to its end.
@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,10 +35,18 @@ _START_SECONDS: Final = 60
 _LAST_ANSWERS_SECONDS: Final = 5
 
 
+@dataclass(frozen=True)
+class Serving:
+    """Services that answer on a port of 127.0.0.1; `rows` are the records of each object."""
+
+    port: int
+    rows: Mapping[str, int]
+
+
 def spawn(
     scale: Scale, clients: Mapping[str, Client], *, log: Path, owned: bool
 ) -> subprocess.Popen[bytes]:
-    """Start the process; `port_of` waits until it serves.
+    """Start the process; `ready` waits until it serves.
 
     Args:
         scale: which households the records are about.
@@ -61,14 +69,14 @@ def spawn(
         "clients": {name: asdict(client) for name, client in clients.items()},
         "owned": owned,
     }
-    # A process that died at once is noticed by `port_of`, which knows what it said.
+    # A process that died at once is noticed by `ready`, which knows what it said.
     with suppress(BrokenPipeError):
         send_first_line(process, document, close=not owned)
     return process
 
 
-def port_of(process: subprocess.Popen[bytes], log: Path) -> int:
-    """The port, once the services answer there.
+def ready(process: subprocess.Popen[bytes], log: Path) -> Serving:
+    """Where the services are, once they answer there.
 
     Raises:
         ServiceUnavailable: they did not start; the end of their log says why.
@@ -85,7 +93,7 @@ def port_of(process: subprocess.Popen[bytes], log: Path) -> int:
             expected=f"a server within {_START_SECONDS} s",
             next_move=f"read {log}, then try again",
         )
-    return int(json.loads(line)["port"])
+    return Serving(**json.loads(line))
 
 
 def main() -> None:
@@ -97,14 +105,17 @@ def main() -> None:
 
     document = json.loads(sys.stdin.readline())
     clients = {name: Client(**client) for name, client in document["clients"].items()}
-    application = services(read_objects(document["scale"]), clients)
+    objects = list(read_objects(document["scale"]))
+    application = services(objects, clients)
     listener = socket.socket()
     listener.bind((HOST, 0))
     listener.listen()
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False))
     if document["owned"]:
         threading.Thread(target=_end_with_owner, args=(server,), daemon=True).start()
-    sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
+    rows = {f"{each.system}.{each.name}": len(each.records) for each in objects}
+    serving = Serving(port=listener.getsockname()[1], rows=rows)
+    sys.stdout.write(json.dumps(asdict(serving)) + "\n")
     sys.stdout.flush()
     server.run(sockets=[listener])
 

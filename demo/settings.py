@@ -25,16 +25,13 @@ class DemoSettings:
 
     Attributes:
         scale: which share of the households exists.
-        home: the platform's home; the company's own systems live in `home / "company"`.
+        home: the platform's home; the company's own systems live in its folder `company`.
+        dagster_home: where Dagster keeps its runs.
     """
 
     scale: Scale
     home: Path
-
-    @property
-    def company(self) -> Path:
-        """The folder of the company's own systems, which the platform never reads."""
-        return self.home / "company"
+    dagster_home: Path
 
 
 def demo_settings() -> DemoSettings:
@@ -51,7 +48,11 @@ def demo_settings() -> DemoSettings:
             expected="local: the demo company lives on this machine",
             next_move="unset it, or set it to local",
         )
-    return DemoSettings(scale=_scale(os.environ.get("SCALE", "demo")), home=platform.home)
+    return DemoSettings(
+        scale=_scale(os.environ.get("SCALE") or "demo"),
+        home=platform.home,
+        dagster_home=Path(os.environ.get("DAGSTER_HOME") or platform.home / "dagster"),
+    )
 
 
 def _scale(name: str) -> Scale:
