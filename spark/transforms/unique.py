@@ -2,9 +2,6 @@
 
 The row with the greatest content hash stays: never the first in a file, because where a row stands
 is lineage and says nothing. Exact copies hash alike, so any one of them stays.
-
-Keys are compared through a 64-bit hash first: a group of one number a row costs a fraction of the
-memory of the keys themselves, and the few candidates are then compared exactly.
 """
 
 from __future__ import annotations
@@ -14,54 +11,33 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql.functions import (
     broadcast,
-    coalesce,
     col,
-    concat_ws,
-    count,
     expr,
     lit,
     row_number,
-    sha2,
-    xxhash64,
 )
 
 from spark.transforms.contract import CleanSpec
+from spark.transforms.hashing import content_hash
+from spark.transforms.repetition import maybe_repeated
 from spark.transforms.rules import UNIQUE
 from spark.transforms.staging import IS_DELETE, clean_rows
 from spark.transforms.typing import quoted
 
 RANK = "_rank"
-_SEPARATOR = "\x1f"
-_NULL = "\x00"
-
-
-def content_hash(types: dict[str, str]) -> Column:
-    """SHA-256 over the values of columns (name to Spark type), equal on every engine."""
-    texts = [
-        # Engines write doubles differently, and Sail writes NaN as another row's value.
-        (xxhash64(name) if kind in ("double", "float") else col(name)).cast("string")
-        for name, kind in types.items()
-    ]
-    return sha2(concat_ws(_SEPARATOR, *(coalesce(text, lit(_NULL)) for text in texts)), 256)
 
 
 def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep."""
     good = rows.where(f"_problem IS NULL AND NOT ({IS_DELETE})")
     key = ("_batch_id", *spec.key)
-    hashed = good.withColumn("_key_hash", xxhash64(*key))
-    repeated = (
-        hashed.groupBy("_key_hash").agg(count(lit(1)).alias("_times")).where("_times > 1")
-    ).select("_key_hash")
-    candidates = hashed.join(broadcast(repeated), on="_key_hash", how="left_semi")
     types = {column.name: column.type for column in spec.columns}
-    order = [
+    greatest_first = Window.partitionBy(*key).orderBy(
         content_hash(types).desc(),
         col("_source_file").asc(),
         col("_row_number").asc_nulls_first(),
-    ]
-    ranked = row_number().over(Window.partitionBy(*key).orderBy(*order))
-    return candidates.withColumn(RANK, ranked).drop("_key_hash")
+    )
+    return maybe_repeated(good, key=key).withColumn(RANK, row_number().over(greatest_first))
 
 
 def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> DataFrame:
