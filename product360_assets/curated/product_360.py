@@ -54,8 +54,8 @@ product_360_checks = table_checks(
                 FROM curated.product_360
             ),
             sold AS (
-                SELECT sum(sales_value) AS revenue, sum(units) AS units
-                FROM curated.sales_line, made
+                SELECT sum(s.sales_value) AS revenue, sum(s.units) AS units
+                FROM curated.sales_line s, made
                 WHERE business_date > day - {max(WINDOW_DAYS)} AND business_date <= day
             )
             SELECT made.revenue = sold.revenue AND made.units = sold.units AS holds,

@@ -34,7 +34,7 @@ weekly_demand_checks = table_checks(
                 FROM {WEEKLY_DEMAND.identifier}
             ),
             sold AS (
-                SELECT sum(units) AS units FROM {SALES_LINE.identifier}, learned
+                SELECT sum(s.units) AS units FROM {SALES_LINE.identifier} s, learned
                 WHERE business_date < last_week + 7
             )
             SELECT learned.units = sold.units AS holds, learned.units AS demand, sold.units AS units

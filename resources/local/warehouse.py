@@ -8,11 +8,12 @@ as Arrow. And DuckDB would read `month=2017-01` in a folder's name as a column: 
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from resources.catalog import CatalogResource
@@ -44,10 +45,10 @@ class LocalWarehouse(WarehouseResource):
 
         files = files or {}
         with _session() as session:
-            mentioned = _inspect(session, sql)
+            _require_reading(session, sql)
             catalog = self.catalog.load()
             known = _published(catalog)
-            wanted = _wanted(mentioned - set(files), known)
+            wanted = _wanted(session, sql, known)
             _fence(session, _register(session, catalog, wanted), files)
             try:
                 result = session.execute(sql, list(parameters))
@@ -83,8 +84,8 @@ def _session() -> Iterator[DuckDBPyConnection]:
             session.close()
 
 
-def _inspect(session: DuckDBPyConnection, sql: str) -> set[str]:
-    """The tables that the statement mentions, in lower case; QueryRejected unless it only reads."""
+def _require_reading(session: DuckDBPyConnection, sql: str) -> None:
+    """Refuse everything but one statement that only reads, by the engine's own parser."""
     import duckdb
 
     try:
@@ -95,13 +96,9 @@ def _inspect(session: DuckDBPyConnection, sql: str) -> set[str]:
         raise _rejected(f"{len(statements)} statements")
     kind = statements[0].type
     if kind == duckdb.StatementType.EXPLAIN:
-        return _inspect(session, _explained(session, statements[0].query))
-    if kind != duckdb.StatementType.SELECT:
+        _require_reading(session, _explained(session, statements[0].query))
+    elif kind != duckdb.StatementType.SELECT:
         raise _rejected(f"a {kind.name} statement")
-    try:
-        return {name.lower() for name in session.get_table_names(sql, qualified=True)}
-    except duckdb.Error:
-        return set()  # JOIN … USING cannot be looked through before its tables exist
 
 
 def _explained(session: DuckDBPyConnection, sql: str) -> str:
@@ -130,11 +127,29 @@ def _published(catalog: Catalog) -> list[str]:
     )
 
 
-def _wanted(mentioned: Iterable[str], known: Sequence[str]) -> list[str]:
-    """The known tables that are mentioned; all of them for a statement that looks around."""
-    names = set(mentioned)
-    found = [table for table in known if table in names or table.split(".")[1] in names]
+def _wanted(session: DuckDBPyConnection, sql: str, known: Sequence[str]) -> list[str]:
+    """The known tables that the statement names; all of them where it may name any."""
+    (document,) = session.execute("SELECT json_serialize_sql(?)", [sql]).fetchone() or ("{}",)
+    nodes = list(_nodes(json.loads(document)))
+    if any(node.get("type") == "TABLE_FUNCTION" for node in nodes):
+        return list(known)  # query('…') names tables inside a text
+    names = {
+        (node["schema_name"].lower(), node["table_name"].lower())
+        for node in nodes
+        if node.get("type") == "BASE_TABLE"
+    }
+    zones = [tuple(table.split(".")) for table in known]
+    found = [".".join(each) for each in zones if each in names or ("", each[1]) in names]
     return found or list(known)
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    """Every object within a parsed statement."""
+    if isinstance(tree, dict):
+        yield tree
+    children = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    for child in children:
+        yield from _nodes(child)
 
 
 def _register(

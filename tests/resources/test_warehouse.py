@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -131,7 +131,7 @@ def test_rows_that_were_deleted_are_not_read(
 def test_a_column_added_later_is_null_in_older_rows(
     catalog: LocalCatalogResource, warehouse: LocalWarehouse
 ) -> None:
-    wider = Definition("curated", "orders", (*ORDERS.columns, Column("note", "string")))
+    wider = replace(ORDERS, columns=(*ORDERS.columns, Column("note", "string")))
     catalog.ensure_table(wider)
     assert warehouse.query("SELECT count(*) AS n, count(note) AS notes FROM orders").single() == {
         "n": 3,
@@ -161,6 +161,22 @@ def test_tables_of_two_zones_join(catalog: LocalCatalogResource, warehouse: Loca
     )
     answer = warehouse.query("SELECT region FROM orders JOIN forecast.outlook USING (id)")
     assert answer.rows == (("north",),)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "WITH o AS (FROM orders) SELECT count(*) FROM o JOIN outlook ON true",
+        "SELECT count(*) FROM orders o, (SELECT count(*) AS n FROM forecast.outlook k) t",
+        "SELECT (SELECT count(*) FROM outlook) + count(*) FROM orders",
+        "SELECT count(*) FROM orders, query('FROM outlook')",
+    ],
+)
+def test_every_table_of_a_statement_is_found_wherever_it_stands(
+    catalog: LocalCatalogResource, warehouse: LocalWarehouse, statement: str
+) -> None:
+    catalog.ensure_table(OUTLOOK)
+    assert warehouse.query(statement).rows[0][0] in (0, 3)
 
 
 @pytest.mark.parametrize(
