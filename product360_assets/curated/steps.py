@@ -28,6 +28,8 @@ from spark.tables import Table
 
 # What computes the tables that jobs make, as a kind.
 JOB_KIND = "spark"
+# One publisher at a time, in whichever run: two of one table would do the same work twice.
+PUBLISHERS = "publishers"
 
 
 def publication_asset(
@@ -52,7 +54,7 @@ def publication_asset(
         code_version=code_version(),
     )
 
-    @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec])
+    @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec], pool=PUBLISHERS)
     def publish(
         context: dg.AssetExecutionContext,
         ledger: LedgerResource,
@@ -94,7 +96,7 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
         code_version=code_version(),
     )
 
-    @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec])
+    @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec], pool=PUBLISHERS)
     def derive(
         context: dg.AssetExecutionContext,
         ledger: LedgerResource,

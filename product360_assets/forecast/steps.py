@@ -18,7 +18,7 @@ from product360_assets.core.failures import explained_failures
 from product360_assets.curated.commits import AS_OF_DATE, newest_snapshot
 from product360_assets.curated.derive import Derivation, Properties, replace_rows
 from product360_assets.curated.presentation import asset_key, table_spec
-from product360_assets.curated.steps import derived
+from product360_assets.curated.steps import PUBLISHERS, derived
 from resources.catalog import CatalogResource
 from resources.errors import TableMissing
 from resources.forecasting import ForecasterResource, ForecastPlan
@@ -66,7 +66,7 @@ def forecast_asset(made: ForecastTable, *, horizon_weeks: int, windows: int) -> 
         code_version=VERSION,
     )
 
-    @dg.multi_asset(name=f"{made.table.zone}_{made.table.name}", specs=[spec])
+    @dg.multi_asset(name=f"{made.table.zone}_{made.table.name}", specs=[spec], pool=PUBLISHERS)
     def forecast(
         context: dg.AssetExecutionContext,
         catalog: CatalogResource,

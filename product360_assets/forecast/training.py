@@ -27,15 +27,16 @@ weekly_demand_checks = table_checks(
     [
         Claim(
             "demand_equals_the_units_sold",
-            "Every counted unit of a closed week is demand, once.",
+            "Every counted unit of a whole week is demand, once.",
             f"""
             WITH learned AS (
-                SELECT sum(demand) AS units, max(week_start) AS last_week
+                SELECT sum(demand) AS units, min(week_start) AS first_week,
+                       max(week_start) AS last_week
                 FROM {WEEKLY_DEMAND.identifier}
             ),
             sold AS (
                 SELECT sum(s.units) AS units FROM {SALES_LINE.identifier} s, learned
-                WHERE business_date < last_week + 7
+                WHERE business_date >= first_week AND business_date < last_week + 7
             )
             SELECT learned.units = sold.units AS holds, learned.units AS demand, sold.units AS units
             FROM learned, sold
