@@ -83,8 +83,7 @@ def test_no_module_outgrows_its_subject() -> None:
     long = {
         str(path.relative_to(REPOSITORY)): lines
         for path in python_files()
-        if (lines := len(path.read_text().splitlines())) > 300
-        and "spark/tables" not in str(path)
+        if (lines := len(path.read_text().splitlines())) > 300 and "spark/tables" not in str(path)
     }
     assert long == {}
 
