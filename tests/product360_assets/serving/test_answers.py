@@ -1,0 +1,160 @@
+"""Questions are answered from published tables, kept once, and shown."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from product360_assets.serving.answers import answer_asset, answer_assets
+from product360_assets.serving.questions import (
+    BEST_SELLERS,
+    DEPARTMENT_TREND,
+    EXPECTED_DEMAND,
+    FORECAST_QUALITY,
+    QUESTIONS,
+    Question,
+)
+from resources.catalog import LocalCatalogResource
+from resources.local.warehouse import LocalWarehouse
+from resources.objects import LakeResource
+from spark.tables import Table
+from spark.tables.curated import PRODUCT_360
+from spark.tables.forecast import DEMAND_FORECAST, FORECAST_ACCURACY
+
+MONDAY = date(2018, 1, 1)
+
+
+class Shelf:
+    """Three products, what is expected of them, and how good such expectations were."""
+
+    def __init__(self, home: Path) -> None:
+        self.catalog = LocalCatalogResource(home=str(home))
+        self.warehouse = LocalWarehouse(catalog=self.catalog)
+        self.lake = LakeResource(uri=f"file://{home}/lake")
+
+    def fill(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        self.catalog.ensure_table(table)
+        schema = self.catalog.table(table.identifier).schema().as_arrow()
+        empty = dict.fromkeys(table.column_names)
+        content = pa.Table.from_pylist([{**empty, **row} for row in rows], schema=schema)
+        self.catalog.table(table.identifier).overwrite(content)
+
+    def ask(self, question: Question) -> list[dict[str, Any]]:
+        return self.warehouse.query(question.sql).records()
+
+    def materialize(self, *assets: dg.AssetsDefinition) -> dg.ExecuteInProcessResult:
+        resources = {"warehouse": self.warehouse, "lake": self.lake}
+        return dg.materialize(list(assets), resources=resources, raise_on_error=False)
+
+    def kept(self) -> list[str]:
+        return [found.key for found in self.lake.zone("results").list("answers")]
+
+
+def product(number: int, department: str, revenue: str, quarter: str) -> dict[str, Any]:
+    return {
+        "product_id": number,
+        "department": department,
+        "is_fuel": False,
+        "is_unknown_member": False,
+        "units_28d": number,
+        "revenue_28d": Decimal(revenue),
+        "revenue_91d": Decimal(quarter),
+    }
+
+
+def expected(item: str, week: int, units: float) -> dict[str, Any]:
+    day = date.fromordinal(MONDAY.toordinal() + 7 * week)
+    forecast = {"p10": 0.0, "p50": units, "p90": 2 * units, "mean": units}
+    return {"item_id": item, "date": day, **forecast, "model": "m", "method": "x"}
+
+
+def judged(model: str, metric: str, judging: str, value: float) -> dict[str, Any]:
+    window = {"backtestwindow_start_time": MONDAY, "backtestwindow_end_time": MONDAY}
+    verdict = {"metric": metric, "forecast_type": judging, "value": value, "items": 3}
+    return {"model": model, **window, **verdict}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    shelf = Shelf(tmp_path)
+    products = [
+        product(1, "DAIRY", "10.00", "65.00"),
+        product(2, "DAIRY", "30.00", "65.00"),
+        product(3, "BAKERY", "20.00", "26.00"),
+    ]
+    shelf.fill(PRODUCT_360, products)
+    weeks = [expected(item, week, float(item)) for item in ("1", "2", "3") for week in range(4)]
+    shelf.fill(DEMAND_FORECAST, weeks)
+    verdicts = [
+        judged(model, metric, judging, value)
+        for model, loss in (("good", 0.4), ("naive", 0.6))
+        for metric, judging, value in (
+            ("wQL", "average", loss),
+            ("wQL", "p50", 9.0),
+            ("WAPE", "p50", 0.7),
+            ("coverage", "p10 to p90", 0.9),
+        )
+    ]
+    shelf.fill(FORECAST_ACCURACY, verdicts)
+    return shelf
+
+
+def test_best_sellers_are_ordered_by_revenue(shelf: Shelf) -> None:
+    assert [row["product_id"] for row in shelf.ask(BEST_SELLERS)] == [2, 3, 1]
+
+
+def test_a_departments_month_is_compared_with_its_quarter(shelf: Shelf) -> None:
+    trend = {row["department"]: row["change"] for row in shelf.ask(DEPARTMENT_TREND)}
+    # 40 in four weeks against 130 in thirteen is as always; 20 against 26 is 2.5 times.
+    assert trend == {"DAIRY": 0.0, "BAKERY": 1.5}
+
+
+def test_expected_demand_is_summed_over_the_weeks(shelf: Shelf) -> None:
+    first = shelf.ask(EXPECTED_DEMAND)[0]
+    assert (first["product_id"], first["expected"], first["low"], first["high"]) == (3, 12, 0, 24)
+    assert (first["first_week"], first["last_week"]) == (MONDAY, date(2018, 1, 22))
+
+
+def test_models_are_compared_by_their_quantile_loss(shelf: Shelf) -> None:
+    verdicts = [(row["model"], row["wql"], row["wape"]) for row in shelf.ask(FORECAST_QUALITY)]
+    assert verdicts == [("good", 0.4, 0.7), ("naive", 0.6, 0.7)]
+
+
+def test_every_question_becomes_an_asset_that_keeps_its_answer(shelf: Shelf) -> None:
+    assert shelf.materialize(*answer_assets()).success
+    assert sorted(key.split("/")[1] for key in shelf.kept()) == sorted(q.name for q in QUESTIONS)
+
+
+def test_the_same_answer_is_kept_once(shelf: Shelf) -> None:
+    shelf.materialize(answer_asset(BEST_SELLERS))
+    kept = shelf.kept()
+    assert shelf.materialize(answer_asset(BEST_SELLERS)).success
+    assert shelf.kept() == kept
+    shelf.fill(PRODUCT_360, [product(9, "DAIRY", "1.00", "1.00")])
+    shelf.materialize(answer_asset(BEST_SELLERS))
+    assert len(shelf.kept()) == len(kept) + 1
+
+
+def test_an_answer_is_kept_as_csv_and_shown(shelf: Shelf) -> None:
+    result = shelf.materialize(answer_asset(DEPARTMENT_TREND))
+    (made,) = result.asset_materializations_for_node("answer_department_trend")
+    assert made.metadata["dagster/row_count"].value == 2
+    assert "| DAIRY | 2 | 40.00 | 0.0 |" in str(made.metadata["answer"].value)
+    (key,) = shelf.kept()
+    assert shelf.lake.zone("results").read(key).decode().splitlines() == [
+        "department,products_sold,revenue_28d,change",
+        "DAIRY,2,40.00,0.0",
+        "BAKERY,1,20.00,1.5",
+    ]
+
+
+def test_a_question_without_its_table_fails_with_the_reason(tmp_path: Path) -> None:
+    result = Shelf(tmp_path).materialize(answer_asset(BEST_SELLERS))
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "publish the table first" in str(failure.step_failure_data.user_failure_data)
