@@ -1,7 +1,8 @@
 """The only readers and writers of the jobs.
 
 Three hazards of Sail, each met here and nowhere else. A path that does not exist reads as empty, so
-what is read is listed first. `mode("overwrite")` clears the whole folder, partitions of other calls
+what is read is listed first (by the file system where it is ours: Sail leaves empty files out).
+`mode("overwrite")` clears the whole folder, partitions of other calls
 included, so every call writes to a folder of its own. A frame without rows writes no file, so an
 empty dataset gets its first file from this module.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import AnalysisException, PySparkException
@@ -46,14 +47,17 @@ def file_sizes(session: SparkSession, uris: Sequence[str]) -> dict[str, int]:
     Raises:
         DeliveryMissing: a file is not there.
     """
-    if not uris:
-        return {}
-    try:
-        found = {_place(path): size for path, size in _listing(session, uris)}
-    except AnalysisException as error:
-        raise DeliveryMissing(
-            f"Files to read: {error}. Expected all {len(uris)} of them."
-        ) from error
+    found: dict[str, int] = {}
+    for uri in uris:
+        path = _local_path(uri)
+        if path is not None and path.is_file():
+            found[_place(uri)] = path.stat().st_size
+    remote = [uri for uri in uris if _local_path(uri) is None]
+    if remote:
+        try:
+            found.update({_place(path): size for path, size in _listing(session, remote)})
+        except AnalysisException as error:
+            raise DeliveryMissing(f"Files to read: {error}. Expected all {len(uris)}.") from error
     missing = [uri for uri in uris if _place(uri) not in found]
     if missing:
         raise DeliveryMissing(
@@ -112,16 +116,18 @@ def _listing(session: SparkSession, uris: Sequence[str]) -> list[tuple[str, int]
 
 def _place(uri: str) -> str:
     """A path that is equal however an engine spells it: file:///a, file:/a and a are one."""
-    parts = urlsplit(uri, allow_fragments=False)
-    return unquote(f"{parts.netloc}{parts.path}").lstrip("/")
+    scheme, colon, rest = uri.partition(":/")
+    return unquote(rest if colon and "/" not in scheme else uri).lstrip("/")
+
+
+def _local_path(uri: str) -> Path | None:
+    """The path of a file:// URI; URIs are literal here, not percent-encoded."""
+    return Path(uri[len("file://") :]) if uri.startswith("file:///") else None
 
 
 def _ensure_first_file(frame: DataFrame, uri: str) -> None:
-    parts = urlsplit(uri)
-    if parts.scheme != "file":
-        return
-    folder = Path(unquote(parts.path))
-    if any(folder.glob("*.parquet")):
+    folder = _local_path(uri)
+    if folder is None or any(folder.glob("*.parquet")):
         return
     # Only Spark Connect engines come here, and pyarrow is part of their client.
     import pyarrow.parquet

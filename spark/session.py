@@ -13,6 +13,15 @@ APPLICATION = "product360"
 CATALOG = "lake"
 FIXED_SETTINGS = {
     "spark.sql.ansi.enabled": "true",
+    # A union of 150 files would plan the whole query 150 times: 20 s instead of 10.
+    "spark.sql.optimizer.excludedRules": (
+        "org.apache.spark.sql.catalyst.optimizer.PushProjectionThroughUnion"
+    ),
+    # Dates before 1582 as they are, on Spark too.
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # Spark's default is INT96, a time without a zone that only Spark writes.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.session.timeZone": "UTC",
 }
 

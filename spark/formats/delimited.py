@@ -27,14 +27,13 @@ _WELL_FORMED = rf"\A{_FIELD}(?:,{_FIELD})*\z"
 DOUBTFUL = f"{DAMAGED} OR (contains(value, '\"') AND NOT ({matches(_WELL_FORMED)}))"
 
 
-def header_of(line: str | None) -> Header | None:
-    """The names in a header line; None where it is no single CSV record of different names."""
+def header_of(line: str | None) -> Header:
+    """The names in a header line; none where it is no single CSV record."""
     try:
         records = list(csv.reader([(line or "").lstrip("\ufeff")], strict=True))
     except csv.Error:
-        return None
-    names = tuple(name.strip() for name in records[0]) if len(records) == 1 else ()
-    return names if names and len(set(names)) == len(names) else None
+        return ()
+    return tuple(name.strip() for name in records[0]) if len(records) == 1 else ()
 
 
 def engine_header(session: SparkSession, file: DeliveredFile) -> Header:

@@ -138,20 +138,20 @@ def _take_csv(
     intake: Intake,
     plain: dict[DeliveredFile, TextFacts],
 ) -> None:
+    wanted = set(spec.source_names)
     headers = {}
     for file, fact in plain.items():
         if fact.lines == 0:
             continue
         header = delimited.header_of(fact.first)
-        if header is None or not set(header) & set(spec.source_names):
+        if not wanted & set(header):
             header = delimited.engine_header(session, file)
-        if set(header) & set(spec.source_names):
+        if wanted & set(header) and len(set(header)) == len(header):
             intake.expected[file] = fact.lines - 1
             intake.layouts[file] = frozenset(header)
             headers[file] = header
         else:
-            found = record_by_record.header_refused(",".join(header))
-            intake.refused.append((file, found))
+            intake.refused.append((file, record_by_record.header_refused(",".join(header))))
     _add_layouts(intake, headers, partial(_read_csv, session))
 
 
