@@ -12,7 +12,7 @@ import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
@@ -25,6 +25,8 @@ from resources.environments import platform_resources
 from resources.polling import wait_until
 
 if TYPE_CHECKING:
+    from dagster._core.execution.plan.objects import StepFailureData
+
     from resources.ledger import LedgerResource
     from resources.objects import LakeResource
 
@@ -108,12 +110,12 @@ def refresh(instance: dg.DagsterInstance, log: Callable[[str], None]) -> Refresh
     definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
     work = Refresh(instance, definitions.get_repository_def(), log)
     runs = [work.run(INGEST)]
-    runs += [work.run(accept_name(system), tags) for system, tags in _pending(instance)]
+    runs += [work.run(accept_name(system), tags) for system, tags in pending_work(instance)]
     runs.append(work.run(PUBLISH))
     return RefreshReport(tuple(runs), time.monotonic() - began)
 
 
-def _pending(instance: dg.DagsterInstance) -> Iterator[tuple[str, Mapping[str, str]]]:
+def pending_work(instance: dg.DagsterInstance) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Each system that has landing dates to work on, and the tags of the run that covers them."""
     resources = platform_resources()
     ledger = cast("LedgerResource", resources["ledger"]).open()
@@ -126,11 +128,18 @@ def _pending(instance: dg.DagsterInstance) -> Iterator[tuple[str, Mapping[str, s
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    for event in result.all_events:
-        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            failure: Any = event.step_failure_data
-            reason = failure.user_failure_data.description if failure.user_failure_data else None
-            text = reason or (failure.error.message if failure.error else "failed")
-            yield f"{event.step_key}: {text.strip()}"
-    if not result.success and not any(event.is_step_failure for event in result.all_events):
-        yield "the run failed before its steps"
+    failed = [event for event in result.all_events if event.is_step_failure]
+    for event in failed:
+        yield f"{event.step_key}: {_reason(event.step_failure_data)}"
+    if not result.success and not failed:
+        yield "the run failed outside its steps"
+
+
+def _reason(failure: StepFailureData) -> str:
+    """What the step said of its failure; else the error that Dagster's own error wraps."""
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "failed"

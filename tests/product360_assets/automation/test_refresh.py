@@ -1,0 +1,126 @@
+"""A refresh runs ordinary runs in this process, in turn, and reports what failed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from product360_assets.automation.refresh import Refresh, RefreshReport, pending_work
+from resources.errors import TableMissing
+from resources.objects import LakeResource
+
+
+@dg.asset(group_name="curated")
+def good() -> None:
+    """Works."""
+
+
+@dg.asset
+def bad() -> None:
+    """Fails as our steps fail."""
+    error = TableMissing("table x", found="nothing", expected="rows", next_move="publish it")
+    raise dg.Failure(description=str(error))
+
+
+@dg.asset
+def broken() -> None:
+    """Fails as a mistake in the code fails."""
+    raise ZeroDivisionError("by zero")
+
+
+JOBS = dg.Definitions(
+    assets=[good, bad, broken],
+    jobs=[
+        dg.define_asset_job("fine", selection="good"),
+        dg.define_asset_job("mixed", selection="*"),
+    ],
+)
+
+
+class Story:
+    """A refresh over the jobs above, and the lines that it told."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.lines: list[str] = []
+        self.refresh = Refresh(instance, JOBS.get_repository_def(), self.lines.append)
+
+
+@pytest.fixture
+def story(instance: dg.DagsterInstance) -> Story:
+    return Story(instance)
+
+
+def test_a_run_is_recorded_where_the_ui_finds_it(story: Story) -> None:
+    done = story.refresh.run("fine", {"dagster/partition": "2017-01-09"})
+    assert done.failures == ()
+    run = story.instance.get_run_by_id(done.run_id)
+    assert run is not None
+    assert (run.job_name, run.status) == ("fine", dg.DagsterRunStatus.SUCCESS)
+    assert run.tags["dagster/partition"] == "2017-01-09"
+    assert run.tags[".dagster/repository"] == "__repository__@product360"
+    made = story.instance.get_latest_materialization_event(dg.AssetKey("good"))
+    assert made is not None
+    assert made.run_id == done.run_id
+
+
+def test_failures_are_told_with_their_reason_and_stop_nothing_else(story: Story) -> None:
+    done = story.refresh.run("mixed")
+    told = "\n".join(done.failures)
+    assert "table x: found nothing. Expected rows. Next: publish it." in told
+    assert "ZeroDivisionError: by zero" in told
+    assert story.instance.get_latest_materialization_event(dg.AssetKey("good")) is not None
+    assert not RefreshReport((done,), 1.0).succeeded
+    assert story.lines[0].startswith("mixed: failed in ")
+
+
+def test_a_run_writes_nothing_to_the_terminal(
+    story: Story, capfd: pytest.CaptureFixture[str]
+) -> None:
+    story.refresh.run("fine")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_it_waits_until_another_run_has_ended(story: Story) -> None:
+    hold = threading.Event()
+
+    @dg.asset
+    def long() -> None:
+        hold.wait(30)
+
+    other = threading.Thread(
+        target=lambda: dg.materialize([long], instance=story.instance), daemon=True
+    )
+    other.start()
+    running = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    while not story.instance.get_runs_count(running):
+        time.sleep(0.02)
+    threading.Timer(1.0, hold.set).start()
+    story.refresh.run("fine")
+    assert story.lines[0] == "waiting for a run that is under way"
+    newest, older = story.instance.get_run_records(limit=2)
+    assert newest.start_time is not None
+    assert older.end_time is not None
+    assert newest.start_time >= older.end_time
+    other.join()
+
+
+def test_each_system_with_something_pending_gets_one_run_over_its_days(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    assert list(pending_work(instance)) == []
+    landing = LakeResource(uri=f"file://{home}/lake").zone("landing")
+    for day in ("2017-01-09", "2017-01-16"):
+        landing.put(f"pricing/price_week/{day}/price_week.csv", b"product_id\n")
+    (work,) = pending_work(instance)
+    assert work == (
+        "pricing",
+        {
+            "dagster/asset_partition_range_start": "2017-01-09",
+            "dagster/asset_partition_range_end": "2017-01-16",
+        },
+    )
