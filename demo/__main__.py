@@ -5,7 +5,7 @@ Exit status: 0 well, 1 found or failed, 2 wrong usage; `run` exits as its comman
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -30,8 +30,8 @@ def story(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from demo.story import tell
 
-        with _explained():
-            tell(demo_settings(), Console())
+        with _explained() as leave_if_asked:
+            tell(demo_settings(), Console(), leave_if_asked=leave_if_asked)
 
 
 @app.command()
@@ -89,11 +89,11 @@ def _show_addresses(ports: Mapping[str, int]) -> None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained() -> Iterator[Callable[[], None]]:
     """Show the platform's errors as sentences, and let signals end things in order."""
     try:
-        with ending_in_order():
-            yield
+        with ending_in_order() as leave_if_asked:
+            yield leave_if_asked
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except Product360Error as error:

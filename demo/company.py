@@ -76,23 +76,18 @@ class Company:
             HomeMismatch: this home belongs to another scale.
             ServiceUnavailable: a system does not start.
         """
-        with self.files.locked():
-            self.files.claim(scale)
-            state = self.files.read()
-            if state is not None and self.is_running(state):
-                return Started(state, borrowed=True)
-            self._clean_up(state)
-            owner = running(os.getpid()) if owned else None
-            if owner is not None:
-                self._guardian = spawn_guardian(self.files.folder, owner)
-            state = CompanyState(scale=scale, owner=owner)
-            self.files.write(state)
-            try:
-                return Started(self._started(state), borrowed=False)
-            except BaseException:
-                self._clean_up(self.files.read())
-                self._dismiss_guardian()
-                raise
+        try:
+            with self.files.locked():
+                self.files.claim(scale)
+                state = self.files.read()
+                if state is not None and self.is_running(state):
+                    return Started(state, borrowed=True)
+                self._clean_up(state)
+                return Started(self._start(scale, owned=owned), borrowed=False)
+        except BaseException:
+            # Without the lock, because the guardian takes it once more before it goes.
+            self._dismiss_guardian()
+            raise
 
     def stop(self, *, left_by: Process | None = None) -> bool:
         """Stop every system and withdraw the secrets. One that does not run is no error.
@@ -126,6 +121,18 @@ class Company:
             state = self.files.read()
             if state is not None:
                 self.files.write(replace(state, processes={**state.processes, name: process}))
+
+    def _start(self, scale: Scale, *, owned: bool) -> CompanyState:
+        owner = running(os.getpid()) if owned else None
+        if owner is not None:
+            self._guardian = spawn_guardian(self.files.folder, owner)
+        state = CompanyState(scale=scale, owner=owner)
+        self.files.write(state)
+        try:
+            return self._started(state)
+        except BaseException:
+            self._clean_up(self.files.read())
+            raise
 
     def _started(self, state: CompanyState) -> CompanyState:
         clients = _new_clients()

@@ -7,7 +7,7 @@ where it happened, and the story then ends with exit status 1.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
@@ -23,9 +23,37 @@ if TYPE_CHECKING:
     import dagster as dg
     from rich.console import Console
 
+    from demo.zones import Holding
+    from product360_assets.automation.refresh import RefreshReport
     from resources.warehouse import WarehouseResource
 
-ANSWER_ROWS: Final = 5
+# Asked as any reader would ask; a table of four columns fits a terminal.
+QUESTIONS: Final = {
+    "What brought the most revenue in the last four weeks, and do its buyers come back?": """
+        SELECT left(coalesce(product_type, department), 30) AS product, units_28d AS units,
+               revenue_28d AS revenue, households_28d AS households,
+               round(100 * repeat_rate_28d) AS "came back, %"
+        FROM product_360
+        WHERE NOT is_fuel
+        ORDER BY revenue_28d DESC NULLS LAST, product_id LIMIT 5
+    """,
+    "Which departments grew the most, four weeks against the thirteen up to now?": """
+        SELECT department, sum(revenue_28d) AS "revenue, 28 days",
+               sum(revenue_91d) AS "revenue, 91 days",
+               round(100 * (sum(revenue_28d) / sum(revenue_91d) * 91 / 28 - 1)) AS "growth, %"
+        FROM product_360
+        GROUP BY department HAVING sum(revenue_91d) >= 100
+        ORDER BY 4 DESC, department LIMIT 5
+    """,
+    "What do we expect to sell the most in the coming four weeks, in units?": """
+        SELECT left(coalesce(product_type, department), 30) AS product,
+               any_value(units_28d) AS "sold, 28 days", round(sum(mean), 1) AS expected,
+               sum(p10) AS low, sum(p90) AS high
+        FROM demand_forecast JOIN product_360 ON item_id = CAST(product_id AS VARCHAR)
+        GROUP BY product_id, product_type, department
+        ORDER BY expected DESC, product_id LIMIT 5
+    """,
+}
 
 _SYSTEMS: Final = {
     "catalog": "PostgreSQL",
@@ -37,8 +65,13 @@ _SYSTEMS: Final = {
 }
 
 
-def tell(settings: DemoSettings, console: Console) -> None:
+def tell(settings: DemoSettings, console: Console, *, leave_if_asked: Callable[[], None]) -> None:
     """Start the company, bring everything up to date, and show the result.
+
+    Args:
+        settings: which company, where.
+        console: where to tell it.
+        leave_if_asked: raises if somebody asked this process to end; see `ending_in_order`.
 
     Raises:
         Exit: with status 1, when a part of it failed.
@@ -47,13 +80,13 @@ def tell(settings: DemoSettings, console: Console) -> None:
     began = time.monotonic()
     with running_company(Company(settings.home), settings.scale) as started:
         _show_company(started, console, seconds=time.monotonic() - began)
-        succeeded = _bring_up_to_date(settings, console)
-    _show_zones(console)
-    if succeeded:
+        report = _bring_up_to_date(settings, console, leave_if_asked)
+    _show_zones(report, console)
+    if report.succeeded:
         _show_answers(console)
     _show_places(settings, console)
     console.print(f"\n{time.monotonic() - began:.0f} s in all.")
-    if not succeeded:
+    if not report.succeeded:
         console.print("[red]A run failed: see above, and `make dev` for the whole story.[/red]")
         raise typer.Exit(1)
 
@@ -72,13 +105,18 @@ def _show_company(started: Started, console: Console, *, seconds: float) -> None
     console.print(table)
 
 
-def _bring_up_to_date(settings: DemoSettings, console: Console) -> bool:
+def _bring_up_to_date(
+    settings: DemoSettings, console: Console, leave_if_asked: Callable[[], None]
+) -> RefreshReport:
+    def tell_line(line: str) -> None:
+        console.print(Padding(escape(line), (0, 0, 0, 3), expand=False))
+        leave_if_asked()
+
     console.print("\n[bold]2. The platform[/bold] asks, accepts, cleans, publishes, forecasts")
     with console.status("loading the graph"):
         from product360_assets.automation.refresh import refresh
     with _instance(settings) as instance:
-        report = refresh(instance, lambda line: console.print(Padding(escape(line), (0, 0, 0, 3))))
-    return report.succeeded
+        return refresh(instance, tell_line)
 
 
 @contextmanager
@@ -91,40 +129,47 @@ def _instance(settings: DemoSettings) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def _show_zones(console: Console) -> None:
+def _show_zones(report: RefreshReport, console: Console) -> None:
     from demo.zones import holdings
     from resources.environments import platform_resources
 
     console.print("\n[bold]3. What is where now[/bold]")
-    table = _table("zone", "what", "made of", "rows", "quarantined", right=("rows", "quarantined"))
+    seconds = {run.job: run.seconds for run in report.runs}
+    numbers = ("rows", "quarantined", "took")
+    table = _table("zone", "what", "made of", *numbers, right=numbers)
     zone = ""
     for held in holdings(platform_resources()):
+        new_zone, zone = held.zone != zone, held.zone
+        took = seconds.get(_job(held, first=new_zone))
         table.add_row(
-            held.zone if held.zone != zone else "",
+            held.zone if new_zone else "",
             held.name,
             held.parts,
             "" if held.rows is None else f"{held.rows:,}",
             f"{held.quarantined:,}" if held.quarantined else "",
+            "" if took is None else f"{took:.1f} s",
         )
-        zone = held.zone
     console.print(table)
 
 
+def _job(held: Holding, *, first: bool) -> str:
+    """The job that made this, if this is the row to say so."""
+    by_zone = {"landing": "ingest", "clean": f"accept_{held.name}", "curated": "publish"}
+    return by_zone.get(held.zone, "") if first or held.zone == "clean" else ""
+
+
 def _show_answers(console: Console) -> None:
-    from product360_assets.serving.questions import QUESTIONS
     from resources.environments import platform_resources
 
     warehouse = cast("WarehouseResource", platform_resources()["warehouse"])
     console.print("\n[bold]4. Three questions to it[/bold]")
-    for question in QUESTIONS[:3]:
-        answer = warehouse.query(question.sql)
-        table = _table(*answer.columns)
-        for record in answer.records()[:ANSWER_ROWS]:
-            table.add_row(*(_shown(record[column]) for column in answer.columns))
-        console.print(f"\n   {escape(question.text)}")
+    for question, sql in QUESTIONS.items():
+        answer = warehouse.query(sql)
+        table = _table(*answer.columns, right=answer.columns[1:])
+        for row in answer.rows:
+            table.add_row(*("" if value is None else escape(str(value)) for value in row))
+        console.print(f"\n   {question}")
         console.print(table)
-        if (more := len(answer.rows) - ANSWER_ROWS) > 0:
-            console.print(f"     and {more} more rows")
 
 
 def _show_places(settings: DemoSettings, console: Console) -> None:
@@ -142,11 +187,7 @@ def _show_places(settings: DemoSettings, console: Console) -> None:
 
 
 def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 3), header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 1), header_style="dim")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left")
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return table
-
-
-def _shown(value: object) -> str:
-    return "" if value is None else escape(str(value))

@@ -43,7 +43,7 @@ def holdings(resources: Mapping[str, object]) -> Iterator[Holding]:
     lake = cast("LakeResource", resources["lake"])
     for zone in _KEPT_AS_DELIVERED:
         sizes = [info.size for info in lake.zone(zone).list() if not info.key.startswith("_")]
-        size = f"{sum(sizes) / 1e6:,.1f} MB"
+        size = f"{sum(sizes) / 1e6:,.0f} MB"
         yield Holding(zone, "all systems", f"{_counted(len(sizes), 'file')}, {size}", None, 0)
     yield from _clean(cast("LedgerResource", resources["ledger"]))
     yield from _published(cast("CatalogResource", resources["catalog"]))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,9 +14,33 @@ from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource, ObjectStore
 
 
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that other users may be let into, as the database's user is when root runs it.
+
+    pytest's own folders are no such place: every session of pytest closes them for all sessions.
+    """
+    with TemporaryDirectory(prefix="product360 ", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home() -> Iterator[Path]:
+    with folder() as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def own_home() -> Iterator[Path]:
+    """A home of one module alone."""
+    with folder() as path:
+        yield path
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    with folder() as path:
+        yield path / "postgres"
 
 
 @pytest.fixture(scope="session")

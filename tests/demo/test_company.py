@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,18 +18,12 @@ import pytest
 from demo.company import Company, Started
 from demo.processes import Process, is_alive, running, stop_process
 from demo.state import CompanyState
-from resources.errors import HomeMismatch
+from resources.errors import HomeMismatch, ServiceUnavailable
 from resources.local.secrets import LocalSecrets
 from resources.polling import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 SLEEPER = "import time; print('ready', flush=True); time.sleep(600)"
-
-
-@pytest.fixture(scope="module")
-def own_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of these tests alone, filled by whichever is first."""
-    return tmp_path_factory.mktemp("own home")
 
 
 @pytest.fixture(autouse=True)
@@ -227,3 +223,17 @@ def test_a_process_and_its_children_are_stopped_together() -> None:
     stop_process(process)
     assert not is_alive(child)
     parent.stdout.close()
+
+
+def test_a_start_that_fails_leaves_nothing_and_can_be_repeated(own_home: Path) -> None:
+    before = psutil.Process().children()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        company = Company(own_home, choose_port=lambda: taken)
+        began = time.monotonic()
+        with pytest.raises(ServiceUnavailable, match="Address already in use"):
+            company.start("smoke", owned=True)
+        assert time.monotonic() - began < 25
+    assert company.files.read() is None
+    assert psutil.Process().children() == before
+    assert not Company(own_home).start("smoke", owned=True).borrowed

@@ -20,9 +20,9 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_port_in_use_is_answered_with_another(tmp_path: Path, taken_port: int) -> None:
+def test_a_port_in_use_is_answered_with_another(server_folder: Path, taken_port: int) -> None:
     ports = iter([taken_port, taken_port, free_port()])
-    server = Postgres(tmp_path / "postgres", choose_port=lambda: next(ports))
+    server = Postgres(server_folder, choose_port=lambda: next(ports))
     server.initialise()
     try:
         assert server.start() != taken_port
@@ -33,15 +33,15 @@ def test_a_port_in_use_is_answered_with_another(tmp_path: Path, taken_port: int)
     server.stop()
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path: Path, taken_port: int) -> None:
-    server = Postgres(tmp_path / "postgres", choose_port=lambda: taken_port)
+def test_a_server_that_cannot_start_says_why(server_folder: Path, taken_port: int) -> None:
+    server = Postgres(server_folder, choose_port=lambda: taken_port)
     server.initialise()
     with pytest.raises(ServiceUnavailable, match="Address already in use"):
         server.start()
 
 
-def test_only_its_user_may_enter_its_folder(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "postgres")
+def test_only_its_user_may_enter_its_folder(server_folder: Path) -> None:
+    server = Postgres(server_folder)
     server.initialise()
     assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((server.folder / "password").stat().st_mode) == 0o600
