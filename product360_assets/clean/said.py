@@ -96,7 +96,10 @@ def preview_of(
         return None
     columns = [column.name for column in table.columns]
     rows = _first_rows(newest.state.location, columns, lake)
-    return preview(rows, columns=columns, hidden=hidden_columns(table))
+    shown = preview(rows, columns=columns, hidden=hidden_columns(table))
+    # Every partition of a run shows these rows, so they must say whose they are.
+    delivered = newest.raw.batch.landing_date.isoformat()
+    return dg.MetadataValue.md(f"Delivered on {delivered}:\n\n{shown.value}")
 
 
 def _day(batches: list[CleanedBatch]) -> dict[str, Any]:
