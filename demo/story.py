@@ -124,7 +124,11 @@ def _instance(settings: DemoSettings) -> Iterator[dg.DagsterInstance]:
     """The instance whose runs `make dev` shows."""
     import dagster as dg
 
+    from resources.environments import export_variables
+
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    # `dagster.yaml` names its folder by this variable.
+    export_variables({"DAGSTER_HOME": str(settings.dagster_home)})
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         yield instance
 
