@@ -62,8 +62,8 @@ def take_in(
     files = [file for file in spec.files if sizes[file.uri] > 0]
     trusted = [file for file in files if file not in distrusted]
     intake = Intake(slow=[file for file in files if file in distrusted])
-    reader = delimited if spec.format == "csv" else json_lines
-    facts = look_at(session, trusted, doubtful=reader.DOUBTFUL)
+    doubtful = delimited.DOUBTFUL if spec.format == "csv" else json_lines.doubtful(spec)
+    facts = look_at(session, trusted, doubtful=doubtful)
     plain = {}
     for file, fact in facts.items():
         if fact is None or fact.doubtful:

@@ -7,7 +7,7 @@ array, which they check to the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col, expr, from_json
@@ -15,21 +15,37 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from spark.formats.text import DAMAGED, matches
 from spark.io import union
-from spark.transforms.contract import DeliveredFile
+from spark.tables.model import decimal_parts
+from spark.transforms.contract import CleanSpec, DeliveredFile
 from spark.transforms.rules import STRUCTURE, Delivered, Finding
 from spark.transforms.staging import FILE_LINEAGE, Portion, lineage_of
 
-# A value that ends and is followed by another one without a comma, or a list after a list: only
-# inside of a string can that be right, and only a strict parser can tell.
-_GOES_ON = r"[}\]]\s*[^\s,}\]]|\]\s*,\s*\["
-# Half of a character outside of the basic plane: whole with its other half, damage without.
-_SURROGATE = r"\\u[dD][89a-fA-F]"
-DOUBTFUL = f"{DAMAGED} OR {matches(_GOES_ON)} OR {matches(_SURROGATE)}"
+# What engines read in different ways, or less strictly than RFC 8259.
+_ODDITIES = (
+    # A value that ends and is followed by another one without a comma, or a list by a list.
+    r"[}\]]\s*[^\s,}\]]|\]\s*,\s*\[",
+    # Escapes that are none, or half of a character outside of the basic plane.
+    r"\\[^\"\\/bfnrtu]|\\u(?:[dD][89a-fA-F]|[0-9a-fA-F]{0,3}(?:[^0-9a-fA-F]|\z))",
+    # Raw control characters, and single quotes for double ones.
+    r"[\x00-\x1f]|[{,:\[]\s*'",
+    # Numbers that change on their way through a double: with an exponent, or minus zero.
+    r"[:\[,]\s*-?[0-9.]+[eE]|[:\[,]\s*-0(?:\.0*)?\s*[,}\]]",
+)
+_MANY_DIGITS = r"[:\[,]\s*-?[0-9](?:\.?[0-9]){15,}"
 
 _OBJECT = r"\A\s*\{.*\}\s*\z"
 _IS_ONE_OBJECT = f"({matches(_OBJECT)} AND json_array_length(concat('[', value, ']')) <=> 1)"
-# The dialect of RFC 8259; Spark's is wider.
+_EMPTY = r"\A\s*\{\s*\}\s*\z"
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+
+
+def doubtful(spec: CleanSpec) -> str:
+    """SQL over `value`, a line: whether a strict parser has to read it."""
+    oddities = list(_ODDITIES)
+    # Engines read fractions as doubles, which hold 15 digits.
+    if any((decimal_parts(column.type) or (0, 0))[0] > 15 for column in spec.columns):
+        oddities.append(_MANY_DIGITS)
+    return f"{DAMAGED} OR {matches('|'.join(oddities))}"
 
 
 def portion(session: SparkSession, files: Sequence[DeliveredFile], names: Sequence[str]) -> Portion:
@@ -38,14 +54,25 @@ def portion(session: SparkSession, files: Sequence[DeliveredFile], names: Sequen
     fields = StructType([StructField(name, StringType()) for name in names])
     parsed = lines.select("*", from_json("value", fields, _STRICT).alias("_object"))
     delivered = {name: Delivered(f"_c{position}", "string") for position, name in enumerate(names)}
-    frame = parsed.select(
+    fields_read = parsed.select(
         "value",
         *(col("_object").getField(name).alias(where.column) for name, where in delivered.items()),
         *FILE_LINEAGE,
         expr("CAST(NULL AS bigint)").alias("_row_number"),
     )
+    frame = fields_read.withColumn("value", expr(_refusing_nulls(delivered)))
     broken = Finding(f"NOT {_IS_ONE_OBJECT}", None, STRUCTURE, "'expected one JSON object a line'")
     return Portion(frame, delivered, raw_text="value", structure=(broken,))
+
+
+def _refusing_nulls(delivered: Mapping[str, Delivered]) -> str:
+    """The line, unless the engine read nothing from it although it is an object of something.
+
+    Failing sends the file to the strict reader, which is right more often than a row of nulls.
+    """
+    columns = ", ".join(where.column for where in delivered.values())
+    nothing = f"coalesce({columns}) IS NULL AND {_IS_ONE_OBJECT} AND NOT ({matches(_EMPTY)})"
+    return f"CASE WHEN {nothing} THEN raise_error('a line without a known field') ELSE value END"
 
 
 def _lines(session: SparkSession, file: DeliveredFile) -> DataFrame:

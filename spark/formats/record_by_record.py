@@ -94,7 +94,7 @@ def _json_records(lines: Sequence[str]) -> Iterator[Record]:
             continue
         try:
             # Numbers stay the text that was delivered.
-            value = json.loads(line, parse_float=str, parse_int=str, parse_constant=_refuse)
+            value = json.loads(line, parse_float=_Number, parse_int=_Number, parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             yield _broken(number, line, f"expected one JSON object a line, found: {error}")
             continue
@@ -179,12 +179,24 @@ def _readable(text: str) -> str:
     )
 
 
+class _Number(str):
+    """A number as it was delivered."""
+
+
 def _json_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if value is None:
+        return None
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: object) -> str:
+    """A value as JSON again, without blanks."""
+    if isinstance(value, dict):
+        members = (f"{_json(str(name))}:{_json(each)}" for name, each in value.items())
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
 
 
 def _refuse(constant: str) -> None:
