@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from lineage import REPOSITORY, Lineage
 
 
-def new_lineage(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Lineage:
-    lineage = Lineage(tmp_path_factory.mktemp(f"flow-{engine}") / "home", engine)
-    (lineage.home / "dagster").mkdir(parents=True)
-    settings = (REPOSITORY / "dagster.yaml").read_text()
-    (lineage.home / "dagster" / "dagster.yaml").write_text(settings)
-    return lineage
+@contextmanager
+def new_lineage(engine: str) -> Iterator[Lineage]:
+    # Not below pytest's own folder: a second session closes that to the user PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="product360-flow-") as folder:
+        lineage = Lineage(Path(folder) / "home", engine)
+        (lineage.home / "dagster").mkdir(parents=True)
+        settings = (REPOSITORY / "dagster.yaml").read_text()
+        (lineage.home / "dagster" / "dagster.yaml").write_text(settings)
+        try:
+            yield lineage
+        finally:
+            lineage.python("-m", "demo", "down")
 
 
 @pytest.fixture(scope="session")
-def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lineage]:
-    lineage = new_lineage(tmp_path_factory, "sail")
-    lineage.demo()
-    yield lineage
-    lineage.python("-m", "demo", "down")
+def sail() -> Iterator[Lineage]:
+    with new_lineage("sail") as lineage:
+        lineage.demo()
+        yield lineage
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lineage]:
-    lineage = new_lineage(tmp_path_factory, "spark")
-    lineage.demo()
-    yield lineage
-    lineage.python("-m", "demo", "down")
+def spark() -> Iterator[Lineage]:
+    with new_lineage("spark") as lineage:
+        lineage.demo()
+        yield lineage
 
 
 @pytest.fixture
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lineage]:
-    lineage = new_lineage(tmp_path_factory, "sail")
-    yield lineage
-    lineage.python("-m", "demo", "down")
+def fresh() -> Iterator[Lineage]:
+    with new_lineage("sail") as lineage:
+        yield lineage
