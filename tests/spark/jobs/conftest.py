@@ -1,8 +1,7 @@
-"""Engines for the jobs, and a cleaner that runs `clean` on files that a test writes."""
+"""A cleaner that runs `clean` on files that a test writes, and reads back what it made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from resources.local import engines
 from spark.jobs import clean
-from spark.session import open_session
 
 COLUMNS = [
     {"name": "id", "source_name": "ID", "type": "bigint", "nullable": False},
@@ -115,19 +112,9 @@ class Cleaner:
         }
 
 
-@pytest.fixture(scope="module", params=["sail", pytest.param("spark", marks=pytest.mark.spark)])
-def session(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SparkSession]:
-    """The session that a job would get, once on each engine."""
-    home = tmp_path_factory.getbasetemp() / "engine"
-    with engines.lease_engine(request.param, home=home):
-        yield open_session()
-
-
 @pytest.fixture
-def cleaner(session: SparkSession, tmp_path: Path) -> Cleaner:
-    return Cleaner(session, tmp_path)
+def cleaner(every_session: SparkSession, tmp_path: Path) -> Cleaner:
+    return Cleaner(every_session, tmp_path)
 
 
 def read(location: str) -> list[dict[str, Any]]:
