@@ -102,8 +102,11 @@ clean: ## Stop the demo company and remove all data the demo made (.venv stays)
 	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# `dagster dev`, `dg dev` and the product360 command read this file: all share one instance.
-.env: Makefile
+# `dagster dev`, `dg dev` and the product360 command read this file: all share one instance. To
+# Dagster it outranks the environment, so it says what this call of make was told.
+.PHONY: FORCE
+FORCE:
+.env: FORCE
 	@printf 'DAGSTER_HOME="%s"\nPRODUCT360_HOME="%s"\n' "$(DAGSTER_HOME)" "$(PRODUCT360_HOME)" > $@
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -37,13 +38,23 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def ui(sail: Lineage) -> Iterator[str]:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of its own: `make` writes `.env`, which belongs to whoever works in this one."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for path in REPOSITORY.iterdir():
+        if path.name not in {".env", ".git", ".product360"}:
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ui(sail: Lineage, checkout: Path) -> Iterator[str]:
     """Address of the UI that `make dev` serves in the demo's home."""
     port = free_port()
     log = (sail.home / "dev.log").open("w")
     server = subprocess.Popen(
         ["make", "dev", f"DEV_OPTIONS=-p {port}"],
-        cwd=REPOSITORY,
+        cwd=checkout,
         env=sail.environment,
         stdout=log,
         stderr=subprocess.STDOUT,
