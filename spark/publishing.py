@@ -90,13 +90,16 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
     columns = ", ".join(table.column_names)
     values = ", ".join(f"s.{name}" for name in table.column_names)
     updates = ", ".join(f"t.{name} = s.{name}" for name in table.column_names)
-    session.sql(
+    merged = session.sql(
         f"""
         MERGE INTO {target} t USING {source} s ON {same_key}
         WHEN MATCHED AND s._change_order >= t._change_order THEN UPDATE SET {updates}
         WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})
         """
-    )
+    ).collect()
+    if merged and int(merged[0][0]) == 0:
+        # Sail commits nothing where nothing changed; the table would not know of these batches.
+        ordered.where("1 = 0").writeTo(target).append()
 
 
 def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> None:

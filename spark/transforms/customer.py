@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from spark.transforms.fold import latest_changes, newest_lineage, standing
+from spark.transforms.fold import joined_lineage, latest_changes, standing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -39,6 +39,6 @@ def customers(households: DataFrame, demographics: DataFrame) -> DataFrame:
             F.col("d.household_comp").alias("household_composition"),
             F.col("d.kids_count").alias("kids_count"),
             F.col("d.household_id").isNotNull().alias("has_demographics"),
-            *newest_lineage("h", "d"),
+            *joined_lineage("h", "d"),
         )
     )

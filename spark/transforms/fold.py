@@ -68,21 +68,25 @@ def standing(latest: DataFrame) -> DataFrame:
     return latest.where("_operation <> 'D'")
 
 
-def newest_lineage(*sides: str) -> list[Column]:
-    """`_batch_id` and `_change_order` of a row joined from several sides: the last one to change.
+def joined_lineage(own: str, *joined: str) -> list[Column]:
+    """`_batch_id` and `_change_order` of a row that others were joined to.
+
+    The order is the row's own: with that of a newer side, an old change of the row would pass for
+    new. The batch is the one that changed anything last.
 
     Args:
-        sides: aliases of the joined frames; a side without a match does not count.
+        own: alias of the frame whose rows they are.
+        joined: aliases of the other frames; a side without a match does not count.
     """
     changed = [
         struct(
             coalesce(col(f"{side}._change_order"), lit("")).alias("_change_order"),
             coalesce(col(f"{side}._batch_id"), lit("")).alias("_batch_id"),
         )
-        for side in sides
+        for side in (own, *joined)
     ]
     newest = reduce(lambda one, other: when(other > one, other).otherwise(one), changed)
     return [
         newest["_batch_id"].alias("_batch_id"),
-        newest["_change_order"].alias("_change_order"),
+        col(f"{own}._change_order").alias("_change_order"),
     ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from spark.transforms.fold import latest_changes, newest_lineage, standing
+from spark.transforms.fold import joined_lineage, latest_changes, standing
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -41,7 +41,7 @@ def listed_products(products: DataFrame, hierarchy: DataFrame) -> DataFrame:
             F.col("p.package_size").alias("package_size"),
             is_fuel(F.col("h.department"), F.col("h.product_type")).alias("is_fuel"),
             F.lit(False).alias("is_unknown_member"),
-            *newest_lineage("p", "h"),
+            *joined_lineage("p", "h"),
         )
     )
 

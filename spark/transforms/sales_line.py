@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from spark.transforms.fold import latest_changes, newest_lineage, standing
+from spark.transforms.fold import joined_lineage, latest_changes, standing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -54,5 +54,5 @@ def sales_lines(
         F.col("l.retail_discount").alias("retail_discount"),
         F.col("l.coupon_discount").alias("coupon_discount"),
         F.col("l.coupon_match_discount").alias("coupon_match_discount"),
-        *newest_lineage("l", "b"),
+        *joined_lineage("l", "b"),
     )

@@ -7,7 +7,7 @@ from itertools import permutations
 
 from pyspark.sql.functions import col
 
-from spark.transforms.fold import change_order, latest_changes, newest_lineage, standing
+from spark.transforms.fold import change_order, joined_lineage, latest_changes, standing
 
 EARLY = datetime(2017, 1, 1, 8)  # noqa: DTZ001 - the engine's zone is UTC
 LATE = datetime(2017, 1, 1, 8, 0, 0, 500_000)  # noqa: DTZ001
@@ -90,11 +90,14 @@ def test_a_place_in_history_sorts_as_text(changes) -> None:
     assert places[4] == "load-1 2017-01-01 08:00:00.500000 "
 
 
-def test_a_joined_row_names_the_side_that_changed_last(changes) -> None:
+def test_a_joined_row_names_the_batch_that_changed_last_and_keeps_its_own_order(changes) -> None:
     one = latest_changes(
         changes(VALUES, [(1, "", "batch-1", "load-1"), (2, "", "batch-1", "load-9")]), ["id"]
     )
     other = latest_changes(changes(VALUES, [(1, "", "batch-2", "load-2")]), ["id"])
     joined = one.alias("a").join(other.alias("b"), on=col("a.id") == col("b.id"), how="left")
-    rows = joined.select(col("a.id").alias("id"), *newest_lineage("a", "b")).collect()
-    assert {row["id"]: row["_batch_id"] for row in rows} == {1: "batch-2", 2: "batch-1"}
+    rows = joined.select(col("a.id").alias("id"), *joined_lineage("a", "b")).collect()
+    assert {row["id"]: (row["_batch_id"], row["_change_order"].strip()) for row in rows} == {
+        1: ("batch-2", "load-1"),
+        2: ("batch-1", "load-9"),
+    }

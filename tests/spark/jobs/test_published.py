@@ -1,0 +1,210 @@
+"""The jobs of published tables on a real catalog: one commit each, and the newest change stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from resources.catalog import LocalCatalogResource
+from spark.tables import TABLES
+
+LINEAGE = (
+    "_batch_id string, _epoch string, _committed_at timestamp, _change_sequence string, "
+    "_operation string"
+)
+SCHEMAS = {
+    "catalog.product": "product_id bigint, hierarchy_id bigint, manufacturer_id bigint, "
+    "brand string, package_size string",
+    "catalog.product_hierarchy": "hierarchy_id bigint, department string, "
+    "product_category string, product_type string",
+    "pos.basket": "basket_id bigint, household_id bigint, store_id bigint, sold_at timestamp, "
+    "week int",
+    "pos.sales_line": "basket_id bigint, product_id bigint, quantity bigint, "
+    "sales_value decimal(12,2), retail_discount decimal(12,2), coupon_discount decimal(12,2), "
+    "coupon_match_discount decimal(12,2)",
+    "crm.household": "household_id bigint, first_seen_at timestamp",
+    "crm.demographic": "household_id bigint, age string, income string, home_ownership string, "
+    "marital_status string, household_size string, household_comp string, kids_count string",
+}
+NOON = datetime(2017, 12, 30, 17)  # noqa: DTZ001 - the engine's zone is UTC
+DECEMBER = datetime(2017, 12, 11, 17)  # noqa: DTZ001
+NOTHING = [Decimal("0.00")] * 3
+
+
+@dataclass
+class Lake:
+    """Clean batches in a folder, published tables in a catalog."""
+
+    session: SparkSession
+    folder: Path
+    catalog: LocalCatalogResource
+    batches: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+
+    def deliver(self, name: str, batch: str, epoch: str, rows: Sequence[Sequence[Any]]) -> None:
+        complete = [(*row, batch, epoch, None, None, "I") for row in rows]
+        location = f"file://{self.folder}/{name}/batch={batch}"
+        frame = self.session.createDataFrame(complete, f"{SCHEMAS[name]}, {LINEAGE}")
+        frame.coalesce(1).write.mode("overwrite").parquet(location)
+        self.batches.setdefault(name, []).append(
+            {"batch_id": batch, "location": location, "landing_date": "2018-01-01", "epoch": epoch}
+        )
+
+    def run(self, job: str, table: str, inputs: Sequence[str] = (), **more: object) -> list[Any]:
+        results: list[Any] = []
+
+        class Report:
+            def results(self, found: list[Any]) -> None:
+                results.extend(found)
+
+        self.catalog.ensure_table(TABLES[table])
+        tables = {name: f"lake.{name}" for name in inputs if name in TABLES}
+        batches = {name: {"batches": self.batches[name]} for name in inputs if name not in TABLES}
+        spec = {"inputs": {**tables, **batches}, "target": f"lake.{table}", **more}
+        import_module(f"spark.jobs.{job}").run(self.session, spec, Report())
+        return results
+
+    def publish(self) -> None:
+        """Everything that follows the sources, in the order of the graph."""
+        self.run(
+            "product",
+            "curated.product",
+            ["catalog.product", "catalog.product_hierarchy", "pos.sales_line"],
+        )
+        self.run("customer", "curated.customer", ["crm.household", "crm.demographic"])
+        self.run(
+            "sales_line",
+            "curated.sales_line",
+            ["pos.sales_line", "pos.basket"],
+            product="lake.curated.product",
+            time_zone="America/New_York",
+        )
+        as_of = {"as_of_date": "2017-12-31"}
+        self.run(
+            "product_360",
+            "curated.product_360",
+            ["curated.product", "curated.sales_line"],
+            windows=[7, 28, 91, 364],
+            **as_of,
+        )
+        self.run("weekly_demand", "forecast.weekly_demand", ["curated.sales_line"], **as_of)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        return self.catalog.load().load_table(table).scan().to_arrow().to_pylist()
+
+    def snapshots(self, table: str) -> int:
+        return len(self.catalog.snapshot_summaries(table))
+
+
+@pytest.fixture
+def lake(
+    every_session: SparkSession, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Lake:
+    catalog = LocalCatalogResource(home=str(tmp_path_factory.getbasetemp() / "engine"))
+    for identifier in TABLES:
+        if catalog.load().table_exists(identifier):
+            catalog.load().drop_table(identifier)
+    made = Lake(every_session, tmp_path, catalog)
+    made.deliver("catalog.product", "b1", "load-1", [(1, 10, 100, "National", "12 OZ")])
+    hierarchy = [(10, "GROCERY", "SOUP", "DRY SOUP")]
+    made.deliver("catalog.product_hierarchy", "b1", "load-1", hierarchy)
+    baskets = [(1, 7, 300, NOON, 53), (2, 7, 300, NOON, 53), (3, 7, 300, DECEMBER, 50)]
+    made.deliver("pos.basket", "b1", "load-1", baskets)
+    lines = [
+        (1, 1, 2, Decimal("5.00"), *NOTHING),
+        (2, 77, 1, Decimal("1.99"), *NOTHING),
+        (3, 1, 4, Decimal("8.00"), *NOTHING),
+    ]
+    made.deliver("pos.sales_line", "b1", "load-1", lines)
+    made.deliver("crm.household", "b1", "0", [(7, NOON)])
+    demographic = (7, "35-44", "50-74K", None, None, "2", "2 Adults No Kids", "0")
+    made.deliver("crm.demographic", "b1", "0", [demographic])
+    return made
+
+
+def test_every_table_is_published_in_one_commit(lake: Lake) -> None:
+    lake.publish()
+    published = [name for name in TABLES if name not in NOT_BY_A_JOB]
+    assert {name: lake.snapshots(name) for name in published} == dict.fromkeys(published, 1)
+    products = {row["product_id"]: row for row in lake.rows("curated.product_360")}
+    assert (products[1]["department"], products[1]["units_7d"]) == ("GROCERY", 2)
+    assert (products[77]["department"], products[77]["revenue_7d"]) == ("UNKNOWN", Decimal("1.99"))
+    (customer,) = lake.rows("curated.customer")
+    assert (customer["household_id"], customer["has_demographics"]) == (7, True)
+    demand = {
+        (row["item_id"], row["week_start"]): row for row in lake.rows("forecast.weekly_demand")
+    }
+    assert {key: row["demand"] for key, row in demand.items()} == {
+        ("1", date(2017, 12, 11)): 4.0,
+        ("1", date(2017, 12, 18)): 0.0,
+        ("1", date(2017, 12, 25)): 2.0,
+        ("77", date(2017, 12, 25)): 1.0,
+    }
+
+
+NOT_BY_A_JOB = (
+    "forecast.demand_forecast",
+    "forecast.demand_backtest",
+    "forecast.forecast_accuracy",
+)
+
+
+def test_a_batch_is_reported_with_the_rows_that_were_read_of_it(lake: Lake) -> None:
+    inputs = ["catalog.product", "catalog.product_hierarchy", "pos.sales_line"]
+    results = lake.run("product", "curated.product", inputs)
+    assert [(each["batch_id"], each["rows_in"], each["rows_out"]) for each in results] == [
+        ("b1", 1, 1),
+        ("b1", 1, 1),
+        ("b1", 3, 3),
+    ]
+
+
+def test_the_catalogue_replaces_an_unknown_member_and_a_newer_load_an_older_one(lake: Lake) -> None:
+    lake.publish()
+    rows = [(1, 10, 100, "Private", "24 OZ"), (77, 10, 200, "National", None)]
+    lake.deliver("catalog.product", "b2", "load-2", rows)
+    lake.publish()
+    products = {row["product_id"]: row for row in lake.rows("curated.product")}
+    assert (products[1]["brand"], products[1]["_batch_id"]) == ("Private", "b2")
+    assert (products[77]["department"], products[77]["is_unknown_member"]) == ("GROCERY", False)
+    assert len(products) == 2
+    lines = {row["product_id"]: row for row in lake.rows("curated.sales_line")}
+    assert lines[77]["is_known_product"] is True
+
+
+def test_publishing_again_changes_no_row(lake: Lake) -> None:
+    lake.publish()
+    names = ("curated.product", "curated.sales_line", "curated.product_360")
+    before = {name: lake.catalog.digest(name) for name in names}
+    lake.publish()
+    assert {name: lake.catalog.digest(name) for name in names} == before
+    assert lake.snapshots("curated.sales_line") == 2
+
+
+def test_an_older_load_changes_nothing_and_is_taken_in_all_the_same(lake: Lake) -> None:
+    lake.publish()
+    before = lake.catalog.digest("curated.sales_line")
+    lake.batches["pos.sales_line"] = []
+    lake.deliver("pos.sales_line", "b0", "load-0", [(1, 1, 9, Decimal("9.00"), *NOTHING)])
+    lake.publish()
+    assert lake.catalog.digest("curated.sales_line") == before
+    # The commit is what later runs recognise the batch by.
+    assert lake.snapshots("curated.sales_line") == 2
+
+
+def test_lines_of_many_months_are_partitioned_by_month(lake: Lake) -> None:
+    times = [datetime(2017, month, 15, 12) for month in range(1, 13)]  # noqa: DTZ001
+    baskets = [(100 + number, 7, 300, at, 1) for number, at in enumerate(times)]
+    lake.deliver("pos.basket", "b2", "load-1", baskets)
+    lines = [(100 + number, 1, 1, Decimal(1), *NOTHING) for number in range(12)]
+    lake.deliver("pos.sales_line", "b2", "load-1", lines)
+    lake.publish()
+    files = lake.catalog.load().load_table("curated.sales_line").inspect.files().to_pylist()
+    assert len({str(file["partition"]) for file in files}) == 12
