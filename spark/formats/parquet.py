@@ -16,7 +16,7 @@ from spark.io import ENGINE_ERRORS, union
 from spark.transforms.contract import DeliveredFile
 from spark.transforms.rules import Delivered
 from spark.transforms.staging import Portion, lineage_of
-from spark.transforms.typing import as_text
+from spark.transforms.typing import as_text, named
 
 # A file's columns as (name, Spark type).
 Layout = tuple[tuple[str, str], ...]
@@ -60,8 +60,8 @@ def _frame(session: SparkSession, file: DeliveredFile, width: int) -> DataFrame:
 
 def _raw_text(delivered: Mapping[str, Delivered]) -> str:
     """The row as one line of JSON, every value as text."""
-    texts = []
-    for name, where in delivered.items():
-        escaped = name.replace("`", "``")
-        texts.append(f"{as_text(where.column, found=where.type)} AS `{escaped}`")
+    texts = [
+        f"{as_text(where.column, found=where.type)} AS {named(name)}"
+        for name, where in delivered.items()
+    ]
     return f"to_json(struct({', '.join(texts)}))"

@@ -8,6 +8,7 @@ counts: the caller records the result only after the report, and a second run re
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -52,6 +53,17 @@ def run(session: SparkSession, document: dict[str, Any], report: Report) -> None
         report.results([])
         return
     staging = _staging_of(spec.output)
+    try:
+        report.results(_clean(session, spec, staging, report))
+    finally:
+        # Also when a rule halts: nothing else would ever remove it.
+        with suppress(*ENGINE_ERRORS):
+            forget(session, staging)
+
+
+def _clean(
+    session: SparkSession, spec: CleanSpec, staging: str, report: Report
+) -> list[dict[str, Any]]:
     intake, rows = _stage(session, spec, f"{staging}/rows", report)
     tally = tally_of(rows, spec)
     expect_records(tally, intake.expected)
@@ -61,9 +73,7 @@ def run(session: SparkSession, document: dict[str, Any], report: Report) -> None
     _quarantine(spec, rows, repeated)
     _account(session, spec, tally)
     files = written(session, spec.output)
-    report.results([_result(spec, batch, tally, intake, files) for batch in spec.batches])
-    for name in ("rows", "repeated"):
-        forget(session, f"{staging}/{name}")
+    return [_result(spec, batch, tally, intake, files) for batch in spec.batches]
 
 
 def _staging_of(output: str) -> str:

@@ -15,7 +15,7 @@ from pyspark.sql import Column
 from pyspark.sql.functions import coalesce, expr
 
 from spark.transforms.contract import CleanSpec, DeclaredColumn, DeclaredRule
-from spark.transforms.typing import is_given, quoted
+from spark.transforms.typing import is_given, named, quoted
 
 PROBLEM = "column: string, rule: string, reason: string"
 SHOWN_CHARACTERS = 100
@@ -74,7 +74,7 @@ def column_findings(
             if column.allowed is not None:
                 findings.append(_allowed_finding(column, column.allowed))
         if not column.nullable or column.name in spec.key:
-            condition = f"{column.name} IS NULL"
+            condition = f"{named(column.name)} IS NULL"
             if column.name not in spec.key:
                 condition += f" AND NOT ({is_delete})"
             findings.append(
@@ -126,14 +126,16 @@ def is_warned(rule: DeclaredRule, *, is_delete: str) -> Column:
 def _type_finding(name: str, wanted: str, where: Delivered) -> Finding:
     given = is_given(where.column, found=where.type, wanted=wanted)
     reason = f"concat({quoted(f'expected {wanted}, found ')}, {_shown(where.column)})"
-    return Finding(f"{given} AND {name} IS NULL", name, TYPE, reason)
+    return Finding(f"{given} AND {named(name)} IS NULL", name, TYPE, reason)
 
 
 def _allowed_finding(column: DeclaredColumn, allowed: Sequence[str]) -> Finding:
-    found = column.name if column.type == "string" else f"CAST({column.name} AS string)"
+    found = named(column.name)
+    if column.type != "string":
+        found = f"CAST({found} AS string)"
     values = ", ".join(map(quoted, allowed)) or "NULL"
     listed = ", ".join(allowed)[:SHOWN_CHARACTERS]
-    reason = f"concat({quoted(f'expected one of {listed}, found ')}, {_shown(column.name)})"
+    reason = f"concat({quoted(f'expected one of {listed}, found ')}, {_shown(named(column.name))})"
     return Finding(f"{found} NOT IN ({values})", column.name, ALLOWED, reason)
 
 

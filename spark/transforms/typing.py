@@ -45,6 +45,12 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def named(column: str) -> str:
+    """A column's name in SQL, whatever word it is."""
+    escaped = column.replace("`", "``")
+    return f"`{escaped}`"
+
+
 def is_given(column: str, *, found: str, wanted: str) -> str:
     """Whether the delivery says anything: blank text says nothing, except as a string."""
     if found == "string" and wanted != "string":

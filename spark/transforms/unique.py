@@ -22,7 +22,7 @@ from spark.transforms.hashing import content_hash
 from spark.transforms.repetition import maybe_repeated
 from spark.transforms.rules import UNIQUE
 from spark.transforms.staging import IS_DELETE, clean_rows
-from spark.transforms.typing import quoted
+from spark.transforms.typing import named, quoted
 
 RANK = "_rank"
 
@@ -50,7 +50,8 @@ def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> 
 
 def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:
     """Rows that give way to another row of their key, as they are kept for a person to look at."""
-    values = ", ".join(f"CAST({column.name} AS string) AS {column.name}" for column in spec.columns)
+    names = [named(column.name) for column in spec.columns]
+    values = ", ".join(f"CAST({name} AS string) AS {name}" for name in names)
     reason = f"another row of this batch has the same {', '.join(spec.key)}"
     return repeated.where(f"{RANK} > 1").select(
         *("_batch_id", "_source_file", "_row_number"),

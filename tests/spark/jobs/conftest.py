@@ -76,6 +76,11 @@ class Cleaner:
         assert len(held) == sum(result["rows_quarantined"] for result in report.all)
         return Cleaned(results, rows, held)
 
+    def staged(self) -> int:
+        """Rows that a finished call left in its staging folder."""
+        files = (self.folder / "clean/.staging-unit=1").rglob("*.parquet")
+        return sum(pq.read_metadata(file).num_rows for file in files)
+
     @staticmethod
     def column(name: str, kind: str, **more: object) -> dict[str, object]:
         return {"name": name, "source_name": None, "type": kind, "nullable": True, **more}

@@ -410,6 +410,7 @@ def test_rules_warn_quarantine_or_halt(cleaner) -> None:
     rules[0]["action"] = "halt"
     with pytest.raises(RuleHalted, match="batch 2017-01-09-a: 1 rows break rule price_is_not_neg"):
         cleaner.clean("csv", rules=rules)
+    assert cleaner.staged() == 0
 
 
 def test_only_allowed_values_pass(cleaner) -> None:
@@ -443,13 +444,26 @@ def test_dates_keep_their_day_from_the_first_year_to_the_last(cleaner) -> None:
     assert [row["column"] for row in cleaned.quarantine] == ["day", "day", "at"]
 
 
+def test_a_column_may_have_any_name(cleaner) -> None:
+    cleaner.deliver("a.csv", "ID,the `group`,order\n1,a,5\n1,b,x\n2,c,\n1,a,5\n")
+    columns = [
+        cleaner.column("left", "bigint", source_name="ID", nullable=False),
+        cleaner.column("group", "string", source_name="the `group`", allowed=["a", "b"]),
+        cleaner.column("order", "int", allowed=["5"]),
+    ]
+    rules = [{"name": "r", "expression": "`order` > 0", "action": "warn"}]
+    unique = {"action": "quarantine"}
+    cleaned = cleaner.clean("csv", columns=columns, key=["left"], rules=rules, unique=unique)
+    assert cleaned.values("left", "group", "order") == [(1, "a", 5)]
+    assert cleaned.problems() == [("group", "allowed"), ("left", "unique"), ("order", "type")]
+
+
 def test_cleaning_again_replaces_what_was_there(cleaner) -> None:
     cleaner.deliver("a.csv", "ID,name,price\n1,A,1\nx,B,2\n")
     first = cleaner.clean("csv")
     second = cleaner.clean("csv")
     assert (first.rows, first.quarantine) == (second.rows, second.quarantine)
-    staging = cleaner.folder / "clean/.staging-unit=1"
-    assert sum(pq.read_metadata(file).num_rows for file in staging.rglob("*.parquet")) == 0
+    assert cleaner.staged() == 0
 
 
 def test_a_file_that_is_gone_is_an_error_and_not_an_empty_one(cleaner) -> None:
