@@ -128,6 +128,29 @@ def test_rows_that_were_deleted_are_not_read(
     assert warehouse.query("SELECT id FROM orders ORDER BY id").rows == ((1,), (3,))
 
 
+@pytest.mark.spark
+def test_rows_deleted_beside_their_file_are_not_read(
+    catalog: LocalCatalogResource, warehouse: LocalWarehouse, tmp_path: Path
+) -> None:
+    from pyspark.sql import SparkSession
+
+    from resources.local.engines import lease_engine, stop_engine
+
+    table = catalog.table("curated.orders")
+    day = date(2017, 5, 1)
+    table.append(orders((5, "west", day, "5.50"), (6, "west", day, "6.60")))
+    with table.transaction() as change:
+        change.set_properties({"write.delete.mode": "merge-on-read"})
+    with lease_engine("spark", home=tmp_path / "home"):
+        session = SparkSession.getActiveSession()
+        assert session is not None
+        session.sql("DELETE FROM lake.curated.orders WHERE id = 6")
+    stop_engine()
+    tasks = list(catalog.table("curated.orders").scan().plan_files())
+    assert any(task.delete_files for task in tasks), "the engine rewrote the file instead"
+    assert warehouse.query("SELECT id FROM orders ORDER BY id").rows == ((1,), (2,), (3,), (5,))
+
+
 def test_a_column_added_later_is_null_in_older_rows(
     catalog: LocalCatalogResource, warehouse: LocalWarehouse
 ) -> None:
