@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,13 +39,15 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkout() -> Iterator[Path]:
     """A checkout of its own: `make` writes `.env`, which belongs to whoever works in this one."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for path in REPOSITORY.iterdir():
-        if path.name not in {".env", ".git", ".product360"}:
-            (folder / path.name).symlink_to(path)
-    return folder
+    with tempfile.TemporaryDirectory(prefix="product360-checkout-") as folder:
+        # PostgreSQL runs its programs from here as a user of its own, where we are root.
+        Path(folder).chmod(0o755)
+        for path in REPOSITORY.iterdir():
+            if path.name not in {".env", ".git", ".product360"}:
+                (Path(folder) / path.name).symlink_to(path)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +76,12 @@ def ui(sail: Lineage, checkout: Path) -> Iterator[str]:
                 time.sleep(0.5)
         yield address
     finally:
-        os.killpg(server.pid, signal.SIGINT)
-        try:
-            server.wait(60)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGINT)
+            try:
+                server.wait(60)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
         log.close()
 
 
