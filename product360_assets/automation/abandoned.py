@@ -15,22 +15,22 @@ import dagster as dg
 
 from resources.environments import settings
 
+STARTED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 # A run's process says its id within moments of the start; a silent one is given this long.
 SILENCE = timedelta(minutes=5)
 
 
 def end_abandoned_runs(instance: dg.DagsterInstance, log: Callable[[str], None]) -> list[str]:
-    """Mark every started run whose process is gone as failed; returns their ids.
+    """Mark every run that began and whose process is gone as failed; returns their ids.
 
     Only where runs are processes of this machine: elsewhere their launcher watches them.
     """
     if settings().environment != "local":
         return []
-    started = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     ended = []
-    for record in started:
+    for record in instance.get_run_records(dg.RunsFilter(statuses=STARTED)):
         run = record.dagster_run
-        if has_living_process(instance, run.run_id):
+        if has_living_process(instance, record):
             continue
         message = "The run's process is gone: it was killed, or the machine went down."
         instance.report_run_failed(run, message)
@@ -40,11 +40,11 @@ def end_abandoned_runs(instance: dg.DagsterInstance, log: Callable[[str], None])
     return ended
 
 
-def has_living_process(instance: dg.DagsterInstance, run_id: str) -> bool:
+def has_living_process(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     """Whether the process that the run's log names last still runs."""
     import psutil
 
-    logged = instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    logged = instance.all_logs(record.dagster_run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
     pids = [
         (int(str(metadata.value)), entry.timestamp)
         for entry in logged
@@ -53,16 +53,9 @@ def has_living_process(instance: dg.DagsterInstance, run_id: str) -> bool:
         if name == "pid"
     ]
     if not pids:
-        return _is_young(instance, run_id)
+        return datetime.now(UTC) - record.update_timestamp < SILENCE
     pid, said_at = pids[-1]
     try:
         return psutil.Process(pid).create_time() <= said_at
     except psutil.NoSuchProcess:
         return False
-
-
-def _is_young(instance: dg.DagsterInstance, run_id: str) -> bool:
-    record = instance.get_run_record_by_id(run_id)
-    if record is None or record.start_time is None:
-        return True
-    return datetime.now(UTC) - datetime.fromtimestamp(record.start_time, UTC) < SILENCE

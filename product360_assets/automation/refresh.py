@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
-from product360_assets.automation.abandoned import end_abandoned_runs
+from product360_assets.automation.abandoned import STARTED, end_abandoned_runs
 from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
 from product360_assets.core.contract import load_contracts
 from product360_assets.core.partitions import register_landing_dates, run_tags
@@ -88,11 +88,9 @@ class Refresh:
 
     def _wait_for_turn(self) -> None:
         end_abandoned_runs(self.instance, self.log)
-        running = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
         def idle() -> bool | None:
-            filters = dg.RunsFilter(statuses=running)
-            return None if self.instance.get_runs_count(filters) else True
+            return None if self.instance.get_runs_count(dg.RunsFilter(statuses=STARTED)) else True
 
         if idle() is None:
             self.log("waiting for a run that is under way")
