@@ -56,7 +56,8 @@ def ui(sail: Lineage, checkout: Path) -> Iterator[str]:
     port = free_port()
     log = (sail.home / "dev.log").open("w")
     server = subprocess.Popen(
-        ["make", "dev", f"DEV_OPTIONS=-p {port}"],
+        # Never installs: the project would then be the one of this folder, which goes away.
+        ["make", "-o", ".venv/.run", "dev", f"DEV_OPTIONS=-p {port}"],
         cwd=checkout,
         env=sail.environment,
         stdout=log,
