@@ -39,6 +39,9 @@ class ApacheSparkEngine(Engine):
                 "JAVA_HOME": str(java_home),
                 "PYSPARK_PYTHON": sys.executable,
                 "SPARK_HOME": _pyspark_home(),
+                # Inherited, they would send the jobs to somebody else's engine.
+                "SPARK_REMOTE": None,
+                "SPARK_CONNECT_MODE_ENABLED": None,
             }
         )
         from dagster_pyspark import LazyPySparkResource
