@@ -25,6 +25,9 @@ SPECS = "job-specs"
 REPORTS = "job-reports"
 JOB_ENTRY = "spark.cli"
 BUNDLE = "spark.bundle"
+# Spent on failed jobs only.
+LAST_LOOKS = 10
+LAST_LOOKS_SECONDS = 0.5
 
 
 class LocalJobRunner(JobRunner):
@@ -99,10 +102,20 @@ def _run_job(arguments: list[str], lease: Lease) -> str | None:
     try:
         cli.main(arguments)
     except Exception as error:  # noqa: BLE001 - a job may raise anything; it becomes JobFailed
-        ended = lease.engine.how_it_ended()
+        ended = _how_it_ended(lease)
         if ended:
             return f"the engine ended in the middle of the job ({ended})"
         return f"{type(error).__name__}: {str(error).splitlines()[0][:500] if str(error) else ''}"
+    return None
+
+
+def _how_it_ended(lease: Lease) -> str | None:
+    """What ended the engine, if it did. A killed process hangs up a moment before it is gone."""
+    for _ in range(LAST_LOOKS):
+        ended = lease.engine.how_it_ended()
+        if ended:
+            return ended
+        time.sleep(LAST_LOOKS_SECONDS / LAST_LOOKS)
     return None
 
 
