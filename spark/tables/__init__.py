@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spark.tables.curated import CUSTOMER, PRODUCT, PRODUCT_360, SALES_LINE
+from spark.tables.curated import (
+    CLICK_EVENT,
+    CLICK_SESSION,
+    CUSTOMER,
+    INTERACTION,
+    PRICE_WEEK,
+    PRODUCT,
+    PRODUCT_360,
+    PRODUCT_WEEK,
+    PROMOTION_WEEK,
+    SALES_LINE,
+    STORE,
+)
 from spark.tables.forecast import (
     DEMAND_BACKTEST,
     DEMAND_FORECAST,
@@ -23,6 +35,13 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             PRODUCT,
             CUSTOMER,
             SALES_LINE,
+            PRICE_WEEK,
+            PROMOTION_WEEK,
+            STORE,
+            INTERACTION,
+            CLICK_EVENT,
+            CLICK_SESSION,
+            PRODUCT_WEEK,
             PRODUCT_360,
             WEEKLY_DEMAND,
             DEMAND_FORECAST,

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from spark.transforms.business_week import monday_of
+
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
-
-
-def monday_of(day: Column) -> Column:
-    """The Monday of the week that a date lies in."""
-    return F.date_sub(day, F.pmod(F.dayofweek(day) + F.lit(5), F.lit(7)))
+    from pyspark.sql import DataFrame
 
 
 def weekly_demand(lines: DataFrame, as_of: date) -> DataFrame:
