@@ -5,7 +5,9 @@ from __future__ import annotations
 from spark.tables.curated.lineage import LINEAGE
 from spark.tables.model import Column, Table
 
-_VISITOR = Column("visitor_id", "string", "Browser that it came from.", tag="personal")
+_VISITOR = Column(
+    "visitor_id", "string", "Browser that it came from.", nullable=False, tag="personal"
+)
 _HOUSEHOLD = Column(
     "household_id", "bigint", "Household, when the visitor was signed in.", tag="pseudonym"
 )
@@ -31,7 +33,12 @@ CLICK_EVENT = Table(
             nullable=False,
         ),
         Column("event_time", "timestamp", "When it happened, UTC.", nullable=False),
-        Column("event_date", "date", "Day on which it happened, in the shop's own time zone."),
+        Column(
+            "event_date",
+            "date",
+            "Day on which it happened, in the shop's own time zone.",
+            nullable=False,
+        ),
         Column("product_id", "bigint", "Product concerned."),
         Column("quantity", "bigint", "Units put into the cart, taken from it or bought."),
         Column("basket_id", "bigint", "Receipt that the purchase is on; purchases only."),
