@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from product360_assets.curated.click_event import click_event_checks
-from spark.tables.curated import CLICK_EVENT, SALES_LINE
+from product360_assets.curated.click_session import click_session_checks
+from spark.tables.curated import CLICK_EVENT, CLICK_SESSION, SALES_LINE
 
 NOON = datetime(2017, 12, 31, 17, tzinfo=UTC)
 DAY = date(2017, 12, 31)
@@ -88,3 +89,68 @@ def test_a_purchase_that_the_tills_do_not_know_is_worth_a_warning(shop: Any, rec
     shop.deliver("clickstream.click_event", CLICK_EVENT, *STEPS)
     shop.fill(CLICK_EVENT, *published(*STEPS))
     assert shop.failing(click_event_checks) == {"purchases_are_on_a_receipt"}
+
+
+def visit(start: int, end: int, **counts: Any) -> Row:
+    """A visit of that visitor, from and to a minute after noon."""
+    made = {
+        "session_id": str(start),
+        "visitor_id": "v",
+        "as_of_date": DAY,
+        "started_at": NOON + timedelta(minutes=start),
+        "ended_at": NOON + timedelta(minutes=end),
+        "session_date": DAY,
+    }
+    return {**made, **counts}
+
+
+BOUGHT = visit(0, 45, events=3, views=1, cart_additions=1, is_converted=True, basket_id=1)
+LOOKED = visit(76, 76, events=1, views=1)
+TOO_LATE = published(step("e", 90, product_id=11))[0] | {"event_date": DAY + timedelta(days=1)}
+
+
+def test_visits_cut_at_pauses_of_more_than_30_minutes_pass(shop: Any) -> None:
+    shop.fill(SALES_LINE, RECEIPT)
+    shop.fill(CLICK_EVENT, *published(*STEPS), TOO_LATE)
+    shop.fill(CLICK_SESSION, BOUGHT, LOOKED)
+    assert shop.failing(click_session_checks) == set()
+
+
+EVENTS = "every_event_is_in_one_visit"
+PAUSES = "a_longer_pause_begins_a_visit_and_nothing_else_does"
+APART = "visits_of_a_visitor_are_more_than_30_minutes_apart"
+RECEIPTS = "visits_that_bought_end_in_a_receipt"
+
+
+@pytest.mark.parametrize(
+    ("visits", "failing"),
+    [
+        ((BOUGHT | {"events": 4}, LOOKED), {EVENTS}),
+        ((BOUGHT | {"views": 2, "cart_additions": 0}, LOOKED), {EVENTS}),
+        ((BOUGHT,), {EVENTS, PAUSES}),
+        ((visit(0, 76, events=4, views=2, cart_additions=1),), {PAUSES}),
+        ((BOUGHT, visit(75, 75, events=1, views=1)), {PAUSES, APART}),
+        ((BOUGHT, LOOKED | {"ended_at": NOON}), {APART}),
+        ((BOUGHT | {"ended_at": LOOKED["started_at"]}, LOOKED), {APART}),
+        ((BOUGHT | {"basket_id": 2}, LOOKED), {RECEIPTS}),
+        ((BOUGHT | {"basket_id": None}, LOOKED), {RECEIPTS}),
+    ],
+    ids=[
+        "an event too many",
+        "a view for a cart addition",
+        "a visit lost",
+        "two visits joined",
+        "a visit that begins at the wrong time",
+        "a visit that ends before it begins",
+        "visits that touch",
+        "a receipt that nobody knows",
+        "bought without a receipt",
+    ],
+)
+def test_one_wrong_visit_fails_its_claims(
+    shop: Any, visits: tuple[Row, ...], failing: set[str]
+) -> None:
+    shop.fill(SALES_LINE, RECEIPT)
+    shop.fill(CLICK_EVENT, *published(*STEPS), TOO_LATE)
+    shop.fill(CLICK_SESSION, *visits)
+    assert shop.failing(click_session_checks) == failing
