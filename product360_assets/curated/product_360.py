@@ -19,7 +19,14 @@ from spark.tables.curated import PRODUCT, PRODUCT_360, SALES_LINE, WINDOW_DAYS
 
 def as_of_sales(warehouse: WarehouseResource, ledger: Ledger) -> date:
     """The latest closed business day with sales."""
-    return latest_closed_day(warehouse, ledger, sales=SALES_LINE, source="pos", table="sales_line")
+    return latest_closed_day(
+        warehouse,
+        ledger,
+        published=SALES_LINE,
+        day="business_date",
+        source="pos",
+        table="sales_line",
+    )
 
 
 product_360 = job_table_asset(
