@@ -16,7 +16,7 @@ from product360_assets.automation.schedules import daily_ingestion
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.core.contract import load_contracts
 from product360_assets.curated import customer, product, product_360, sales_line
-from product360_assets.forecast import demand, training
+from product360_assets.forecast import backtest, demand, training
 from product360_assets.serving.answers import answer_assets
 from resources.environments import platform_resources
 
@@ -35,8 +35,9 @@ def defs() -> dg.Definitions:
                 sales_line.sales_line,
                 product_360.product_360,
                 training.weekly_demand,
-                demand.demand_backtest,
-                demand.forecast_accuracy,
+                backtest.demand_backtest,
+                backtest.forecast_accuracy,
+                backtest.item_accuracy,
                 demand.demand_forecast,
                 *answer_assets(),
             ],
@@ -46,8 +47,9 @@ def defs() -> dg.Definitions:
                 sales_line.sales_line_checks,
                 product_360.product_360_checks,
                 training.weekly_demand_checks,
-                demand.demand_backtest_checks,
-                demand.forecast_accuracy_checks,
+                backtest.demand_backtest_checks,
+                backtest.forecast_accuracy_checks,
+                backtest.item_accuracy_checks,
                 demand.demand_forecast_checks,
             ],
             jobs=[ingest_job(), *accepting, publish_job()],

@@ -10,6 +10,7 @@ from spark.tables.forecast import (
     DEMAND_BACKTEST,
     DEMAND_FORECAST,
     FORECAST_ACCURACY,
+    ITEM_ACCURACY,
     WEEKLY_DEMAND,
 )
 from spark.tables.model import Column, DictionaryError, Table
@@ -28,6 +29,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             DEMAND_FORECAST,
             DEMAND_BACKTEST,
             FORECAST_ACCURACY,
+            ITEM_ACCURACY,
         )
     }
 )
