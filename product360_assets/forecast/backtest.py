@@ -145,11 +145,13 @@ forecast_accuracy_checks = table_checks(
             "every_model_is_judged_alike",
             "Models compare only where each has every metric of every window.",
             f"""
-            SELECT count(DISTINCT metrics) = 1 AS holds, count(*) AS models_and_windows
+            SELECT count(DISTINCT metrics) = 1
+                       AND count(*) = count(DISTINCT model) * count(DISTINCT span) AS holds,
+                   count(DISTINCT model) AS models, count(DISTINCT span) AS windows
             FROM (
-                SELECT list_sort(list(metric || ' ' || forecast_type)) AS metrics
-                FROM {FORECAST_ACCURACY.identifier}
-                GROUP BY model, backtestwindow_start_time, backtestwindow_end_time
+                SELECT model, (backtestwindow_start_time, backtestwindow_end_time) AS span,
+                       list_sort(list(metric || ' ' || forecast_type)) AS metrics
+                FROM {FORECAST_ACCURACY.identifier} GROUP BY model, span
             )
             """,
         ),

@@ -52,7 +52,7 @@ _BEST_SELLERS = f"""
 def expected_demand(warehouse: WarehouseResource) -> dg.MarkdownMetadataValue:
     """What the best-selling items sold, and are expected to sell."""
     return fan_chart(
-        _fans(warehouse, f"SELECT * FROM {DEMAND_FORECAST.identifier}"),
+        best_seller_fans(warehouse, f"SELECT * FROM {DEMAND_FORECAST.identifier}"),
         title=f"The {SHOWN_ITEMS} best sellers of {PAST_WEEKS} weeks, each by itself: "
         "quantiles of items do not add up",
         y="units a week",
@@ -64,11 +64,29 @@ def hindsight(warehouse: WarehouseResource, *, model: str) -> dg.MarkdownMetadat
     """What the model expected of the best-selling items in hidden weeks, and what was sold."""
     judged = f"SELECT * FROM {DEMAND_BACKTEST.identifier} WHERE model = ?"
     return fan_chart(
-        _fans(warehouse, judged, model),
+        best_seller_fans(warehouse, judged, model),
         title=f"What {model} expected of hidden weeks, and what was sold",
         y="units a week",
         past="sold",
     )
+
+
+def best_seller_fans(warehouse: WarehouseResource, expected: str, *parameters: str) -> list[Fan]:
+    """One fan for each best seller; `expected` is a query for forecasts of any items."""
+    past = warehouse.query(
+        f"{_BEST_SELLERS} SELECT item_id, name, week_start, demand "
+        "FROM named JOIN recent USING (item_id) ORDER BY units DESC, item_id, week_start"
+    ).records()
+    coming = warehouse.query(
+        f"{_BEST_SELLERS} SELECT item_id, date, p10, p50, p90 "
+        f"FROM named JOIN ({expected}) USING (item_id) ORDER BY item_id, date",
+        parameters=parameters,
+    ).records()
+    forecasts = {item: list(rows) for item, rows in groupby(coming, key=itemgetter("item_id"))}
+    return [
+        _fan(list(rows), forecasts.get(item, ()))
+        for item, rows in groupby(past, key=itemgetter("item_id"))
+    ]
 
 
 def losses(warehouse: WarehouseResource) -> dg.MarkdownMetadataValue:
@@ -114,24 +132,6 @@ def losses_by_volume(warehouse: WarehouseResource) -> dg.MarkdownMetadataValue:
         x="items that sold",
         y=_LOSS,
     )
-
-
-def _fans(warehouse: WarehouseResource, expected: str, *parameters: str) -> list[Fan]:
-    """One fan for each best seller; `expected` is a query for forecasts of any items."""
-    past = warehouse.query(
-        f"{_BEST_SELLERS} SELECT item_id, name, week_start, demand "
-        "FROM named JOIN recent USING (item_id) ORDER BY units DESC, item_id, week_start"
-    ).records()
-    coming = warehouse.query(
-        f"{_BEST_SELLERS} SELECT item_id, date, p10, p50, p90 "
-        f"FROM named JOIN ({expected}) USING (item_id) ORDER BY item_id, date",
-        parameters=parameters,
-    ).records()
-    forecasts = {item: list(rows) for item, rows in groupby(coming, key=itemgetter("item_id"))}
-    return [
-        _fan(list(rows), forecasts.get(item, ()))
-        for item, rows in groupby(past, key=itemgetter("item_id"))
-    ]
 
 
 def _fan(past: Sequence[dict[str, Any]], coming: Sequence[dict[str, Any]]) -> Fan:

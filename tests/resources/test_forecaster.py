@@ -269,9 +269,7 @@ def test_an_item_that_was_sold_once_just_now_is_not_taken_for_a_best_seller() ->
 
 
 def test_a_model_that_nobody_knows_is_refused_by_name() -> None:
-    with pytest.raises(
-        ContractInvalid, match="empirical_quantiles, seasonal_naive"
-    ):
+    with pytest.raises(ContractInvalid, match="empirical_quantiles, seasonal_naive"):
         LocalForecaster().forecast(
             history({"a": [2.0] * 8}), ForecastPlan(sunday_after(8)), model="oracle"
         )
