@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from product360_assets.forecast.metrics import Groups, Values
 
     Flags = NDArray[np.bool_]
+    Weeks = NDArray[np.datetime64]
 
 START, END = "backtestwindow_start_time", "backtestwindow_end_time"
 # The metrics that items have too, and their columns.
@@ -109,14 +110,9 @@ def _scale(backtest: pa.Table, history: pa.Table) -> Values:
     import numpy as np
     import pyarrow.compute as pc
 
-    names, item = _encoded(history["item_id"])
-    week = history["week_start"].to_numpy()
-    order = np.lexsort((week, item))
-    item, week, demand = item[order], week[order], history["demand"].to_numpy()[order]
-    same = item[1:] == item[:-1]
-    item, week, change = item[1:][same], week[1:][same], np.abs(np.diff(demand))[same]
-    row_item, row_start = pc.index_in(backtest["item_id"], names), backtest[START].to_numpy()
-    row_item = row_item.to_numpy()
+    names, item, week, change = _changes(history)
+    row_item = pc.index_in(backtest["item_id"], names).to_numpy()
+    row_start = backtest[START].to_numpy()
     scale = np.full(backtest.num_rows, np.nan)
     for start in np.unique(row_start):
         past, rows = week < start, row_start == start
@@ -125,6 +121,24 @@ def _scale(backtest: pa.Table, history: pa.Table) -> Values:
         mean = np.divide(total, count, np.full(len(names), np.nan), where=count > 0)
         scale[rows] = mean[row_item[rows]]
     return scale
+
+
+def _changes(history: pa.Table) -> tuple[pa.Array, Groups, Weeks, Values]:
+    """How demand changed to each week from the one before it.
+
+    Returns:
+        The items; and for each week after an item's first one the item's number among them, the
+        week, and the absolute change in units.
+    """
+    import numpy as np
+
+    names, item = _encoded(history["item_id"])
+    week = history["week_start"].to_numpy()
+    order = np.lexsort((week, item))
+    item, week = item[order], week[order]
+    demand = history["demand"].cast("double").to_numpy()[order]
+    same = item[1:] == item[:-1]
+    return names, item[1:][same], week[1:][same], np.abs(np.diff(demand))[same]
 
 
 def _measured(backtest: pa.Table, rows: Judged, *, windows: int) -> pa.Table:
