@@ -28,7 +28,8 @@ from spark.tables.forecast import (
 
 PAST_WEEKS = 26
 SHOWN_ITEMS = 6
-_LONGEST_NAME = 24
+# As much as fits above a small chart, with the item's number.
+_LONGEST_NAME = 18
 _LOSS = "wQL, loss per unit sold"
 
 # The items that sold the most lately, with a name that a person knows.
@@ -135,7 +136,9 @@ def losses_by_volume(warehouse: WarehouseResource) -> dg.MarkdownMetadataValue:
 
 
 def _fan(past: Sequence[dict[str, Any]], coming: Sequence[dict[str, Any]]) -> Fan:
-    name = (past[0]["name"] or "item")[:_LONGEST_NAME]
+    name = past[0]["name"] or "item"
+    if len(name) > _LONGEST_NAME:
+        name = name[: _LONGEST_NAME - 1].rstrip() + "…"
     return Fan(
         title=f"{name} ({past[0]['item_id']})",
         past=[(row["week_start"], row["demand"]) for row in past],
