@@ -17,11 +17,13 @@ from product360_assets.automation.sensors import landing_arrivals, upstream_chan
 from product360_assets.core.contract import load_contracts
 from product360_assets.curated import (
     customer,
+    interaction,
     price_week,
     product,
     product_360,
     promotion_week,
     sales_line,
+    store,
 )
 from product360_assets.forecast import demand, training
 from product360_assets.serving.answers import answer_assets
@@ -42,6 +44,8 @@ def defs() -> dg.Definitions:
                 sales_line.sales_line,
                 price_week.price_week,
                 promotion_week.promotion_week,
+                store.store,
+                interaction.interaction,
                 product_360.product_360,
                 training.weekly_demand,
                 demand.demand_backtest,
@@ -55,6 +59,8 @@ def defs() -> dg.Definitions:
                 sales_line.sales_line_checks,
                 price_week.price_week_checks,
                 promotion_week.promotion_week_checks,
+                store.store_checks,
+                interaction.interaction_checks,
                 product_360.product_360_checks,
                 training.weekly_demand_checks,
                 demand.demand_backtest_checks,
