@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import functions as F
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -86,13 +88,14 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
         return
     source = f"incoming_{table.name}"
     ordered.createOrReplaceTempView(source)
-    same_key = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
+    same_key = [f"t.{name} = s.{name}" for name in table.key]
+    condition = " AND ".join([*same_key, *_bounds(ordered, table)])
     columns = ", ".join(table.column_names)
     values = ", ".join(f"s.{name}" for name in table.column_names)
     updates = ", ".join(f"t.{name} = s.{name}" for name in table.column_names)
     merged = session.sql(
         f"""
-        MERGE INTO {target} t USING {source} s ON {same_key}
+        MERGE INTO {target} t USING {source} s ON {condition}
         WHEN MATCHED AND s._change_order >= t._change_order THEN UPDATE SET {updates}
         WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})
         """
@@ -100,6 +103,26 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
     if merged and int(merged[0][0]) == 0:
         # Sail commits nothing where nothing changed; the table would not know of these batches.
         ordered.where("1 = 0").writeTo(target).append()
+
+
+def _bounds(rows: DataFrame, table: Table) -> list[str]:
+    """Conditions that keep a merge away from the partitions in which none of the rows can be.
+
+    Engines choose the files to read by the condition's literals (Sail by typed ones only, so no
+    CAST), never by the join. Only days of the key bound them: a row whose day may change has to be
+    found in the partition that it leaves.
+    """
+    days = [
+        name
+        for name in table.partition_columns
+        if name in table.key and table.column(name).type == "date"
+    ]
+    bounds = []
+    for day in days:
+        first, last = rows.agg(F.min(day), F.max(day)).collect()[0]
+        if first is not None:
+            bounds.append(f"t.{day} BETWEEN DATE '{first}' AND DATE '{last}'")
+    return bounds
 
 
 def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> None:
