@@ -15,7 +15,7 @@ from product360_assets.automation.jobs import accept_job, ingest_job, publish_jo
 from product360_assets.automation.schedules import daily_ingestion
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.core.contract import load_contracts
-from product360_assets.curated import customer, product, product_360, sales_line
+from product360_assets.curated import customer, product, product_360, product_week, sales_line
 from product360_assets.forecast import demand, training
 from product360_assets.serving.answers import answer_assets
 from resources.environments import platform_resources
@@ -33,6 +33,7 @@ def defs() -> dg.Definitions:
                 product.product,
                 customer.customer,
                 sales_line.sales_line,
+                product_week.product_week,
                 product_360.product_360,
                 training.weekly_demand,
                 demand.demand_backtest,
@@ -44,6 +45,7 @@ def defs() -> dg.Definitions:
                 product.product_checks,
                 customer.customer_checks,
                 sales_line.sales_line_checks,
+                product_week.product_week_checks,
                 product_360.product_360_checks,
                 training.weekly_demand_checks,
                 demand.demand_backtest_checks,

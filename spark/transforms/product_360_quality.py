@@ -23,7 +23,7 @@ def with_quality(rows: DataFrame, lines: DataFrame, as_of: date) -> DataFrame:
     """Products with their flags and how many there are.
 
     Args:
-        rows: products with their prices.
+        rows: products with their prices and first sale.
         lines: `curated.sales_line`.
         as_of: last business day that counts.
     """
@@ -47,10 +47,11 @@ def with_quality(rows: DataFrame, lines: DataFrame, as_of: date) -> DataFrame:
 def _flags(as_of: date) -> Mapping[str, Column]:
     """The condition of each flag; the dictionary says what each one means."""
     recent = F.lit(first_of_closed_weeks(as_of, WEEKS_OF_QUARTER))
+    is_sold = F.col("first_sale_date").isNotNull()
     return {
         "no_category": F.col("product_category").isNull(),
         "no_package_size": F.col("package_size").isNull(),
-        "no_price": F.col("shelf_price").isNull(),
+        "no_price": F.col("shelf_price").isNull() & is_sold & ~F.col("is_fuel"),
         "not_in_catalogue": F.col("is_unknown_member"),
         "paid_without_quantity": F.col("is_paid_without_quantity"),
         "price_is_old": F.col("priced_week") < recent,

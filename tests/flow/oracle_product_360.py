@@ -344,7 +344,8 @@ PRODUCTS = (
            list_filter([
                CASE WHEN p.product_category IS NULL THEN 'no_category' END,
                CASE WHEN package_size IS NULL THEN 'no_package_size' END,
-               CASE WHEN shelf_price IS NULL THEN 'no_price' END,
+               CASE WHEN shelf_price IS NULL AND first_sale_date IS NOT NULL AND NOT is_fuel
+                    THEN 'no_price' END,
                CASE WHEN is_unknown_member THEN 'not_in_catalogue' END,
                CASE WHEN paid_without_quantity THEN 'paid_without_quantity' END,
                CASE WHEN priced_week < {QUARTER} THEN 'price_is_old' END,
