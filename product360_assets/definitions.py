@@ -15,7 +15,15 @@ from product360_assets.automation.jobs import accept_job, ingest_job, publish_jo
 from product360_assets.automation.schedules import daily_ingestion
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.core.contract import load_contracts
-from product360_assets.curated import customer, product, product_360, product_week, sales_line
+from product360_assets.curated import (
+    customer,
+    price_week,
+    product,
+    product_360,
+    product_week,
+    promotion_week,
+    sales_line,
+)
 from product360_assets.forecast import demand, training
 from product360_assets.serving.answers import answer_assets
 from resources.environments import platform_resources
@@ -33,6 +41,8 @@ def defs() -> dg.Definitions:
                 product.product,
                 customer.customer,
                 sales_line.sales_line,
+                price_week.price_week,
+                promotion_week.promotion_week,
                 product_week.product_week,
                 product_360.product_360,
                 training.weekly_demand,
@@ -45,6 +55,8 @@ def defs() -> dg.Definitions:
                 product.product_checks,
                 customer.customer_checks,
                 sales_line.sales_line_checks,
+                price_week.price_week_checks,
+                promotion_week.promotion_week_checks,
                 product_week.product_week_checks,
                 product_360.product_360_checks,
                 training.weekly_demand_checks,

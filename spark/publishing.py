@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import functions as F
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -86,7 +88,9 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
         return
     source = f"incoming_{table.name}"
     ordered.createOrReplaceTempView(source)
-    same_key = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
+    same_key = " AND ".join(
+        [*(f"t.{name} = s.{name}" for name in table.key), *_partitions_met(ordered, table)]
+    )
     columns = ", ".join(table.column_names)
     values = ", ".join(f"s.{name}" for name in table.column_names)
     updates = ", ".join(f"t.{name} = s.{name}" for name in table.column_names)
@@ -100,6 +104,31 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
     if merged and int(merged[0][0]) == 0:
         # Sail commits nothing where nothing changed; the table would not know of these batches.
         ordered.where("1 = 0").writeTo(target).append()
+
+
+def _partitions_met(rows: DataFrame, table: Table) -> list[str]:
+    """Conditions that keep a merge away from partitions in which none of the rows can be.
+
+    An engine rewrites whole files and finds those to rewrite by literals, not by a join. Only a
+    column of the key bounds them: a row that moved to another partition would not be found in its
+    old one.
+    """
+    columns = [name for name in table.partition_columns if name in table.key]
+    if not columns:
+        return []
+    bounds = rows.agg(
+        *(
+            function(name).alias(f"{function.__name__}_{name}")
+            for name in columns
+            for function in (F.min, F.max)
+        )
+    ).collect()[0]
+    return [
+        f"t.{name} BETWEEN CAST('{bounds[f'min_{name}']}' AS {table.column(name).type}) "
+        f"AND CAST('{bounds[f'max_{name}']}' AS {table.column(name).type})"
+        for name in columns
+        if bounds[f"min_{name}"] is not None
+    ]
 
 
 def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> None:

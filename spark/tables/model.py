@@ -77,11 +77,8 @@ class Table:
         for column in self.key:
             if self.column(column).nullable:
                 raise DictionaryError(f"Table {self.identifier}: key {column} may be null.")
-        for transform in self.partition:
-            parts = _PARTITION.fullmatch(transform)
-            if parts is None:
-                raise DictionaryError(f"Table {self.identifier}: partition {transform!r}.")
-            self.column(parts["time"] or parts["plain"])
+        for column in self.partition_columns:
+            self.column(column)
 
     @property
     def identifier(self) -> str:
@@ -92,6 +89,17 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """The columns in their declared order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def partition_columns(self) -> tuple[str, ...]:
+        """The columns that the partition transforms are of, in their order."""
+        columns = []
+        for transform in self.partition:
+            parts = _PARTITION.fullmatch(transform)
+            if parts is None:
+                raise DictionaryError(f"Table {self.identifier}: partition {transform!r}.")
+            columns.append(parts["time"] or parts["plain"])
+        return tuple(columns)
 
     def column(self, name: str) -> Column:
         """The column called `name`; DictionaryError when there is none."""

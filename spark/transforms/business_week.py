@@ -1,6 +1,9 @@
 """The business week: from Monday to Sunday, known by its Monday.
 
-A week is closed when its Sunday is over. Week 1 of a year is the week that holds 1 January.
+Sources count weeks: week 1 of a year is the week that holds 1 January, so it may begin in the year
+before. The hazard is the year, which a weekly file does not name: it is read off the delivery, as a
+file comes after its week has begun. A file that is delivered again months later is of the same
+week. A week is closed when its Sunday is over.
 """
 
 from __future__ import annotations
@@ -48,3 +51,18 @@ def closed_weeks(weeks: DataFrame, as_of: date, count: int) -> DataFrame:
 def first_of_closed_weeks(as_of: date, count: int) -> date:
     """The Monday of the first of the last `count` weeks that are over at the end of a day."""
     return last_closed_week(as_of) - timedelta(weeks=count - 1)
+
+
+def week_start(week: Column, delivered: Column) -> Column:
+    """The Monday of a numbered week: in the latest year in which it is not after its delivery.
+
+    Args:
+        week: number of the week in its year, from 1.
+        delivered: date of the delivery that says so; a second delivery may be up to a year late.
+    """
+    new_year = F.trunc(delivered, "year")
+    this, following, before = (
+        F.date_add(monday_of(F.add_months(new_year, months)), (week - F.lit(1)) * F.lit(7))
+        for months in (0, 12, -12)
+    )
+    return F.when(following <= delivered, following).when(this <= delivered, this).otherwise(before)

@@ -42,6 +42,15 @@ def change_order() -> Column:
     return concat_ws(" ", *(coalesce(part, lit("")) for part in parts))
 
 
+def committed_on_delivery(changes: DataFrame) -> DataFrame:
+    """Changes that name no commit time, as files have none, ordered by the day of their delivery.
+
+    What a later delivery says of a key then stands, in whatever order the deliveries are read.
+    """
+    delivered_at = col("_landing_date").cast("timestamp")
+    return changes.withColumn("_committed_at", coalesce("_committed_at", delivered_at))
+
+
 def latest_changes(changes: DataFrame, key: Sequence[str]) -> DataFrame:
     """One row per key: its last change, deletes included, with `_change_order` added.
 

@@ -1,0 +1,63 @@
+"""`curated.price_week`: what each product usually cost in each business week.
+
+The hazard is the week: a weekly file numbers it and does not name its year, so the delivery tells.
+A file that is delivered again replaces what it said before, whichever of the two is read first.
+"""
+
+from __future__ import annotations
+
+from product360_assets.curated.business_week import begins_week, delivered_weeks
+from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.pending import Input
+from product360_assets.curated.publish import Publication
+from product360_assets.curated.steps import publication_asset
+from spark.tables.curated import PRICE_WEEK
+
+PRICES = Input("pricing", "price_week")
+PUBLICATION = Publication(PRICE_WEEK, job="price_week", inputs=(PRICES,))
+
+
+price_week = publication_asset(PUBLICATION)
+
+price_week_checks = table_checks(
+    PRICE_WEEK,
+    [
+        Claim(
+            "prices_equal_the_newest_deliveries",
+            "A price that nobody delivered, or an older one, would be wrong in every margin.",
+            f"""
+            SELECT count(*) FILTER (
+                       (p.shelf_price, p.loyalty_price, p.business_week, p.price_lines)
+                       IS DISTINCT FROM (d.shelf_price, d.loyalty_price, d.week, d.lines)
+                   ) = 0 AS holds,
+                   count(d.product_id) AS delivered, count(p.product_id) AS published,
+                   count(*) FILTER (p.shelf_price IS DISTINCT FROM d.shelf_price) AS other_prices
+            FROM {delivered_weeks("clean_pricing_price_week", "product_id")} d
+            FULL JOIN curated.price_week p USING (product_id, week_start)
+            """,
+            clean=(PRICES,),
+        ),
+        Claim(
+            "price_weeks_begin_on_their_monday",
+            "Prices and sales meet on the Monday of the week; another day meets nothing.",
+            f"""
+            SELECT count(*) FILTER (NOT ({begins_week("week_start", "business_week")})) = 0
+                       AS holds,
+                   count(DISTINCT week_start) AS weeks, min(week_start) AS first,
+                   max(week_start) AS last
+            FROM curated.price_week
+            """,
+        ),
+        Claim(
+            "loyalty_prices_are_not_above_shelf_prices",
+            "Each is the most frequent price of its kind, so a few cross; many would be an error.",
+            """
+            SELECT count(*) FILTER (loyalty_price > shelf_price) = 0 AS holds,
+                   count(*) FILTER (loyalty_price > shelf_price) AS prices_that_cross,
+                   count(*) AS prices
+            FROM curated.price_week
+            """,
+            blocking=False,
+        ),
+    ],
+)
