@@ -16,6 +16,8 @@ from product360_assets.automation.schedules import daily_ingestion
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.core.contract import load_contracts
 from product360_assets.curated import (
+    click_event,
+    click_session,
     customer,
     price_week,
     product,
@@ -41,6 +43,8 @@ def defs() -> dg.Definitions:
                 product.product,
                 customer.customer,
                 sales_line.sales_line,
+                click_event.click_event,
+                click_session.click_session,
                 price_week.price_week,
                 promotion_week.promotion_week,
                 product_week.product_week,
@@ -55,6 +59,8 @@ def defs() -> dg.Definitions:
                 product.product_checks,
                 customer.customer_checks,
                 sales_line.sales_line_checks,
+                click_event.click_event_checks,
+                click_session.click_session_checks,
                 price_week.price_week_checks,
                 promotion_week.promotion_week_checks,
                 product_week.product_week_checks,

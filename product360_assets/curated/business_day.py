@@ -1,8 +1,8 @@
 """The latest closed business day in the data: what "as of" means in everything that is derived.
 
-It comes from the sales themselves and never from a clock, so that the same data gives the same
-numbers whenever they are computed. A day is closed when a delivery of a later day has come: the
-sales of the delivery's own day may still be going on.
+It comes from the rows themselves and never from a clock, so that the same data gives the same
+numbers whenever they are computed. A day is closed when a delivery of a later day has come: what
+happens on the delivery's own day may still be going on.
 """
 
 from __future__ import annotations
@@ -17,31 +17,45 @@ from spark.tables import Table
 
 
 def latest_closed_day(
-    warehouse: WarehouseResource, ledger: Ledger, *, sales: Table, source: str, table: str
+    warehouse: WarehouseResource,
+    ledger: Ledger,
+    *,
+    published: Table,
+    day: str,
+    source: str,
+    table: str,
 ) -> date:
-    """The last day with sales that is before the newest delivery taken in from `source.table`.
+    """The last day with rows that is before the newest delivery taken in from `source.table`.
+
+    Args:
+        warehouse: where the published table is read.
+        ledger: what knows its deliveries.
+        published: the table that has taken `source.table` in.
+        day: its column that says on which day a row happened.
+        source: the source system that the deliveries are of.
+        table: the source's table.
 
     Raises:
-        TableMissing: no sales have been published.
+        TableMissing: nothing has been published.
     """
-    taken_in = ledger.zone_states(source, table, sales.identifier)
+    taken_in = ledger.zone_states(source, table, published.identifier)
     delivered = [
         batch.landing_date
         for batch in ledger.batches(source, table)
         if batch.batch_id in taken_in and taken_in[batch.batch_id].details.get("state") == COMMITTED
     ]
     newest = max(delivered, default=date.min)
-    day = None
+    latest = None
     if delivered:
-        day = warehouse.query(
-            f"SELECT max(business_date) AS day FROM {sales.identifier} WHERE business_date <= ?",
+        latest = warehouse.query(
+            f"SELECT max({day}) AS day FROM {published.identifier} WHERE {day} <= ?",
             parameters=[newest - timedelta(days=1)],
         ).single()["day"]
-    if not isinstance(day, date):
+    if not isinstance(latest, date):
         raise TableMissing(
-            f"table {sales.identifier}",
-            found="no sale on a day before the newest delivery",
+            f"table {published.identifier}",
+            found=f"no {day} before the newest delivery",
             expected="at least one closed business day",
-            next_move=f"materialize the asset {sales.identifier.replace('.', '/')} first",
+            next_move=f"materialize the asset {published.identifier.replace('.', '/')} first",
         )
-    return day
+    return latest

@@ -26,7 +26,14 @@ PUBLICATION = Publication(SALES_LINE, job="sales_line", inputs=(LINES, BASKETS))
 
 def as_of_sales(warehouse: WarehouseResource, ledger: Ledger) -> date:
     """The latest closed business day with sales."""
-    return latest_closed_day(warehouse, ledger, sales=SALES_LINE, source="pos", table="sales_line")
+    return latest_closed_day(
+        warehouse,
+        ledger,
+        published=SALES_LINE,
+        day="business_date",
+        source="pos",
+        table="sales_line",
+    )
 
 
 sales_line = publication_asset(

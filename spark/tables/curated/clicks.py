@@ -5,13 +5,10 @@ from __future__ import annotations
 from spark.tables.curated.lineage import LINEAGE
 from spark.tables.model import Column, Table
 
-_VISITOR = Column("visitor_id", "string", "Browser that it came from.", tag="personal")
-_HOUSEHOLD = Column(
-    "household_id", "bigint", "Household, when the visitor was signed in.", tag="pseudonym"
+_VISITOR = Column(
+    "visitor_id", "string", "Browser that it came from.", nullable=False, tag="personal"
 )
-_SYNTHETIC = Column(
-    "is_synthetic", "boolean", "True when a model made it and nobody did.", nullable=False
-)
+_SYNTHETIC = Column("is_synthetic", "boolean", "True when a model made any of it.", nullable=False)
 
 CLICK_EVENT = Table(
     zone="curated",
@@ -23,7 +20,9 @@ CLICK_EVENT = Table(
     columns=(
         Column("event_id", "string", "Event.", nullable=False),
         _VISITOR,
-        _HOUSEHOLD,
+        Column(
+            "household_id", "bigint", "Household, when the visitor was signed in.", tag="pseudonym"
+        ),
         Column(
             "event_type",
             "string",
@@ -31,7 +30,12 @@ CLICK_EVENT = Table(
             nullable=False,
         ),
         Column("event_time", "timestamp", "When it happened, UTC.", nullable=False),
-        Column("event_date", "date", "Day on which it happened, in the shop's own time zone."),
+        Column(
+            "event_date",
+            "date",
+            "Day on which it happened, in the shop's own time zone.",
+            nullable=False,
+        ),
         Column("product_id", "bigint", "Product concerned."),
         Column("quantity", "bigint", "Units put into the cart, taken from it or bought."),
         Column("basket_id", "bigint", "Receipt that the purchase is on; purchases only."),
@@ -49,17 +53,43 @@ CLICK_SESSION = Table(
     name="click_session",
     doc="Every visit to the web shop: a visitor's events with no more than 30 minutes between one "
     "and the next, across midnight too.",
-    grain="one row per visit",
+    grain="one row per visit, as of one day",
     owner="web",
     key=("session_id",),
     columns=(
-        Column("session_id", "string", "Hash of the visitor and the first event.", nullable=False),
+        Column(
+            "session_id",
+            "string",
+            "Hash of the visitor and the time of the first event.",
+            nullable=False,
+        ),
         _VISITOR,
-        _HOUSEHOLD,
+        Column(
+            "household_id",
+            "bigint",
+            "Household that was signed in; null when nobody was, or several were.",
+            tag="pseudonym",
+        ),
+        Column(
+            "as_of_date",
+            "date",
+            "Last day whose events count, in the shop's own time zone.",
+            nullable=False,
+        ),
         Column("started_at", "timestamp", "Time of the first event, UTC.", nullable=False),
         Column("ended_at", "timestamp", "Time of the last event, UTC.", nullable=False),
-        Column("session_date", "date", "Day on which it began, in the shop's own time zone."),
-        Column("duration_seconds", "bigint", "Whole seconds between first and last event."),
+        Column(
+            "session_date",
+            "date",
+            "Day on which it began, in the shop's own time zone.",
+            nullable=False,
+        ),
+        Column(
+            "duration_seconds",
+            "bigint",
+            "Whole seconds between first and last event.",
+            nullable=False,
+        ),
         Column("events", "bigint", "Events.", nullable=False),
         Column("views", "bigint", "Product views.", nullable=False),
         Column("products_viewed", "bigint", "Products viewed at least once.", nullable=False),
@@ -72,8 +102,8 @@ CLICK_SESSION = Table(
         Column(
             "is_bot",
             "boolean",
-            "True when nobody can click so: 30 events or more with less than a second between "
-            "them on average, or 1,000 events.",
+            "True when nobody can click so: 1,000 views and cart changes, or 30 with less than a "
+            "second between them on average. Purchases do not count: one click buys a whole cart.",
             nullable=False,
         ),
         _SYNTHETIC,

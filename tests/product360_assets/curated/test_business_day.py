@@ -1,4 +1,4 @@
-"""The as-of date comes from the sales and their deliveries, never from a clock."""
+"""The as-of date comes from the rows and their deliveries, never from a clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ CLEAN = {"basket_id": 1, "product_id": 1}
 
 def as_of(shop: Any) -> date:
     return latest_closed_day(
-        shop.warehouse, shop.ledger.open(), sales=SALES_LINE, source="pos", table="sales_line"
+        shop.warehouse,
+        shop.ledger.open(),
+        published=SALES_LINE,
+        day="business_date",
+        source="pos",
+        table="sales_line",
     )
 
 

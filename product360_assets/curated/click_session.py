@@ -1,0 +1,122 @@
+"""`curated.click_session`: every visit to the web shop, made anew from all events.
+
+The hazard is the web shop's own session ids: they end at midnight and with a browser's tab, and
+another shop would cut them otherwise. They are kept and counted; what a visit is, the pauses say.
+The rules stand in docs/clicks.md.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from product360_assets.curated.business_day import latest_closed_day
+from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.steps import JobTable, job_table_asset
+from resources.ledger import Ledger
+from resources.warehouse import WarehouseResource
+from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
+
+
+def as_of_clicks(warehouse: WarehouseResource, ledger: Ledger) -> date:
+    """The latest day with clicks that a delivery of a later day has closed."""
+    return latest_closed_day(
+        warehouse,
+        ledger,
+        published=CLICK_EVENT,
+        day="event_date",
+        source="clickstream",
+        table="click_event",
+    )
+
+
+click_session = job_table_asset(
+    JobTable(
+        CLICK_SESSION,
+        job="click_session",
+        upstream=(CLICK_EVENT,),
+        as_of=as_of_clicks,
+        parameters={},
+    )
+)
+
+# Events that count, as the visits say themselves.
+_COUNTED = """
+    (SELECT * FROM curated.click_event
+     WHERE event_date <= (SELECT max(as_of_date) FROM curated.click_session))
+"""
+
+click_session_checks = table_checks(
+    CLICK_SESSION,
+    [
+        Claim(
+            "every_event_is_in_one_visit",
+            "Counted over all visits, there are as many steps as there are events.",
+            f"""
+            WITH visits AS (
+                SELECT sum(events) AS events, sum(views) AS views, sum(cart_additions) AS added,
+                       sum(cart_removals) AS removed
+                FROM curated.click_session
+            ),
+            counted AS (
+                SELECT count(*) AS events, count(*) FILTER (event_type = 'view') AS views,
+                       count(*) FILTER (event_type = 'add_to_cart') AS added,
+                       count(*) FILTER (event_type = 'remove_from_cart') AS removed
+                FROM {_COUNTED}
+            )
+            SELECT visits = counted AS holds,
+                   visits.events AS events_of_visits, counted.events AS events,
+                   visits.views AS views_of_visits, counted.views AS views
+            FROM visits, counted
+            """,
+        ),
+        Claim(
+            "a_longer_pause_begins_a_visit_and_nothing_else_does",
+            "A longer pause inside makes it two visits, and a cut elsewhere two halves of one.",
+            f"""
+            WITH pauses AS (
+                SELECT visitor_id, event_time, event_time - lag(event_time) OVER (
+                           PARTITION BY visitor_id ORDER BY event_time
+                       ) AS pause
+                FROM {_COUNTED}
+            ),
+            begun AS (
+                SELECT visitor_id, event_time AS started_at FROM pauses
+                WHERE pause IS NULL OR pause > INTERVAL 30 MINUTES
+            )
+            SELECT count(*) FILTER (b.visitor_id IS NULL OR s.visitor_id IS NULL) = 0 AS holds,
+                   count(b.visitor_id) AS pauses_that_begin_a_visit, count(s.visitor_id) AS visits
+            FROM begun b FULL JOIN curated.click_session s USING (visitor_id, started_at)
+            """,
+        ),
+        Claim(
+            "visits_of_a_visitor_are_more_than_30_minutes_apart",
+            "Visits that overlap, or follow each other at once, are one visit.",
+            """
+            WITH judged AS (
+                SELECT ended_at < started_at AS ends_before_it_begins,
+                       started_at - lag(ended_at) OVER (
+                           PARTITION BY visitor_id ORDER BY started_at
+                       ) <= INTERVAL 30 MINUTES AS is_too_near
+                FROM curated.click_session
+            )
+            SELECT count(*) FILTER (ends_before_it_begins OR is_too_near) = 0 AS holds,
+                   count(*) FILTER (ends_before_it_begins) AS visits_that_end_before_they_begin,
+                   count(*) FILTER (is_too_near) AS visits_too_near
+            FROM judged
+            """,
+        ),
+        Claim(
+            "visits_that_bought_end_in_a_receipt",
+            "A visit that bought and whose receipt the tills do not know was not paid, or not yet.",
+            """
+            SELECT count(*) FILTER (is_converted AND s.basket_id IS NULL) = 0 AS holds,
+                   count(*) FILTER (is_converted AND s.basket_id IS NULL) AS without_receipt,
+                   count(*) FILTER (is_converted) AS visits_that_bought,
+                   count(*) AS visits
+            FROM curated.click_session
+            LEFT JOIN (SELECT DISTINCT basket_id FROM curated.sales_line) s USING (basket_id)
+            """,
+            blocking=False,
+        ),
+    ],
+)
