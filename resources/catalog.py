@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import PrivateAttr
 
-from resources.errors import SettingInvalid, TableMissing
+from resources.errors import ServiceUnavailable, SettingInvalid, TableMissing
 from resources.evolution import evolve
 from resources.tables import (
     TableDefinition,
@@ -26,6 +26,7 @@ from resources.tables import (
     iceberg_properties,
     iceberg_schema,
 )
+from resources.views import ViewDefinition
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -64,6 +65,14 @@ class CatalogResource(dg.ConfigurableResource[Any], ABC):
                 partition_spec=iceberg_partition(definition, schema),
                 properties={"format-version": "2", **iceberg_properties(definition)},
             )
+
+    @abstractmethod
+    def publish_view(self, definition: ViewDefinition) -> bool:
+        """Keep the view in place of an earlier one of its name; whether anything changed."""
+
+    @abstractmethod
+    def views(self) -> Mapping[str, str]:
+        """The query of every view, by identifier."""
 
     @abstractmethod
     def _open(self) -> Catalog:
@@ -166,6 +175,21 @@ class LocalCatalogResource(CatalogResource):
         """See `CatalogResource.location`."""
         return f"file://{self._checked_home()}/lake/{zone}/{table}"
 
+    def publish_view(self, definition: ViewDefinition) -> bool:
+        """See `CatalogResource.publish_view`."""
+        from resources.local.views import publish_view
+
+        return publish_view(self._file(), definition)
+
+    def views(self) -> Mapping[str, str]:
+        """See `CatalogResource.views`."""
+        from resources.local.views import published_views
+
+        return published_views(self._file())
+
+    def _file(self) -> Path:
+        return self._checked_home() / "catalog.db"
+
     def _checked_home(self) -> Path:
         """The home, if every engine understands its name.
 
@@ -187,7 +211,7 @@ class LocalCatalogResource(CatalogResource):
         from sqlalchemy.engine import URL
         from sqlalchemy.exc import OperationalError
 
-        database = self._checked_home() / "catalog.db"
+        database = self._file()
         database.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(database, timeout=LOCK_WAIT_SECONDS)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -209,6 +233,23 @@ class GlueCatalogResource(CatalogResource):
     def location(self, zone: str, table: str) -> str:
         """See `CatalogResource.location`."""
         return f"s3://{self.lake_prefix}-{zone}/{table}"
+
+    def publish_view(self, definition: ViewDefinition) -> bool:
+        """See `CatalogResource.publish_view`; Athena's views have no adapter yet.
+
+        Raises:
+            ServiceUnavailable: always.
+        """
+        raise ServiceUnavailable(
+            f"view {definition.identifier}",
+            found="no adapter for Athena's views in this environment",
+            expected="the adapter that queries a workgroup",
+            next_move="run with PRODUCT360_ENV=local, where it works today",
+        )
+
+    def views(self) -> Mapping[str, str]:
+        """None: see `publish_view`."""
+        return {}
 
     def _open(self) -> Catalog:
         from pyiceberg.catalog.glue import GlueCatalog

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -46,10 +46,10 @@ class LocalWarehouse(WarehouseResource):
         files = files or {}
         with _session() as session:
             _require_reading(session, sql)
-            catalog = self.catalog.load()
-            known = _published(catalog)
-            wanted = _wanted(session, sql, known)
-            _fence(session, _register(session, catalog, wanted), files)
+            catalog, views = self.catalog.load(), self.catalog.views()
+            known = [*_published(catalog), *views]
+            wanted = _wanted_with_views(session, sql, known, views)
+            _fence(session, _register(session, catalog, wanted, views), files)
             try:
                 result = session.execute(sql, list(parameters))
                 rows = tuple(result.fetchall())
@@ -143,6 +143,25 @@ def _wanted(session: DuckDBPyConnection, sql: str, known: Sequence[str]) -> list
     return found or list(known)
 
 
+def _wanted_with_views(
+    session: DuckDBPyConnection, sql: str, known: Sequence[str], views: Mapping[str, str]
+) -> list[str]:
+    """What the statement names, each view after everything that it reads in turn."""
+    met: set[str] = set()
+    ordered: list[str] = []
+
+    def visit(statement: str) -> None:
+        for name in _wanted(session, statement, known):
+            if name not in met:
+                met.add(name)
+                if name in views:
+                    visit(views[name])
+                ordered.append(name)
+
+    visit(sql)
+    return ordered
+
+
 def _nodes(tree: object) -> Iterator[dict[str, Any]]:
     """Every object within a parsed statement."""
     if isinstance(tree, dict):
@@ -153,18 +172,33 @@ def _nodes(tree: object) -> Iterator[dict[str, Any]]:
 
 
 def _register(
-    session: DuckDBPyConnection, catalog: Catalog, identifiers: Sequence[str]
+    session: DuckDBPyConnection,
+    catalog: Catalog,
+    identifiers: Sequence[str],
+    views: Mapping[str, str],
 ) -> list[str]:
-    """Make each table readable under `zone.table` and `table`; returns the files they lie in."""
+    """Make each readable under `zone.name` and `name`; returns the files that tables lie in."""
     files: list[str] = []
     zones = sorted({identifier.split(".")[0] for identifier in identifiers})
     for zone in zones:
         session.execute(f'CREATE SCHEMA IF NOT EXISTS "{zone}"')
     for identifier in identifiers:
-        files += _register_table(session, identifier, catalog.load_table(identifier))
+        if identifier in views:
+            _register_view(session, identifier, views[identifier])
+        else:
+            files += _register_table(session, identifier, catalog.load_table(identifier))
     if zones:
         session.execute(f"SET search_path = '{','.join([*zones, 'main'])}'")
     return files
+
+
+def _register_view(session: DuckDBPyConnection, identifier: str, query: str) -> None:
+    """A view that reads something unpublished stays unknown, like a table that is not there."""
+    import duckdb
+
+    zone, name = identifier.split(".")
+    with suppress(duckdb.CatalogException):
+        session.execute(f'CREATE VIEW "{zone}"."{name}" AS {query}')
 
 
 def _register_table(session: DuckDBPyConnection, identifier: str, table: Table) -> list[str]:

@@ -1,6 +1,6 @@
 """What a table of ours is, in plain Python: the words that every engine and catalog is told.
 
-Dagster, the catalogs, the engines and the tests all read these two classes, on clusters too, so
+Dagster, the catalogs, the engines and the tests all read these classes, on clusters too, so
 this module needs nothing but the standard library. A type is written as Spark DDL; the few types
 allowed are those that Spark, Sail, PyIceberg, Athena and DuckDB all read alike.
 """
@@ -17,7 +17,7 @@ _DECIMAL = re.compile(r"decimal\((\d{1,2}),(\d{1,2})\)")
 _NAME = re.compile(r"_?[a-z][a-z0-9_]*")
 _PARTITION = re.compile(r"(?:(?:year|month|day)\((?P<time>\w+)\))|(?P<plain>\w+)")
 
-ZONES = ("curated", "forecast")
+ZONES = ("curated", "forecast", "serving")
 
 
 class DictionaryError(ValueError):
@@ -109,6 +109,31 @@ class Table:
         raise DictionaryError(
             f"Table {self.identifier}: no column {name!r} among {', '.join(self.column_names)}."
         )
+
+
+@dataclass(frozen=True)
+class View(Table):
+    """A published relation without rows of its own: a query over tables, under a name.
+
+    Attributes:
+        query: SQL that DuckDB and Athena read alike, over tables with their zone; its columns are
+            the declared ones, in their order.
+        reads: the tables that it names.
+    """
+
+    query: str = ""
+    reads: tuple[Table, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a view that asks nothing, or that names a table it does not declare."""
+        super().__post_init__()
+        named = set(re.findall(r"\b((?:curated|forecast)\.\w+)", self.query))
+        declared = {table.identifier for table in self.reads}
+        if not declared or named != declared:
+            raise DictionaryError(
+                f"View {self.identifier}: its query names {sorted(named)}, `reads` holds "
+                f"{sorted(declared)}; expected the same tables."
+            )
 
 
 def is_type(name: str) -> bool:

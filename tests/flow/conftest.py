@@ -12,10 +12,10 @@ from lineage import REPOSITORY, Lineage
 
 
 @contextmanager
-def new_lineage(engine: str) -> Iterator[Lineage]:
+def new_lineage(engine: str, scale: str = "smoke") -> Iterator[Lineage]:
     # Not below pytest's own folder: a second session closes that to the user PostgreSQL runs as.
     with tempfile.TemporaryDirectory(prefix="product360-flow-") as folder:
-        lineage = Lineage(Path(folder) / "home", engine)
+        lineage = Lineage(Path(folder) / "home", engine, scale)
         (lineage.home / "dagster").mkdir(parents=True)
         settings = (REPOSITORY / "dagster.yaml").read_text()
         (lineage.home / "dagster" / "dagster.yaml").write_text(settings)
@@ -37,6 +37,26 @@ def spark() -> Iterator[Lineage]:
     with new_lineage("spark") as lineage:
         lineage.demo()
         yield lineage
+
+
+@pytest.fixture(scope="session")
+def full() -> Iterator[Lineage]:
+    with new_lineage("sail", "full") as lineage:
+        lineage.demo()
+        yield lineage
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "sail",
+        pytest.param("full", marks=[pytest.mark.long, pytest.mark.timeout(3_600)]),
+    ],
+)
+def retailer(request: pytest.FixtureRequest) -> Lineage:
+    """The lineage on the embedded engine, at smoke scale and, in the long tests, at full scale."""
+    lineage: Lineage = request.getfixturevalue(request.param)
+    return lineage
 
 
 @pytest.fixture

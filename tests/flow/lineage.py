@@ -21,6 +21,7 @@ class Lineage:
 
     home: Path
     engine: str
+    scale: str = "smoke"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -30,7 +31,7 @@ class Lineage:
             "PRODUCT360_HOME": str(self.home),
             "DAGSTER_HOME": str(self.home / "dagster"),
             "PRODUCT360_ENGINE": self.engine,
-            "SCALE": "smoke",
+            "SCALE": self.scale,
         }
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +42,7 @@ class Lineage:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=540,
+            timeout=540 if self.scale == "smoke" else 3_000,
             check=False,
         )
 

@@ -312,3 +312,34 @@ def test_nothing_is_left_in_the_working_directory(
     monkeypatch.chdir(empty)
     warehouse.query("SELECT * FROM orders ORDER BY amount")
     assert os.listdir(empty) == []
+
+
+@dataclass(frozen=True)
+class ViewDefinition:
+    identifier: str
+    query: str
+    doc: str = "A view."
+
+
+def test_a_view_is_asked_like_a_table_and_shows_its_tables_as_they_are(
+    catalog: LocalCatalogResource, warehouse: LocalWarehouse
+) -> None:
+    totals = "SELECT region, sum(amount) AS amount FROM curated.orders GROUP BY region"
+    assert catalog.publish_view(ViewDefinition("serving.totals", totals)) is True
+    assert catalog.publish_view(ViewDefinition("serving.totals", totals)) is False
+    dear = "SELECT * FROM serving.totals WHERE amount > 3"
+    catalog.publish_view(ViewDefinition("serving.dear", dear))
+    question = "SELECT amount FROM dear WHERE region = 'north'"
+    assert warehouse.query(question).rows == ((Decimal("3.30"),),)
+    catalog.table("curated.orders").append(orders((9, "north", date(2017, 3, 1), "1.00")))
+    assert warehouse.query(question).rows == ((Decimal("4.30"),),)
+    assert ("dear",) in warehouse.query("SHOW TABLES").rows
+
+
+def test_a_view_over_what_is_not_published_is_missing_and_harms_no_other_question(
+    catalog: LocalCatalogResource, warehouse: LocalWarehouse
+) -> None:
+    catalog.publish_view(ViewDefinition("serving.later", "SELECT * FROM curated.nothing"))
+    with pytest.raises(TableMissing):
+        warehouse.query("SELECT * FROM later")
+    assert warehouse.query("SELECT count(*) AS n FROM orders").single() == {"n": 3}
