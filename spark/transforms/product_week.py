@@ -186,7 +186,9 @@ def _with_every_measure(part: DataFrame) -> DataFrame:
     """A source's rows with all measures, in order; what it does not tell of is null."""
     told = set(part.columns)
     return part.select(
-        *KEY,
+        # A computed column carries no description: one engine refuses to stack columns of two
+        # tables that are described in different words.
+        *(F.greatest(name, name).alias(name) for name in KEY),
         *(
             (F.col(column.name) if column.name in told else F.lit(None))
             .cast(column.type)
