@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,14 @@ LINEAGE = (
 
 Framer = Callable[[str, Sequence[Sequence[Any]]], DataFrame]
 Publisher = Callable[..., DataFrame]
-NOTHING: Mapping[str, Any] = {"bigint": 0, "int": 0, "boolean": False, "string": ""}
+NOTHING: Mapping[str, Any] = {
+    "bigint": 0,
+    "int": 0,
+    "boolean": False,
+    "string": "",
+    "date": date.min,
+    "timestamp": datetime(1970, 1, 1),  # noqa: DTZ001 - the engine's zone is UTC
+}
 
 
 @pytest.fixture
