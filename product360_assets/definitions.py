@@ -19,12 +19,14 @@ from product360_assets.curated import (
     click_event,
     click_session,
     customer,
+    interaction,
     price_week,
     product,
     product_360,
     product_week,
     promotion_week,
     sales_line,
+    store,
 )
 from product360_assets.forecast import demand, training
 from product360_assets.serving.answers import answer_assets
@@ -47,6 +49,8 @@ def defs() -> dg.Definitions:
                 click_session.click_session,
                 price_week.price_week,
                 promotion_week.promotion_week,
+                store.store,
+                interaction.interaction,
                 product_week.product_week,
                 product_360.product_360,
                 training.weekly_demand,
@@ -63,6 +67,8 @@ def defs() -> dg.Definitions:
                 click_session.click_session_checks,
                 price_week.price_week_checks,
                 promotion_week.promotion_week_checks,
+                store.store_checks,
+                interaction.interaction_checks,
                 product_week.product_week_checks,
                 product_360.product_360_checks,
                 training.weekly_demand_checks,

@@ -88,15 +88,14 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
         return
     source = f"incoming_{table.name}"
     ordered.createOrReplaceTempView(source)
-    same_key = " AND ".join(
-        [*(f"t.{name} = s.{name}" for name in table.key), *_partitions_met(ordered, table)]
-    )
+    same_key = [f"t.{name} = s.{name}" for name in table.key]
+    condition = " AND ".join([*same_key, *_bounds(ordered, table)])
     columns = ", ".join(table.column_names)
     values = ", ".join(f"s.{name}" for name in table.column_names)
     updates = ", ".join(f"t.{name} = s.{name}" for name in table.column_names)
     merged = session.sql(
         f"""
-        MERGE INTO {target} t USING {source} s ON {same_key}
+        MERGE INTO {target} t USING {source} s ON {condition}
         WHEN MATCHED AND s._change_order >= t._change_order THEN UPDATE SET {updates}
         WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})
         """
@@ -106,29 +105,24 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
         ordered.where("1 = 0").writeTo(target).append()
 
 
-def _partitions_met(rows: DataFrame, table: Table) -> list[str]:
-    """Conditions that keep a merge away from partitions in which none of the rows can be.
+def _bounds(rows: DataFrame, table: Table) -> list[str]:
+    """Conditions that keep a merge away from the partitions in which none of the rows can be.
 
-    An engine rewrites whole files and finds those to rewrite by literals, not by a join. Only a
-    column of the key bounds them: a row that moved to another partition would not be found in its
-    old one.
+    Engines choose the files to read by the condition's literals (Sail by typed ones only, so no
+    CAST), never by the join. Only days of the key bound them: a row whose day may change has to be
+    found in the partition that it leaves.
     """
-    columns = [name for name in table.partition_columns if name in table.key]
-    if not columns:
-        return []
-    bounds = rows.agg(
-        *(
-            function(name).alias(f"{function.__name__}_{name}")
-            for name in columns
-            for function in (F.min, F.max)
-        )
-    ).collect()[0]
-    return [
-        f"t.{name} BETWEEN CAST('{bounds[f'min_{name}']}' AS {table.column(name).type}) "
-        f"AND CAST('{bounds[f'max_{name}']}' AS {table.column(name).type})"
-        for name in columns
-        if bounds[f"min_{name}"] is not None
+    days = [
+        name
+        for name in table.partition_columns
+        if name in table.key and table.column(name).type == "date"
     ]
+    bounds = []
+    for day in days:
+        first, last = rows.agg(F.min(day), F.max(day)).collect()[0]
+        if first is not None:
+            bounds.append(f"t.{day} BETWEEN DATE '{first}' AND DATE '{last}'")
+    return bounds
 
 
 def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> None:
