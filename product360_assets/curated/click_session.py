@@ -1,7 +1,7 @@
 """`curated.click_session`: every visit to the web shop, made anew from all events.
 
-The hazard is the web shop's own session ids: they end at midnight and with a browser's tab, and
-another shop would cut them otherwise. They are kept and counted; what a visit is, the pauses say.
+The hazard is the web shop's own session ids: it may end them at midnight or with a browser's tab,
+and the next release otherwise. They are kept and counted; what a visit is, the pauses say.
 The rules stand in docs/clicks.md.
 """
 
