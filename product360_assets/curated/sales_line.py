@@ -7,16 +7,33 @@ compares every cent with the clean data that was taken in.
 
 from __future__ import annotations
 
+from datetime import date
+
 from product360_assets.core.contract import load_contracts
+from product360_assets.curated.business_day import latest_closed_day
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from resources.ledger import Ledger
+from resources.warehouse import WarehouseResource
 from spark.tables.curated import PRODUCT, SALES_LINE
 
 LINES = Input("pos", "sales_line")
 BASKETS = Input("pos", "basket", whole=True)
 PUBLICATION = Publication(SALES_LINE, job="sales_line", inputs=(LINES, BASKETS))
+
+
+def as_of_sales(warehouse: WarehouseResource, ledger: Ledger) -> date:
+    """The latest closed business day with sales."""
+    return latest_closed_day(
+        warehouse,
+        ledger,
+        published=SALES_LINE,
+        day="business_date",
+        source="pos",
+        table="sales_line",
+    )
 
 
 sales_line = publication_asset(

@@ -7,7 +7,7 @@ which does not say that they had none.
 from __future__ import annotations
 
 from product360_assets.curated.claims import Claim, table_checks
-from product360_assets.curated.product_360 import as_of_sales
+from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import JobTable, job_table_asset
 from spark.tables.curated import PROMOTION_WEEK, SALES_LINE, STORE
 

@@ -54,6 +54,60 @@ DEPARTMENT_TREND = Question(
     "category-management",
 )
 
+PROMOTION_RESPONSE = Question(
+    "promotion_response",
+    "Which ten products sell best in promoted weeks against their other weeks?",
+    f"""
+    SELECT product_id, department, product_type, brand, weeks_sold_364d, promotion_weeks_364d,
+           round(promotion_uplift, 2) AS uplift, round(discount_depth_91d, 3) AS discount_depth
+    FROM {PRODUCT_360.identifier}
+    -- Sold in a quarter of the year's weeks at least: a rare product doubles by chance.
+    WHERE promotion_uplift IS NOT NULL AND weeks_sold_364d >= 13
+    ORDER BY promotion_uplift DESC, product_id
+    LIMIT 10
+    """,
+    (PRODUCT_360,),
+    "category-management",
+)
+
+LOOKED_AT_AND_LEFT = Question(
+    "looked_at_and_left",
+    "Which ten products do web shop visitors look at and leave, more than is usual there?",
+    f"""
+    WITH shop AS (
+        SELECT sum(cart_additions_91d) / nullif(sum(views_91d), 0) AS usual_rate
+        FROM {PRODUCT_360.identifier}
+    )
+    SELECT product_id, department, product_type, views_91d AS views,
+           cart_additions_91d AS put_in_a_cart, online_purchases_91d AS bought,
+           round(views_91d * usual_rate - cart_additions_91d, 1) AS fewer_than_usual
+    FROM {PRODUCT_360.identifier}, shop
+    WHERE views_91d > 0
+    ORDER BY views_91d * usual_rate - cart_additions_91d DESC, product_id
+    LIMIT 10
+    """,
+    (PRODUCT_360,),
+    "web",
+)
+
+PRICE_CHANGES = Question(
+    "price_changes",
+    "In which ten categories did shelf prices change most often in the last year?",
+    f"""
+    SELECT department, product_category, count(*) AS products,
+           round(avg(price_changes_364d), 1) AS changes_per_product,
+           round(avg(discount_depth_91d), 3) AS discount_depth
+    FROM {PRODUCT_360.identifier}
+    -- Between two priced weeks there is at most one change, so a rare product has few.
+    WHERE shelf_price IS NOT NULL AND weeks_sold_364d >= 13 AND product_category IS NOT NULL
+    GROUP BY department, product_category
+    ORDER BY avg(price_changes_364d) DESC, department, product_category
+    LIMIT 10
+    """,
+    (PRODUCT_360,),
+    "pricing",
+)
+
 EXPECTED_DEMAND = Question(
     "expected_demand",
     "Of which ten products do we expect to sell the most in the coming four weeks?",
@@ -89,4 +143,12 @@ FORECAST_QUALITY = Question(
     "demand-planning",
 )
 
-QUESTIONS = (BEST_SELLERS, DEPARTMENT_TREND, EXPECTED_DEMAND, FORECAST_QUALITY)
+QUESTIONS = (
+    BEST_SELLERS,
+    DEPARTMENT_TREND,
+    PROMOTION_RESPONSE,
+    LOOKED_AT_AND_LEFT,
+    PRICE_CHANGES,
+    EXPECTED_DEMAND,
+    FORECAST_QUALITY,
+)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from spark.publishing import replace_rows, result
-from spark.tables.curated import PRODUCT, PRODUCT_360, SALES_LINE
+from spark.tables.curated import INTERACTION, PRODUCT, PRODUCT_360, PRODUCT_WEEK, SALES_LINE
 from spark.transforms.product_360 import product_360
 
 if TYPE_CHECKING:
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Replace the target by the products as of the spec's day, in one commit."""
-    products = session.table(spec["inputs"][PRODUCT.identifier])
-    lines = session.table(spec["inputs"][SALES_LINE.identifier])
-    as_of = date.fromisoformat(spec["as_of_date"])
-    replace_rows(
-        session,
-        product_360(products, lines, as_of, spec["windows"]),
-        PRODUCT_360,
-        spec["target"],
+    products, lines, weeks, interactions = (
+        session.table(spec["inputs"][table.identifier])
+        for table in (PRODUCT, SALES_LINE, PRODUCT_WEEK, INTERACTION)
     )
+    as_of = date.fromisoformat(spec["as_of_date"])
+    made = product_360(products, lines, weeks, interactions, as_of, spec["windows"])
+    replace_rows(session, made, PRODUCT_360, spec["target"])
     rows = int(session.table(spec["target"]).count())
     report.results([result(PRODUCT_360.identifier, rows, rows)])

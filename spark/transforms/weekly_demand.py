@@ -6,14 +6,15 @@ like a fall in demand. A week without a sale is a zero and not a gap, from the f
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from spark.transforms.business_week import monday_of
+from spark.transforms.business_week import first_whole_week, last_closed_week, monday_of
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from pyspark.sql import DataFrame
 
 
@@ -24,18 +25,13 @@ def weekly_demand(lines: DataFrame, as_of: date) -> DataFrame:
         lines: `curated.sales_line`; lines that count no units do not count.
         as_of: last business day that counts.
     """
-    last_monday = as_of - timedelta(days=as_of.weekday())
-    if last_monday + timedelta(days=6) > as_of:
-        last_monday -= timedelta(days=7)
+    last_monday = last_closed_week(as_of)
     counted = lines.where(F.col("units").isNotNull() & (F.col("business_date") <= F.lit(as_of)))
     weekly = counted.groupBy(
         F.col("product_id").cast("string").alias("item_id"),
         monday_of(F.col("business_date")).alias("week_start"),
     ).agg(F.sum(F.col("units").cast("decimal(20,0)")).cast("double").alias("demand"))
-    # The first Monday on or after the data's first day.
-    begin = lines.agg(
-        F.date_add(monday_of(F.date_sub(F.min("business_date"), 1)), 7).alias("first_monday")
-    )
+    begin = lines.agg(first_whole_week(F.min("business_date")).alias("first_monday"))
     weeks = _weeks(weekly, begin, last_monday)
     return weeks.join(weekly, on=["item_id", "week_start"], how="left").select(
         "item_id",

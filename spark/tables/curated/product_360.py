@@ -33,8 +33,8 @@ _LIFECYCLE = (
         "lifecycle_stage",
         "string",
         "never_sold; new: first sold in the last 91 days; dormant: not sold in the last 91 days; "
-        "growing or declining: revenue of the last 91 days is at least a quarter above, or a fifth "
-        "below, that of the 91 days before; else stable.",
+        "growing or declining: revenue of the last 91 days is above that of the 91 days before by "
+        "at least a quarter, or below it by at least a fifth; else stable.",
         nullable=False,
     ),
 )
@@ -52,8 +52,9 @@ _PRICE = (
     Column(
         "category_price_index",
         "double",
-        "Shelf price against the mean shelf price of the priced products of its category; 1 is "
-        "the mean. Package sizes differ, so compare within one type.",
+        "Shelf price over the mean shelf price of the priced products of its department and "
+        "category; 1 is the mean. Package sizes differ, so compare within one type. Null without "
+        "a price or a category.",
     ),
 )
 
@@ -71,14 +72,23 @@ _PROMOTION = (
         "promotion_uplift",
         "double",
         "Mean weekly units in promoted weeks over mean weekly units in the others, less 1, from "
-        "its first to the last closed week within the last 52; an association, not an effect. "
-        "Null with fewer than four weeks of either kind, or without sales in the others.",
+        "the week of its first sale to the last closed week, within the last 52; a week without a "
+        "sale counts as none sold. An association, not an effect. Null with fewer than four weeks "
+        "of either kind, without sales in the others, and for fuel.",
     ),
 )
 
 _CAMPAIGN = (
-    Column("campaigns_364d", "bigint", "Campaigns valid in the last 364 days that offered it."),
-    Column("campaign_reach_364d", "bigint", "Households that those campaigns were sent to."),
+    Column(
+        "campaigns_364d",
+        "bigint",
+        "Campaigns that offered it and were valid on any of the last 364 days.",
+    ),
+    Column(
+        "campaign_reach_364d",
+        "bigint",
+        "Households that any of those campaigns was sent to, each counted once.",
+    ),
     Column(
         "coupon_redemptions_364d",
         "bigint",
@@ -104,8 +114,12 @@ _QUALITY = (
         "quality_flags",
         "string",
         "What to know before trusting the row, in alphabetical order, joined by commas; null when "
-        "there is nothing: no_category, no_package_size, no_price, not_in_catalogue, "
-        "paid_without_quantity, price_is_old, sold_by_volume.",
+        "there is nothing. no_category: the catalogue names none, so there is no price index. "
+        "no_package_size: prices cannot be compared by size. no_price: sold in pieces, but no "
+        "closed week has a price. not_in_catalogue: attributes are unknown. "
+        "paid_without_quantity: money was taken for a quantity of zero, so units are too low. "
+        "price_is_old: priced_week is not among the last 13 closed weeks. sold_by_volume: fuel, "
+        "which counts no units.",
     ),
     Column("quality_flag_count", "int", "How many flags there are.", nullable=False),
 )

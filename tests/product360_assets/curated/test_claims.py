@@ -11,10 +11,9 @@ import pytest
 from product360_assets.curated.claims import newest
 from product360_assets.curated.customer import customer_checks
 from product360_assets.curated.product import product_checks
-from product360_assets.curated.product_360 import product_360_checks
 from product360_assets.curated.sales_line import sales_line_checks
 from product360_assets.forecast.training import weekly_demand_checks
-from spark.tables.curated import CUSTOMER, PRODUCT, PRODUCT_360, SALES_LINE
+from spark.tables.curated import CUSTOMER, PRODUCT, SALES_LINE
 from spark.tables.forecast import WEEKLY_DEMAND
 
 DAY = date(2017, 12, 31)
@@ -162,46 +161,6 @@ def test_customers_are_compared_with_the_delivered_households(
     shop.deliver("crm.household", CUSTOMER, {"household_id": 1}, {"household_id": 2})
     shop.fill(CUSTOMER, *({"household_id": number} for number in published))
     assert shop.failing(customer_checks) == failing
-
-
-def windows(product: int, *, revenue: str, units: int, **more: Any) -> Row:
-    """A product whose windows all hold the same sales."""
-    row: Row = {"product_id": product, "as_of_date": DAY}
-    for days in (7, 28, 91, 364):
-        row |= {f"units_{days}d": units, f"revenue_{days}d": Decimal(revenue)}
-        row |= {f"baskets_{days}d": units, f"households_{days}d": units}
-    return row | more
-
-
-RIGHT = [
-    windows(10, revenue="4.50", units=2),
-    windows(11, revenue="2.50", units=1),
-    windows(12, revenue="0.00", units=0),
-]
-
-
-@pytest.mark.parametrize(
-    ("rows", "failing"),
-    [
-        (RIGHT, set()),
-        (RIGHT[:2], {"every_product_has_its_row"}),
-        (
-            [RIGHT[0] | {"revenue_364d": Decimal("4.51")}, *RIGHT[1:]],
-            {"revenue_equals_the_sales_of_the_longest_window"},
-        ),
-        (
-            [RIGHT[0] | {"baskets_7d": 3}, *RIGHT[1:]],
-            {"longer_windows_hold_the_shorter_ones"},
-        ),
-    ],
-)
-def test_product_360_is_compared_with_products_and_sales(
-    shop: Any, rows: list[Row], failing: set[str]
-) -> None:
-    shop.fill(PRODUCT, *catalogue(10, 11, 12))
-    shop.fill(SALES_LINE, *LINES)
-    shop.fill(PRODUCT_360, *rows)
-    assert shop.failing(product_360_checks) == failing
 
 
 def week(item: str, day: date, demand: float) -> Row:

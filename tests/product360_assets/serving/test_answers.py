@@ -17,6 +17,9 @@ from product360_assets.serving.questions import (
     DEPARTMENT_TREND,
     EXPECTED_DEMAND,
     FORECAST_QUALITY,
+    LOOKED_AT_AND_LEFT,
+    PRICE_CHANGES,
+    PROMOTION_RESPONSE,
     QUESTIONS,
     Question,
 )
@@ -62,6 +65,8 @@ def product(number: int, department: str, revenue: str, quarter: str) -> dict[st
         "department": department,
         "is_fuel": False,
         "is_unknown_member": False,
+        "lifecycle_stage": "stable",
+        "quality_flag_count": 0,
         "units_28d": number,
         "revenue_28d": Decimal(revenue),
         "revenue_91d": Decimal(quarter),
@@ -113,6 +118,51 @@ def test_a_departments_month_is_compared_with_its_quarter(shelf: Shelf) -> None:
     trend = {row["department"]: row["change"] for row in shelf.ask(DEPARTMENT_TREND)}
     # 40 in four weeks against 130 in thirteen is as always; 20 against 26 is 2.5 times.
     assert trend == {"DAIRY": 0.0, "BAKERY": 1.5}
+
+
+def told(number: int, **more: Any) -> dict[str, Any]:
+    return {**product(number, "DAIRY", "1.00", "1.00"), "weeks_sold_364d": 13, **more}
+
+
+def test_promoted_products_are_ordered_by_uplift_and_rare_ones_left_out(shelf: Shelf) -> None:
+    products = [
+        told(1, promotion_uplift=0.5),
+        told(2, promotion_uplift=1.5),
+        told(3, promotion_uplift=9.0, weeks_sold_364d=12),
+        told(4),
+    ]
+    shelf.fill(PRODUCT_360, products)
+    found = [(row["product_id"], row["uplift"]) for row in shelf.ask(PROMOTION_RESPONSE)]
+    assert found == [(2, 1.5), (1, 0.5)]
+
+
+def test_what_is_looked_at_and_left_is_measured_against_the_whole_shop(shelf: Shelf) -> None:
+    def clicked(number: int, views: int, additions: int) -> dict[str, Any]:
+        return told(
+            number, views_91d=views, cart_additions_91d=additions, online_purchases_91d=additions
+        )
+
+    # A tenth of all views is the shop's rate: 2 lacks eight additions, 3 has eight too many.
+    shelf.fill(PRODUCT_360, [clicked(1, 20, 2), clicked(2, 80, 0), clicked(3, 80, 16), told(4)])
+    found = [(row["product_id"], row["fewer_than_usual"]) for row in shelf.ask(LOOKED_AT_AND_LEFT)]
+    assert found == [(2, 8.0), (1, 0.0), (3, -8.0)]
+
+
+def test_price_changes_are_averaged_over_the_products_of_a_category(shelf: Shelf) -> None:
+    def priced(number: int, category: str | None, changes: int, **more: Any) -> dict[str, Any]:
+        price = {"shelf_price": Decimal("1.00"), "price_changes_364d": changes}
+        return told(number, product_category=category, **price, **more)
+
+    products = [
+        *(priced(1, "MILK", 4), priced(2, "MILK", 2), priced(3, "CHEESE", 5)),
+        *(priced(4, None, 50), priced(5, "CHEESE", 50, weeks_sold_364d=1)),
+    ]
+    shelf.fill(PRODUCT_360, products)
+    found = [
+        (row["product_category"], row["products"], row["changes_per_product"])
+        for row in shelf.ask(PRICE_CHANGES)
+    ]
+    assert found == [("CHEESE", 1, 5.0), ("MILK", 2, 3.0)]
 
 
 def test_expected_demand_is_summed_over_the_weeks(shelf: Shelf) -> None:

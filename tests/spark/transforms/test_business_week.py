@@ -7,7 +7,14 @@ from datetime import date, timedelta
 import pytest
 from pyspark.sql.functions import col
 
-from spark.transforms.business_week import monday_of, week_start
+from spark.transforms.business_week import (
+    first_of_closed_weeks,
+    first_whole_week,
+    last_closed_week,
+    monday_of,
+    number_of_week,
+    week_start,
+)
 
 YEARS = range(2007, 2033)  # with years that begin on every day of the week, leap or not
 
@@ -72,4 +79,37 @@ def test_the_monday_of_every_day_of_two_years(frame) -> None:
     rows = frame("day date", [(day,) for day in days]).select("day", monday_of(col("day")))
     assert dict(rows.collect()) == {
         day: date.fromisocalendar(*day.isocalendar()[:2], 1) for day in days
+    }
+
+
+def test_the_number_of_a_week_is_that_of_the_year_of_its_sunday(frame, mondays) -> None:
+    expected = {
+        monday: number
+        for number, days in mondays.items()
+        for monday in days
+        # A week that holds 1 January is the last of one year and the first of the next.
+        if number == 1 or monday.year == (monday + timedelta(days=6)).year
+    }
+    rows = frame("monday date", [(monday,) for monday in expected])
+    found = rows.select("monday", number_of_week(col("monday")).alias("number"))
+    assert found.dtypes[1] == ("number", "int")
+    assert {row["monday"]: row["number"] for row in found.collect()} == expected
+
+
+def test_a_week_is_closed_with_its_sunday_and_whole_from_a_monday_on(frame) -> None:
+    days = [date(2017, 12, 18) + timedelta(days=number) for number in range(15)]
+    for day in days:
+        sundays = [each for each in days[:-1] if each <= day and each.weekday() == 6]
+        monday = sundays[-1] - timedelta(days=6) if sundays else date(2017, 12, 11)
+        assert last_closed_week(day) == monday
+        assert first_of_closed_weeks(day, 3) == monday - timedelta(days=14)
+    rows = frame("day date", [(day,) for day in days])
+    found = rows.select("day", first_whole_week(col("day")).alias("whole")).collect()
+    assert {row["day"]: row["whole"] for row in found} == {
+        day: next(
+            each
+            for each in (*days, *(days[-1] + timedelta(days=n) for n in range(1, 8)))
+            if each >= day and each.weekday() == 0
+        )
+        for day in days
     }

@@ -1,4 +1,4 @@
-"""Products, customers, sales lines, windows and weeks: what each row says, on a few rows."""
+"""Products, customers, sales lines and weeks: what each row says, on a few rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pyspark.sql.functions import col
 from spark.tables import TABLES
 from spark.transforms.customer import customers
 from spark.transforms.product import is_fuel, listed_products, unknown_members
-from spark.transforms.product_360 import product_360
 from spark.transforms.sales_line import sales_lines
 from spark.transforms.weekly_demand import weekly_demand
 
@@ -149,63 +148,6 @@ SOLD = (
     "product_id bigint, household_id bigint, business_date date, units bigint, "
     "sales_value decimal(12,2)"
 )
-
-
-def test_windows_end_with_the_day_itself_and_repeaters_came_twice(frame) -> None:
-    as_of = date(2017, 12, 31)
-    products = frame(
-        "product_id bigint, manufacturer_id bigint, department string, product_category string, "
-        "product_type string, brand string, package_size string, is_fuel boolean, "
-        "is_unknown_member boolean",
-        [
-            (1, 1, *"abcde", False, False),
-            (2, 1, *"abcde", True, False),
-            (3, 1, *"abcde", False, False),
-        ],
-    )
-    lines = frame(
-        SOLD,
-        [
-            (1, 7, date(2017, 12, 31), 2, Decimal("1.00")),
-            (1, 7, date(2017, 12, 25), 3, Decimal("2.00")),
-            (1, 8, date(2017, 12, 24), 5, Decimal("4.00")),
-            (1, None, date(2017, 12, 4), 7, Decimal("8.00")),
-            (1, 9, date(2017, 12, 3), 11, Decimal("16.00")),
-            (1, 9, date(2018, 1, 1), 13, Decimal("32.00")),
-            (2, 7, date(2017, 12, 31), None, Decimal("25.00")),
-        ],
-    )
-    rows = product_360(products, lines, as_of, [7, 28, 91, 364])
-    assert tuple(rows.columns) == TABLES["curated.product_360"].column_names
-    kinds = {column.name: column.type for column in TABLES["curated.product_360"].columns}
-    assert dict(rows.dtypes) == kinds
-    found = by("product_id", rows)
-
-    def window(product: int, days: int) -> tuple[object, ...]:
-        names = ("units", "revenue", "baskets", "households", "repeat_rate")
-        return tuple(found[product][f"{name}_{days}d"] for name in names)
-
-    assert window(1, 7) == (5, Decimal("3.00"), 2, 1, 1.0)
-    assert window(1, 28) == (17, Decimal("15.00"), 4, 2, 0.5)
-    assert window(1, 91) == (28, Decimal("31.00"), 5, 3, 1 / 3)
-    assert window(2, 7) == (None, Decimal("25.00"), 1, 1, 0.0)
-    assert window(3, 364) == (0, Decimal("0.00"), 0, 0, None)
-    assert (found[1]["first_sale_date"], found[1]["last_sale_date"]) == (date(2017, 12, 3), as_of)
-    assert (found[3]["first_sale_date"], found[3]["as_of_date"]) == (None, as_of)
-
-
-def test_units_beyond_any_number_are_an_error_and_not_a_negative_number(frame) -> None:
-    products = frame(
-        "product_id bigint, manufacturer_id bigint, department string, product_category string, "
-        "product_type string, brand string, package_size string, is_fuel boolean, "
-        "is_unknown_member boolean",
-        [(1, 1, *"abcde", False, False)],
-    )
-    most = 2**63 - 1
-    day = date(2017, 12, 31)
-    lines = frame(SOLD, [(1, 7, day, most, Decimal(1)), (1, 7, day, most, Decimal(1))])
-    with pytest.raises(Exception, match=r"(?i)overflow|out of range"):
-        product_360(products, lines, day, [7]).collect()
 
 
 def test_weeks_are_whole_begin_on_monday_and_have_no_gaps(frame) -> None:
