@@ -1,16 +1,16 @@
 """Runs jobs on this machine, in this process's engine, through the same entry as on a cluster.
 
 The job's code is found by name (`spark.cli:main`), as spark-submit would find it, so that nothing
-here depends on it. What happened is read from the report, never guessed from the job's silence.
+here depends on it. What happened is read from the report, never guessed from the job's silence; the
+report is followed while the job runs, so that whoever watches sees it advance.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,9 @@ from typing import Any, Literal
 from resources.errors import JobFailed, ObjectExists, ReportMissing
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.local.engines import Lease, lease_engine
+from resources.local.job_report import followed
 from resources.objects import LakeResource, ObjectStore
+from resources.storage import says_full, storage_full
 
 SPECS = "job-specs"
 REPORTS = "job-reports"
@@ -52,15 +54,15 @@ class LocalJobRunner(JobRunner):
         report_uri = results.uri_of(report_prefix).removesuffix("/")
         started = time.monotonic()
         with lease_engine(self.engine, home=home) as lease:
-            log(f"job {request.job} ({work}) on {self.engine}")
+            log(f"job {request.job} on {self.engine} ({work})")
             arguments = [request.job, "--spec", spec_uri, "--report", report_uri]
-            with lease.bridge.stamp(request.commit):
+            with (
+                lease.bridge.stamp(request.commit),
+                followed(results, report_prefix, log) as report,
+            ):
                 failure = _run_job(arguments, lease)
-        events = list(_events(results, report_prefix))
-        for event in events:
-            if event["event"] == "progress":
-                log(event["message"])
-        _raise_failure(request, failure, events, log, report_uri)
+        events = report.events
+        _raise_failure(request, failure, events, log, report_uri, home)
         reported = [event for event in events if event["event"] == "results"]
         if not reported:
             raise ReportMissing(
@@ -119,19 +121,13 @@ def _how_it_ended(lease: Lease) -> str | None:
     return None
 
 
-def _events(results: ObjectStore, prefix: str) -> Iterator[dict[str, Any]]:
-    for info in results.list(prefix):
-        if not info.key.rsplit("/", 1)[-1].startswith(("_", ".")):
-            for line in results.read(info.key).decode().splitlines():
-                yield json.loads(line)
-
-
 def _raise_failure(
     request: JobRequest,
     failure: str | None,
     events: list[dict[str, Any]],
     log: Callable[[str], None],
     report_uri: str,
+    home: Path,
 ) -> None:
     """Raise if the job failed, in its own words where it had the chance to say them."""
     told = [event for event in events if event["event"] == "failed"]
@@ -139,9 +135,12 @@ def _raise_failure(
         return
     if told and told[-1]["frames"]:
         log(told[-1]["frames"])
+    reason = told[-1]["message"] if told else str(failure)
+    if says_full(reason):
+        raise storage_full(home)
     raise JobFailed(
         f"job {request.job} ({request.name})",
-        found=told[-1]["message"] if told else str(failure),
+        found=reason,
         expected="a job that runs to its end",
         next_move=f"correct the cause and run it again; its report is {report_uri}",
     )
