@@ -71,14 +71,16 @@ class ProgressLines:
         if isinstance(seen, Finished):
             self._write_finished(seen)
         else:
-            table = seen.step.removeprefix(f"{seen.zone}__").replace("__", ".")
-            self.begin(f"{seen.zone} {table}", said=seen.said)
+            # Steps are named for their zone and table where they make one, else for what they do.
+            _, of_zone, table = seen.step.partition(seen.zone)
+            what = table.strip("_").replace("__", ".") if of_zone else seen.name
+            self.begin(f"{seen.zone} {what}", said=seen.said)
 
     def begin(self, what: str, *, said: str = "") -> None:
         """Something is at work now, and `said` is the last that it said of itself."""
         if self._now != what:
             self._now, self._since = what, time.monotonic()
-        self._said = said
+        self._said = " ".join(said.split())
 
     def write(self, line: str) -> None:
         """One line of text, as it is."""
@@ -88,15 +90,13 @@ class ProgressLines:
         """Say what is at work if nothing was written for long."""
         if self._now and time.monotonic() - self._written >= self._silence:
             longer = min(2 * self._silence, _LONGEST_SILENCE_SECONDS)
-            self._write(Text(f" … {self._at_work()}"))
+            self._write(_cropped(f" … {self._at_work()}"))
             self._silence = longer
 
     def __rich__(self) -> RenderableType:
         """The moving line."""
         frame = self._spinner.render(self._console.get_time())
-        line = Text(f" {frame} {self._at_work()}" if self._now else "")
-        line.no_wrap, line.overflow = True, "ellipsis"
-        return line
+        return _cropped(f" {frame} {self._at_work()}" if self._now else "")
 
     def _at_work(self) -> str:
         seconds = time.monotonic() - self._since
@@ -147,6 +147,11 @@ def _speak(lines: ProgressLines, ended: threading.Event) -> None:
         lines.write_if_silent()
 
 
+def _cropped(line: str) -> Text:
+    """Text that stays on its line, whatever somebody said."""
+    return Text(line, no_wrap=True, overflow="ellipsis")
+
+
 def _cells(done: Finished) -> dict[str, str]:
     """The cells of one line; what is no number of rows says what it is."""
     came, went = _counted(done.rows_in), _counted(done.rows_out)
@@ -156,10 +161,12 @@ def _cells(done: Finished) -> dict[str, str]:
         went = _counted(done.files, "file")
     if done.outcome in ("unchanged", "recovered"):
         came = done.outcome
+    if done.failed:
+        came, went = "", "failed" if done.reached else "not reached"
     return {
         "what": done.name,
         "in": came,
-        "out": "failed" if done.failed else went,
+        "out": went,
         "quarantined": _counted(done.rows_quarantined or None),
         "checks": f"{done.checks_passed}/{done.checks}" if done.checks else "",
         "took": f"{done.seconds:.{0 if done.seconds >= 100 else 1}f} s",

@@ -54,7 +54,7 @@ def refusal_in(error: BaseException, folder: Path) -> Product360Error | None:
         return None
     for cause in _chain(error):
         number = _number(cause)
-        if number in _FULL:
+        if number in _FULL or says_full(str(cause)):
             return storage_full(_where(cause, folder))
         if number is not None and number in _READ_ONLY:
             return storage_read_only(_where(cause, folder), os.strerror(number))

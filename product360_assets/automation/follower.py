@@ -37,6 +37,7 @@ class _Part:
     said: list[Mapping[str, Any]] = field(default_factory=list)
     checks: list[bool] = field(default_factory=list)
     failed: bool = False
+    reached: bool = False
     seconds: float = 0.0
 
     def finished(self) -> Finished:
@@ -58,6 +59,7 @@ class _Part:
             checks_passed=sum(self.checks),
             outcome=next((str(said["outcome"]) for said in self.said if "outcome" in said), None),
             failed=self.failed or bool(self.open_steps),
+            reached=self.reached,
             seconds=self.seconds,
         )
 
@@ -102,7 +104,11 @@ class RunFollower:
             self._part(event.asset_check_planned_data.asset_key).open_steps.add(step)
         elif kind == dg.DagsterEventType.STEP_START:
             self._began[step] = timestamp
+            for part in self._parts_with(step):
+                part.reached = True
             self._working(step)
+        elif kind == dg.DagsterEventType.STEP_UP_FOR_RETRY:
+            self._working(step, said="it did not succeed, and is tried again")
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             made = event.step_materialization_data.materialization
             said = {name: value.value for name, value in made.metadata.items()}
@@ -117,13 +123,15 @@ class RunFollower:
         zone, name = key.path[0], key.path[1] if len(key.path) > 1 else ""
         return self._parts.setdefault((zone, name), _Part(zone, name))
 
+    def _parts_with(self, step: str) -> list[_Part]:
+        return [part for part in self._parts.values() if step in part.open_steps]
+
     def _working(self, step: str, said: str = "") -> None:
-        for part in self._parts.values():
-            if step in part.open_steps:
-                self._tell(Working(part.zone, part.name, step, said))
+        for part in self._parts_with(step):
+            self._tell(Working(part.zone, part.name, step, said))
 
     def _end(self, step: str, timestamp: float, *, failed: bool) -> None:
-        for part in [part for part in self._parts.values() if step in part.open_steps]:
+        for part in self._parts_with(step):
             part.open_steps.remove(step)
             part.seconds += timestamp - self._began.get(step, timestamp)
             part.failed |= failed

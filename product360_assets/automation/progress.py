@@ -32,6 +32,7 @@ class Finished:
         rows_in, rows_out, rows_quarantined: None where nobody counts them.
         outcome: what a published table says of itself: published, recovered, unchanged.
         failed: whether a step failed, or never had its turn.
+        reached: whether any step had its turn.
         seconds: the time of its steps, added up.
     """
 
@@ -46,6 +47,7 @@ class Finished:
     checks_passed: int
     outcome: str | None
     failed: bool
+    reached: bool
     seconds: float
 
 

@@ -12,16 +12,17 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from resources.errors import JobFailed, ObjectExists, ReportMissing
+from resources.errors import JobFailed, ObjectExists, Product360Error, ReportMissing
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.local.engines import Lease, lease_engine
 from resources.local.job_report import followed
 from resources.objects import LakeResource, ObjectStore
-from resources.storage import says_full, storage_full
+from resources.storage import refusal_in
 
 SPECS = "job-specs"
 REPORTS = "job-reports"
@@ -30,6 +31,18 @@ BUNDLE = "spark.bundle"
 # Spent on failed jobs only.
 LAST_LOOKS = 10
 LAST_LOOKS_SECONDS = 0.5
+ENGINE_ENDED = (
+    "run it again, on a new engine; a SIGKILL that nobody sent means that memory was short"
+)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a job failed, as far as its runner can tell; `refused` is what the disk did not take."""
+
+    found: str
+    next_move: str = "correct the cause and run it again"
+    refused: Product360Error | None = None
 
 
 class LocalJobRunner(JobRunner):
@@ -60,9 +73,9 @@ class LocalJobRunner(JobRunner):
                 lease.bridge.stamp(request.commit),
                 followed(results, report_prefix, log) as report,
             ):
-                failure = _run_job(arguments, lease)
+                failure = _run_job(arguments, lease, home)
         events = report.events
-        _raise_failure(request, failure, events, log, report_uri, home)
+        _raise_failure(request, failure, events, log, report_uri)
         reported = [event for event in events if event["event"] == "results"]
         if not reported:
             raise ReportMissing(
@@ -91,7 +104,7 @@ def _publish_spec(results: ObjectStore, key: str, document: bytes) -> str:
     return results.uri_of(key)
 
 
-def _run_job(arguments: list[str], lease: Lease) -> str | None:
+def _run_job(arguments: list[str], lease: Lease, home: Path) -> _Failure | None:
     """Run the job; return why it failed, or None.
 
     The exception itself is not kept: an engine's error can carry hundreds of lines of Java. The job
@@ -100,14 +113,17 @@ def _run_job(arguments: list[str], lease: Lease) -> str | None:
     cli: Any = importlib.import_module(JOB_ENTRY)
     known = cli.job_names()
     if arguments[0] not in known:
-        return f"no such job; there are: {', '.join(known) or 'none'}"
+        return _Failure(f"no such job; there are: {', '.join(known) or 'none'}")
     try:
         cli.main(arguments)
     except Exception as error:  # noqa: BLE001 - a job may raise anything; it becomes JobFailed
         ended = _how_it_ended(lease)
         if ended:
-            return f"the engine ended in the middle of the job ({ended})"
-        return f"{type(error).__name__}: {str(error).splitlines()[0][:500] if str(error) else ''}"
+            return _Failure(f"the engine ended in the middle of the job ({ended})", ENGINE_ENDED)
+        # Then the job could not write down its own reason either.
+        refused = refusal_in(error, home)
+        first_line = next(iter(str(error).splitlines()), "")
+        return _Failure(f"{type(error).__name__}: {first_line[:500]}", refused=refused)
     return None
 
 
@@ -123,11 +139,10 @@ def _how_it_ended(lease: Lease) -> str | None:
 
 def _raise_failure(
     request: JobRequest,
-    failure: str | None,
+    failure: _Failure | None,
     events: list[dict[str, Any]],
     log: Callable[[str], None],
     report_uri: str,
-    home: Path,
 ) -> None:
     """Raise if the job failed, in its own words where it had the chance to say them."""
     told = [event for event in events if event["event"] == "failed"]
@@ -135,12 +150,13 @@ def _raise_failure(
         return
     if told and told[-1]["frames"]:
         log(told[-1]["frames"])
-    reason = told[-1]["message"] if told else str(failure)
-    if says_full(reason):
-        raise storage_full(home)
+    failure = failure or _Failure("a report of a failure")
+    found = told[-1]["message"] if told else failure.found
+    if failure.refused is not None:
+        raise failure.refused
     raise JobFailed(
         f"job {request.job} ({request.name})",
-        found=reason,
+        found=found,
         expected="a job that runs to its end",
-        next_move=f"correct the cause and run it again; its report is {report_uri}",
+        next_move=f"{failure.next_move}; its report is {report_uri}",
     )
