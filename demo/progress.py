@@ -90,7 +90,7 @@ class ProgressLines:
         """Say what is at work if nothing was written for long."""
         if self._now and time.monotonic() - self._written >= self._silence:
             longer = min(2 * self._silence, _LONGEST_SILENCE_SECONDS)
-            self._write(_cropped(f" … {self._at_work()}"))
+            self._write(Padding(_cropped(f" … {self._at_work()}"), 0))
             self._silence = longer
 
     def __rich__(self) -> RenderableType:
@@ -148,7 +148,7 @@ def _speak(lines: ProgressLines, ended: threading.Event) -> None:
 
 
 def _cropped(line: str) -> Text:
-    """Text that stays on its line, whatever somebody said."""
+    """Text that stays on its line, whatever somebody said; a Text printed bare forgets it."""
     return Text(line, no_wrap=True, overflow="ellipsis")
 
 

