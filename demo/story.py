@@ -130,12 +130,10 @@ def _bring_up_to_date(
             report = refresh(instance, tell_line, lines.watch)
     if report.found_nothing_new:
         console.print("\n   Nothing was new: no batch was accepted, and no table has changed.")
-    if warned := sum(
-        done.checks - done.checks_passed for run in report.runs for done in run.finished
-    ):
-        console.print(
-            f"\n   {warned} checks did not pass; `make dev` shows what each of them found."
-        )
+    finished = [done for run in report.runs for done in run.finished]
+    if warned := sum(done.checks - done.checks_passed for done in finished):
+        checks = "check" if warned == 1 else "checks"
+        console.print(f"\n   {warned} {checks} did not pass; `make dev` shows what was found.")
     return report
 
 

@@ -21,6 +21,7 @@ from resources.errors import Product360Error, StorageFull, StorageReadOnly
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _SQLITE = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
+_NO_ROOM = 1_000_000
 # SQLSTATE `disk_full` of PostgreSQL.
 _POSTGRES_FULL = "53100"
 
@@ -53,7 +54,7 @@ def refusal_in(error: BaseException, folder: Path) -> Product360Error | None:
     if isinstance(error, Product360Error):
         return None
     for cause in _chain(error):
-        number = _number(cause)
+        number = _number(cause, folder)
         if number in _FULL or says_full(str(cause)):
             return storage_full(_where(cause, folder))
         if number is not None and number in _READ_ONLY:
@@ -95,13 +96,17 @@ def storage_read_only(
     )
 
 
-def _number(error: BaseException) -> int | None:
+def _number(error: BaseException, folder: Path) -> int | None:
     """The operating system's number of this error, if it has one."""
     if isinstance(error, OSError):
         return error.errno
     if isinstance(error, sqlite3.Error):
         # The low byte is the kind; the rest says more about it.
-        return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if kind == sqlite3.SQLITE_IOERR and shutil.disk_usage(_existing(folder)).free < _NO_ROOM:
+            # Without room for its shared memory SQLite cannot even read, and does not say why.
+            return errno.ENOSPC
+        return _SQLITE.get(kind)
     return errno.ENOSPC if getattr(error, "sqlstate", None) == _POSTGRES_FULL else None
 
 

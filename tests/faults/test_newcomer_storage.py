@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
@@ -25,10 +26,12 @@ from resources.local import engines
 from resources.local.runner import LocalJobRunner
 from resources.local.sqlite import Database
 from resources.objects import LakeResource
+from resources.storage import refusal_in
 from spark.tables import TABLES
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Disk = Callable[[int], Path]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def fill(folder: Path, *, but: int = 0) -> Path:
@@ -118,6 +121,31 @@ def test_a_step_that_publishes_says_so_in_the_run(
     assert failed.value.metadata["expected"].value
     assert "goes on where it stopped" in str(failed.value.metadata["next move"].value)
     assert not failed.value.allow_retries
+
+
+def test_dagsters_own_history_without_room_is_the_disks_fault(disk: Disk) -> None:
+    home = disk(4)
+    (home / "dagster").mkdir()
+    (home / "dagster" / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text())
+
+    def look() -> int:
+        with (
+            patch.dict(os.environ, {"DAGSTER_HOME": str(home / "dagster")}),
+            dg.DagsterInstance.from_config(str(home / "dagster")) as instance,
+        ):
+            return len(instance.get_runs())
+
+    assert look() == 0
+    ballast = fill(home)
+    # Not even reading works then: SQLite's shared memory has no room, which is an I/O error to it.
+    with pytest.raises(Exception, match=r"disk I/O error|disk is full") as met:
+        look()
+    refused = refusal_in(met.value, home)
+    assert isinstance(refused, StorageFull)
+    expect_four_parts(refused, home)
+    ballast.unlink()
+    assert look() == 0
+    assert refusal_in(met.value, home) is None
 
 
 @pytest.fixture
