@@ -78,7 +78,7 @@ venv-fits:
 	@if [ -L $(BIN)/python ] || [ -e $(BIN)/python ]; then \
 	  $(BIN)/python -c '$(FITS)' 2>/dev/null || { \
 	    found=$$($(BIN)/python --version 2>/dev/null) \
-	      || found="a link to $$(readlink $(BIN)/python), which does not run"; \
+	      || found="$$(readlink $(BIN)/python || echo a file), which does not run"; \
 	    echo "make: the Python of .venv: found $$found." >&2; \
 	    echo "Expected: Python 3.11 or 3.12, as when .venv was made." >&2; \
 	    echo "Next: rm -rf .venv, then the same command again; it makes a new one." >&2; \

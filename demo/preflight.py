@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from resources.errors import PortTaken, StorageFull
-from resources.storage import megabytes, refusal_in, storage_read_only
+from resources.storage import megabytes, storage_full, storage_read_only
 
 if TYPE_CHECKING:
     from demo.settings import DemoSettings, Scale
@@ -52,7 +52,7 @@ def expect_writable(folder: Path, *, setting: str) -> None:
             return
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise refusal_in(error, folder) or error from error
+            raise storage_full(folder) from error
         raise storage_read_only(folder, os.strerror(error.errno or 0), setting=setting) from error
 
 
@@ -118,6 +118,7 @@ def _why_not(host: str, port: int) -> int | None:
 
 
 def _next_free(host: str, port: int) -> int:
+    """The next port that can be listened on; 0, which means any, where none is near."""
     candidates = range(max(port, 1023) + 1, min(port + 100, 65536))
     return next((one for one in candidates if _why_not(host, one) is None), 0)
 

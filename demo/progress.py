@@ -49,8 +49,9 @@ _FRAMES_PER_SECOND: Final = 4
 
 def own_console() -> Console:
     """A console on a descriptor of its own, which nobody redirects."""
+    number = os.dup(sys.stdout.fileno())
     # Line by line, so that a reader of a pipe sees a line when it is written.
-    return Console(file=os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1))
+    return Console(file=os.fdopen(number, "w", buffering=1, encoding=sys.stdout.encoding))
 
 
 class ProgressLines:

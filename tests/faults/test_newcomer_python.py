@@ -66,7 +66,7 @@ def test_an_environment_whose_python_is_gone_is_not_a_missing_file(
         (checkout / ".venv" / mark).touch()
     made = run("make", command, cwd=checkout)
     assert made.returncode != 0
-    assert "the Python of .venv: found a link to /opt/gone/bin/python3.12" in made.stderr
+    assert "the Python of .venv: found /opt/gone/bin/python3.12, which does not run." in made.stderr
     assert "Expected: Python 3.11 or 3.12, as when .venv was made." in made.stderr
     assert "Next: rm -rf .venv" in made.stderr
 
