@@ -27,31 +27,31 @@ if TYPE_CHECKING:
     from product360_assets.automation.refresh import RefreshReport
     from resources.warehouse import WarehouseResource
 
-# Asked as any reader would ask; a table of four columns fits a terminal.
+# Asked as any reader would ask, of the view that readers meet first; each fits a terminal.
 QUESTIONS: Final = {
-    "What brought the most revenue in the last four weeks, and do its buyers come back?": """
-        SELECT left(coalesce(product_type, department), 30) AS product, units_28d AS units,
-               revenue_28d AS revenue, households_28d AS households,
-               round(100 * repeat_rate_28d) AS "came back, %"
-        FROM product_360
-        WHERE NOT is_fuel
-        ORDER BY revenue_28d DESC NULLS LAST, product_id LIMIT 5
+    "What sells best this quarter, at what price, and how much more of it when promoted?": """
+        SELECT left(coalesce(product_type, department), 25) AS product,
+               revenue_91d AS revenue, shelf_price AS shelf, loyalty_price AS card,
+               promotion_weeks_364d AS "weeks promoted",
+               CAST(round(100 * promotion_uplift) AS int) AS "uplift, %"
+        FROM product_360_outlook WHERE NOT is_fuel
+        ORDER BY revenue_91d DESC, product_id LIMIT 5
     """,
-    "Which departments grew the most, four weeks against the thirteen up to now?": """
-        SELECT department, sum(revenue_28d) AS "revenue, 28 days",
-               sum(revenue_91d) AS "revenue, 91 days",
-               round(100 * (sum(revenue_28d) / sum(revenue_91d) * 91 / 28 - 1)) AS "growth, %"
-        FROM product_360
-        GROUP BY department HAVING sum(revenue_91d) >= 100
-        ORDER BY 4 DESC, department LIMIT 5
+    "Where do visitors of the web shop look most and put least in the cart?": """
+        SELECT left(product_category, 26) AS category, sum(views_91d) AS views,
+               sum(cart_additions_91d) AS carts, sum(online_purchases_91d) AS purchases,
+               round(100 * sum(cart_additions_91d) / sum(views_91d), 1) AS "to cart, %"
+        FROM product_360_outlook WHERE product_category IS NOT NULL
+        GROUP BY ALL HAVING sum(views_91d) >= 50
+        ORDER BY 5, views DESC, category LIMIT 5
     """,
-    "What do we expect to sell the most in the coming four weeks, in units?": """
-        SELECT left(coalesce(product_type, department), 30) AS product,
-               any_value(units_28d) AS "sold, 28 days", round(sum(mean), 1) AS expected,
-               sum(p10) AS low, sum(p90) AS high
-        FROM demand_forecast JOIN product_360 ON item_id = CAST(product_id AS VARCHAR)
-        GROUP BY product_id, product_type, department
-        ORDER BY expected DESC, product_id LIMIT 5
+    "What do we expect to sell the most in the coming four weeks, and how sure are we?": """
+        SELECT left(coalesce(product_type, department), 25) AS product,
+               units_28d AS "4 weeks", round(expected_units_28d, 1) AS "next 4",
+               p10_week_1 AS low, p50_week_1 AS "next week", p90_week_1 AS high,
+               round(item_wape, 2) AS "error"
+        FROM product_360_outlook
+        ORDER BY expected_units_28d DESC NULLS LAST, product_id LIMIT 5
     """,
 }
 
