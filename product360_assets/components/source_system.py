@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from product360_assets.clean.assets import clean_asset
+from product360_assets.clean.watch import delivery_checks
 from product360_assets.components.starter import SourceSystemScaffolder
 from product360_assets.core.contract import SourceContract
 from product360_assets.ingestion.assets import landing_assets, source_specs
@@ -61,5 +62,6 @@ class SourceSystem(dg.Component):
                         clean_asset(contract, table, jobs_version=jobs_version)
                         for table in contract.tables
                     ),
-                ]
+                ],
+                asset_checks=[delivery_checks(contract)],
             )
