@@ -3,7 +3,7 @@
 import dagster as dg
 
 from product360_assets.clean.columns import lineage_columns
-from product360_assets.clean.said import by_day, check_results, preview_of
+from product360_assets.clean.said import ROWS_PLOT, by_day, check_results, preview_of, rows_plot
 from product360_assets.clean.work import Cleaning
 from product360_assets.core.checks import (
     NO_ROWS_ARE_QUARANTINED,
@@ -15,7 +15,7 @@ from product360_assets.core.checks import (
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import clean_key, raw_key
-from product360_assets.core.metadata import column_schema
+from product360_assets.core.metadata import column_lineage, column_schema
 from product360_assets.core.partitions import days_of, landing_dates
 from product360_assets.ingestion.assets import table_tags
 from resources.jobs import JobRunner
@@ -66,18 +66,23 @@ def clean_asset(
         ledger: LedgerResource,
         runner: JobRunner,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        days = days_of(context.partition_keys)
+        opened, days = ledger.open(), days_of(context.partition_keys)
         with explained_failures():
-            cleaned = Cleaning(
-                contract, table, ledger.open(), lake, runner, context.log.info
-            ).clean(days)
+            cleaned = Cleaning(contract, table, opened, lake, runner, context.log.info).clean(days)
         for day, said in by_day(days, cleaned).items():
             context.add_asset_metadata(said, partition_key=day)
+        # Once, where the UI looks first: metadata of the whole run is kept for every partition.
+        plot = rows_plot(contract, table, opened)
+        if plot is not None:
+            context.add_asset_metadata({ROWS_PLOT: plot}, partition_key=context.partition_keys[-1])
         return dg.MaterializeResult(
             metadata={
                 "jobs": len(cleaned.reports),
                 "job seconds": sum(report.seconds for report in cleaned.reports),
                 "reports": [report.report_uri for report in cleaned.reports],
+                "dagster/column_lineage": column_lineage(
+                    table, raw_key(contract.name, table.name), renamed=True
+                ),
                 "preview": preview_of(table, cleaned.batches, lake),
             },
             check_results=check_results(table, key, cleaned),

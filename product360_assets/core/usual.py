@@ -80,6 +80,8 @@ def nulls(now: NullCounts, before: NullCounts) -> Verdict:
     if min(now.rows, before.rows) < FEWEST_ROWS:
         reason = f"fewer than {FEWEST_ROWS} rows on one side"
         return Verdict(True, {**counted, NOT_JUDGED: reason})
+    if not now.nulls.keys() & before.nulls.keys():
+        return Verdict(True, {**counted, NOT_JUDGED: "no column that may be null was counted"})
     shares = {
         column: (before.share(column), now.share(column))
         for column in sorted(now.nulls.keys() & before.nulls.keys())

@@ -12,8 +12,11 @@ from typing import Any
 
 import dagster as dg
 
+from product360_assets.core.keys import published_key
 from product360_assets.core.metadata import preview
 from product360_assets.curated.commits import newest_snapshot
+from product360_assets.curated.lineage import column_lineage
+from product360_assets.curated.plots import Plot, drawn
 from resources.catalog import CatalogResource
 from resources.warehouse import WarehouseResource
 from spark.tables import Column, Table
@@ -54,7 +57,7 @@ def table_spec(
 
 def asset_key(table: Table) -> dg.AssetKey:
     """The key of the table's asset: zone and name."""
-    return dg.AssetKey([table.zone, table.name])
+    return published_key(table.identifier)
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -71,20 +74,25 @@ def materialized(
     warehouse: WarehouseResource,
     *,
     facts: Mapping[str, Any],
+    plots: Iterable[Plot] = (),
 ) -> dg.MaterializeResult[None]:
     """What a run shows of the table: `facts` of this run, and what the table holds now.
 
-    The data version is the snapshot, so that downstream can tell a change from a repetition.
+    A table without rows has no plots: there is nothing to look at. The data version is the
+    snapshot, so that downstream can tell a change from a repetition.
     """
     snapshot = newest_snapshot(catalog, table.identifier)
+    rows = catalog.row_count(table.identifier)
     return dg.MaterializeResult(
         asset_key=asset_key(table),
         metadata={
             **facts,
-            "dagster/row_count": catalog.row_count(table.identifier),
+            "dagster/row_count": rows,
             "dagster/uri": catalog.location(table.zone, table.name),
             "snapshot": snapshot.get("snapshot-id", "none yet"),
+            **(drawn(plots, warehouse) if rows else {}),
             "preview": first_rows(table, warehouse),
+            **column_lineage(catalog, table),
         },
         data_version=dg.DataVersion(snapshot.get("snapshot-id", "empty")),
     )

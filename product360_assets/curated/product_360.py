@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from product360_assets.curated.business_day import latest_closed_day
 from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.steps import JobTable, job_table_asset
 from resources.ledger import Ledger
 from resources.warehouse import WarehouseResource
@@ -22,6 +23,28 @@ def as_of_sales(warehouse: WarehouseResource, ledger: Ledger) -> date:
     return latest_closed_day(warehouse, ledger, sales=SALES_LINE, source="pos", table="sales_line")
 
 
+PLOTS = (
+    Plot(
+        "Revenue of the last four weeks by department",
+        f"""
+        SELECT department, sum(revenue_28d) AS revenue FROM {PRODUCT_360.identifier}
+        GROUP BY ALL ORDER BY revenue DESC, department LIMIT 12
+        """,
+        y="USD",
+        kind="bar",
+    ),
+    Plot(
+        "Products by stage of life",
+        f"""
+        SELECT lifecycle_stage, count(*) AS products FROM {PRODUCT_360.identifier}
+        GROUP BY ALL ORDER BY products DESC, lifecycle_stage
+        """,
+        y="products",
+        kind="bar",
+    ),
+)
+
+
 product_360 = job_table_asset(
     JobTable(
         PRODUCT_360,
@@ -29,6 +52,7 @@ product_360 = job_table_asset(
         upstream=(PRODUCT, SALES_LINE),
         as_of=as_of_sales,
         parameters={"windows": list(WINDOW_DAYS)},
+        plots=PLOTS,
     )
 )
 

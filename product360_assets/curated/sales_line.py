@@ -10,6 +10,7 @@ from __future__ import annotations
 from product360_assets.core.contract import load_contracts
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import PRODUCT, SALES_LINE
@@ -17,6 +18,16 @@ from spark.tables.curated import PRODUCT, SALES_LINE
 LINES = Input("pos", "sales_line")
 BASKETS = Input("pos", "basket", whole=True)
 PUBLICATION = Publication(SALES_LINE, job="sales_line", inputs=(LINES, BASKETS))
+PLOTS = (
+    Plot(
+        "Revenue by business day",
+        f"""
+        SELECT business_date, sum(sales_value) AS revenue FROM {SALES_LINE.identifier}
+        WHERE business_date IS NOT NULL GROUP BY ALL ORDER BY business_date
+        """,
+        y="USD",
+    ),
+)
 
 
 sales_line = publication_asset(
@@ -26,6 +37,7 @@ sales_line = publication_asset(
         "time_zone": load_contracts()["pos"].time_zone,
         "product": f"lake.{PRODUCT.identifier}",
     },
+    plots=PLOTS,
 )
 
 sales_line_checks = table_checks(

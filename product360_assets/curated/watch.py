@@ -22,7 +22,7 @@ from product360_assets.core.calendar import timeliness, today
 from product360_assets.core.checks import advisory_check, warning
 from product360_assets.core.contract import SourceContract, load_contracts
 from product360_assets.core.usual import NOT_JUDGED, NullCounts, Verdict, loss, nulls
-from product360_assets.curated.commits import AS_OF_DATE
+from product360_assets.curated.commits import AS_OF_DATE, COMMIT_ID, INPUTS
 from product360_assets.curated.pending import Input, survey
 from product360_assets.curated.presentation import asset_key
 from resources.catalog import CatalogResource
@@ -44,14 +44,21 @@ class Published:
     ledger: Ledger
     catalog: CatalogResource
 
-    def snapshots(self) -> list[Mapping[str, str]]:
-        """Summaries of the snapshots that led to the current state, newest first."""
-        return self.catalog.snapshot_summaries(self.table.identifier)
+    def states(self) -> list[Mapping[str, str]]:
+        """Summaries of the table's states, newest first: of each commit its last snapshot.
+
+        A writer that replaces all rows leaves two snapshots, and between them the table is empty.
+        """
+        states: list[Mapping[str, str]] = []
+        for summary in self.catalog.snapshot_summaries(self.table.identifier):
+            if not states or _commit(summary) is None or _commit(summary) != _commit(states[-1]):
+                states.append(summary)
+        return states
 
 
 def is_up_to_date(seen: Published) -> Verdict:
     """Whether the table holds what was delivered, or was made as of a recent day."""
-    newest = next(iter(seen.snapshots()), {})
+    newest = next(iter(seen.states()), {})
     contracts = list(load_contracts().values())
     if AS_OF_DATE in newest:
         as_of = date.fromisoformat(newest[AS_OF_DATE])
@@ -64,7 +71,7 @@ def is_up_to_date(seen: Published) -> Verdict:
 
 def rows_did_not_drop(seen: Published) -> Verdict:
     """Whether the table has about as many rows as in its state before, or more."""
-    counts = [_rows(summary) for summary in seen.snapshots()[:2]]
+    counts = [_rows(summary) for summary in seen.states()[:2]]
     if not counts or counts[0] is None:
         return Verdict(True, {NOT_JUDGED: "the snapshot does not say how many rows there are"})
     return loss(counts[0], counts[1] if len(counts) > 1 else None)
@@ -72,7 +79,7 @@ def rows_did_not_drop(seen: Published) -> Verdict:
 
 def nulls_are_usual(seen: Published) -> Verdict:
     """Whether each nullable column is null about as often as in the table's state before."""
-    snapshots = [int(summary["snapshot-id"]) for summary in seen.snapshots()[:2]]
+    snapshots = [int(summary["snapshot-id"]) for summary in seen.states()[:2]]
     if len(snapshots) < 2:
         return Verdict(True, {NOT_JUDGED: "no earlier state to compare with"})
     columns = {column.name for column in seen.table.columns if column.nullable}
@@ -130,6 +137,11 @@ def _deliveries_not_taken_in(
         if found.is_pending:
             behind[found.input.name] = found.batch.landing_date
     return {name: day.isoformat() for name, day in behind.items()}
+
+
+def _commit(summary: Mapping[str, str]) -> str | None:
+    """What tells one commit of ours from another."""
+    return summary.get(COMMIT_ID) or summary.get(INPUTS)
 
 
 def _rows(summary: Mapping[str, str]) -> int | None:

@@ -109,6 +109,7 @@ def _landing_spec(contract: SourceContract, table: TableContract) -> dg.AssetSpe
         owners=list(contract.owners),
         tags=table_tags(contract, table),
         kinds={contract.kind, table.format},
+        metadata={"dagster/column_schema": column_schema(table, delivered_names=True)},
     )
 
 

@@ -63,6 +63,10 @@ def test_a_share_of_a_few_rows_says_nothing(now: int, before: int) -> None:
     assert NOT_JUDGED in verdict.counted
 
 
+def test_a_table_without_nullable_columns_is_not_judged() -> None:
+    assert NOT_JUDGED in nulls(NullCounts(500), NullCounts(500)).counted
+
+
 def test_only_columns_that_every_delivery_counted_are_added_up() -> None:
     counted = together([NullCounts(10, {"a": 1, "b": 2}), NullCounts(20, {"a": 3})])
     assert counted == NullCounts(30, {"a": 4})

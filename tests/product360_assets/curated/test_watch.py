@@ -11,7 +11,8 @@ import pytest
 
 from product360_assets.core.usual import NOT_JUDGED
 from product360_assets.curated.claims import no_price_jumps, table_checks
-from product360_assets.curated.commits import AS_OF_DATE
+from product360_assets.curated.commits import AS_OF_DATE, INPUTS
+from product360_assets.curated.derive import replace_rows
 from product360_assets.curated.watch import (
     Published,
     is_up_to_date,
@@ -95,6 +96,18 @@ def test_a_column_that_empties_is_noticed_in_the_manifests(shop: Any) -> None:
     assert nulls_are_usual(seen(shop)).counted["unusual"] == {
         "package_size": "25.0% before, 40.0% now"
     }
+
+
+def test_what_replaces_all_rows_is_compared_with_the_rows_that_it_replaced(shop: Any) -> None:
+    shop.catalog.ensure_table(PRODUCT)
+    schema = shop.catalog.table(PRODUCT.identifier).schema().as_arrow()
+    shop.fill(PRODUCT, *products(200))
+    whole = shop.catalog.table(PRODUCT.identifier).scan().to_arrow().cast(schema)
+    for number, rows in enumerate((whole, whole.slice(0, 150))):
+        replace_rows(shop.catalog, PRODUCT, rows, {INPUTS: str(number)})
+    assert rows_did_not_drop(seen(shop)).counted["rows before"] == 200
+    assert not rows_did_not_drop(seen(shop)).holds
+    assert NOT_JUDGED not in nulls_are_usual(seen(shop)).counted
 
 
 def prices(*values: str) -> list[dict[str, Any]]:
