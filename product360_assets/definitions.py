@@ -11,8 +11,14 @@ from pathlib import Path
 
 import dagster as dg
 
-from product360_assets.automation.jobs import accept_job, ingest_job, publish_job
-from product360_assets.automation.schedules import daily_ingestion
+from product360_assets.automation.jobs import (
+    accept_job,
+    audit_job,
+    ingest_job,
+    publish_job,
+    watch_job,
+)
+from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.core.contract import load_contracts
 from product360_assets.curated import customer, product, product_360, sales_line
@@ -50,8 +56,14 @@ def defs() -> dg.Definitions:
                 demand.forecast_accuracy_checks,
                 demand.demand_forecast_checks,
             ],
-            jobs=[ingest_job(), *accepting, publish_job()],
-            schedules=[daily_ingestion()],
+            jobs=[
+                ingest_job(),
+                *accepting,
+                publish_job(),
+                watch_job(contracts),
+                audit_job(contracts),
+            ],
+            schedules=schedules(),
             sensors=[landing_arrivals(contracts, accepting), upstream_changes()],
             resources=platform_resources(),
             # One process and one engine session for all steps of a run.

@@ -13,6 +13,7 @@ from product360_assets.components.starter import SourceSystemScaffolder
 from product360_assets.core.contract import SourceContract
 from product360_assets.ingestion.assets import landing_assets, source_specs
 from product360_assets.raw.assets import raw_asset
+from product360_assets.raw.audit import raw_audit
 from spark.bundle import code_version
 
 
@@ -63,5 +64,5 @@ class SourceSystem(dg.Component):
                         for table in contract.tables
                     ),
                 ],
-                asset_checks=[delivery_checks(contract)],
+                asset_checks=[raw_audit(contract), delivery_checks(contract)],
             )
