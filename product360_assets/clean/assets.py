@@ -17,6 +17,7 @@ from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import clean_key, raw_key
 from product360_assets.core.metadata import column_lineage, column_schema
 from product360_assets.core.partitions import days_of, landing_dates
+from product360_assets.core.references import contract_reference
 from product360_assets.ingestion.assets import table_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
@@ -57,6 +58,7 @@ def clean_asset(
             "dagster/table_name": f"clean.{contract.name}.{table.name}",
             "cadence": table.cadence,
             "freshness (hours)": table.freshness_hours,
+            **contract_reference(contract, table),
         },
         check_specs=_check_specs(table, key),
     )
@@ -77,6 +79,7 @@ def clean_asset(
             context.add_asset_metadata({ROWS_PLOT: plot}, partition_key=context.partition_keys[-1])
         return dg.MaterializeResult(
             metadata={
+                "dagster/uri": lake.zone("clean").uri_of(f"{contract.name}/{table.name}"),
                 "jobs": len(cleaned.reports),
                 "job seconds": sum(report.seconds for report in cleaned.reports),
                 "reports": [report.report_uri for report in cleaned.reports],

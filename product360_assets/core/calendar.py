@@ -37,23 +37,23 @@ def last_delivery(ledger: Ledger, contract: SourceContract, table: TableContract
 
 
 def timeliness(newest: date | None, *, now: date | None, allowed: timedelta) -> Verdict:
-    """Whether the newest day is within `allowed` of today, both at midnight.
+    """Whether today began before the end of the newest day and `allowed` after it.
 
-    Landing dates have no hours, so a day is compared with a day: what may be 36 hours old may be of
-    yesterday, and what may be one hour old must be of today.
+    Days have no hours, so what is late here is late at any hour: a delivery that may be one hour
+    old may be of yesterday, one that may be 36 hours old of the day before.
     """
     if now is None:
         return Verdict(True, {NOT_JUDGED: "nothing was delivered yet, so there is no today"})
     shown: dict[str, Any] = {"today in the data": now.isoformat()}
     if newest is None:
         return Verdict(False, {**shown, "newest": "none yet"})
-    deadline = datetime.combine(newest, time(), UTC) + allowed
+    late_from = datetime.combine(newest + timedelta(days=1), time(), UTC) + allowed
     return Verdict(
-        datetime.combine(now, time(), UTC) <= deadline,
+        datetime.combine(now, time(), UTC) <= late_from,
         {
             **shown,
             "newest": newest.isoformat(),
-            "next expected by": f"{deadline:%Y-%m-%d %H:%M}",
+            "late from": f"{late_from:%Y-%m-%d %H:%M}",
             "age (days)": (now - newest).days,
         },
     )

@@ -7,6 +7,7 @@ deliveries, or a hundred rows on either side, nothing is judged and the verdict 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -18,8 +19,10 @@ FEWEST_ROWS = 100
 USUAL_FACTOR = 3.0
 # Loss of rows from one state of a table to the next, as a share.
 USUAL_LOSS = 0.1
-# Change of a column's share of nulls, in shares: 0.05 is five percentage points.
+# Change of a column's share of nulls, in shares: 0.05 is five percentage points, and in standard
+# errors: what a few hundred rows do by chance is no news.
 USUAL_NULL_CHANGE = 0.05
+USUAL_ERRORS = 3.0
 
 NOT_JUDGED = "not judged"
 
@@ -89,7 +92,7 @@ def nulls(now: NullCounts, before: NullCounts) -> Verdict:
     unusual = {
         column: f"{then:.1%} before, {share:.1%} now"
         for column, (then, share) in shares.items()
-        if abs(share - then) > USUAL_NULL_CHANGE
+        if abs(share - then) > max(USUAL_NULL_CHANGE, _chance(now, before, column))
     }
     return Verdict(
         not unusual,
@@ -100,6 +103,12 @@ def nulls(now: NullCounts, before: NullCounts) -> Verdict:
             "accepted change": USUAL_NULL_CHANGE,
         },
     )
+
+
+def _chance(now: NullCounts, before: NullCounts, column: str) -> float:
+    """How far two shares of one truth may be apart by chance."""
+    share = (now.nulls[column] + before.nulls[column]) / (now.rows + before.rows)
+    return USUAL_ERRORS * math.sqrt(share * (1 - share) * (1 / now.rows + 1 / before.rows))
 
 
 def together(counts: Sequence[NullCounts]) -> NullCounts:

@@ -57,6 +57,7 @@ def publication_asset(
         deps=[*cleaned, *(asset_key(other) for other in upstream)],
         made_with=JOB_KIND,
         code_version=code_version(),
+        job=publication.job,
     )
 
     @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec], pool=PUBLISHERS)
@@ -105,6 +106,7 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
         deps=[asset_key(other) for other in made.upstream],
         made_with=JOB_KIND,
         code_version=code_version(),
+        job=made.job,
     )
 
     @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec], pool=PUBLISHERS)

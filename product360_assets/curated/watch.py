@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
 # A day is closed by the next day's delivery, and some days nothing is sold.
-AS_OF_MAY_BE_OLD = timedelta(days=2)
+AS_OF_MAY_BE_OLD = timedelta(days=1)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def test_a_late_delivery_is_told_by_the_data_s_own_today(
 ) -> None:
     clean_batch(ledger, MONDAY, 10)
     assert in_time(seen(now=MONDAY + timedelta(days=1))).holds
-    late = in_time(seen(now=MONDAY + timedelta(days=2)))
+    late = in_time(seen(now=MONDAY + timedelta(days=3)))
     assert not late.holds
     assert late.counted["newest"] == "2017-05-01"
 

@@ -47,13 +47,19 @@ def test_a_first_state_has_lost_nothing(before: int | None) -> None:
 
 def test_a_column_that_is_null_more_often_is_named_with_both_shares() -> None:
     before = NullCounts(1_000, {"size": 100, "brand": 0})
-    verdict = nulls(NullCounts(200, {"size": 31, "brand": 10}), before)
+    verdict = nulls(NullCounts(2_000, {"size": 310, "brand": 100}), before)
     assert not verdict.holds
     assert verdict.counted["unusual"] == {"size": "10.0% before, 15.5% now"}
 
 
 def test_a_column_that_is_suddenly_full_is_unusual_too() -> None:
     assert not nulls(NullCounts(200, {"size": 0}), NullCounts(200, {"size": 20})).holds
+
+
+@pytest.mark.parametrize(("rows", "holds"), [(200, True), (2_000, False)])
+def test_what_chance_may_do_is_usual(rows: int, holds: bool) -> None:
+    before = NullCounts(30_000, {"quantity": 26_250})
+    assert nulls(NullCounts(rows, {"quantity": round(rows * 0.82)}), before).holds is holds
 
 
 @pytest.mark.parametrize(("now", "before"), [(99, 1_000), (1_000, 99)])
