@@ -3,7 +3,8 @@
 import dagster as dg
 
 from product360_assets.clean.columns import lineage_columns
-from product360_assets.clean.said import ROWS_PLOT, by_day, check_results, preview_of, rows_plot
+from product360_assets.clean.said import by_day, check_results, preview_of
+from product360_assets.clean.watch import clean_deliveries, rows_by_day
 from product360_assets.clean.work import Cleaning
 from product360_assets.core.checks import (
     NO_ROWS_ARE_QUARANTINED,
@@ -24,6 +25,7 @@ from resources.ledger import LedgerResource
 from resources.objects import LakeResource
 
 GROUP = "clean"
+FEW_DAYS = 7
 
 
 def clean_asset(
@@ -73,10 +75,8 @@ def clean_asset(
             cleaned = Cleaning(contract, table, opened, lake, runner, context.log.info).clean(days)
         for day, said in by_day(days, cleaned).items():
             context.add_asset_metadata(said, partition_key=day)
-        # Once, where the UI looks first: metadata of the whole run is kept for every partition.
-        plot = rows_plot(contract, table, opened)
-        if plot is not None:
-            context.add_asset_metadata({ROWS_PLOT: plot}, partition_key=context.partition_keys[-1])
+        # What a run says is kept once for each of its partitions: no pictures for a whole year.
+        few = len(days) <= FEW_DAYS
         return dg.MaterializeResult(
             metadata={
                 "dagster/uri": lake.zone("clean").uri_of(f"{contract.name}/{table.name}"),
@@ -87,6 +87,7 @@ def clean_asset(
                     table, raw_key(contract.name, table.name), renamed=True
                 ),
                 "preview": preview_of(table, cleaned.batches, lake),
+                **(rows_by_day(clean_deliveries(opened, contract, table)) if few else {}),
             },
             check_results=check_results(table, key, cleaned),
         )

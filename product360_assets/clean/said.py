@@ -18,15 +18,11 @@ from product360_assets.core.checks import (
     rule_descriptions,
     warning,
 )
-from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.contract import TableContract
 from product360_assets.core.metadata import hidden_columns, preview
-from product360_assets.core.plots import line_chart
-from product360_assets.core.states import CLEAN
-from resources.ledger import Ledger
 from resources.objects import LakeResource
 
 PREVIEW_ROWS = 5
-ROWS_PLOT = "Rows by landing date"
 _EXAMPLES = 20
 _WARNED = "warn."
 _QUARANTINED = "quarantine."
@@ -104,27 +100,6 @@ def preview_of(
     # Every partition of a run shows these rows, so they must say whose they are.
     delivered = newest.raw.batch.landing_date.isoformat()
     return dg.MetadataValue.md(f"Delivered on {delivered}:\n\n{shown.value}")
-
-
-def rows_plot(
-    contract: SourceContract, table: TableContract, ledger: Ledger
-) -> dg.MarkdownMetadataValue | None:
-    """Rows kept and rows set aside by landing date, of all that is clean; None for a single day."""
-    states = ledger.zone_states(contract.name, table.name, CLEAN)
-    kept, set_aside = Counter[date](), Counter[date]()
-    for batch in ledger.batches(contract.name, table.name):
-        if batch.batch_id in states:
-            kept[batch.landing_date] += states[batch.batch_id].rows_out
-            set_aside[batch.landing_date] += states[batch.batch_id].rows_quarantined
-    if len(kept) < 2:
-        return None
-    lines = {"kept": kept, "quarantined": set_aside}
-    return line_chart(
-        {name: [(day, counts[day]) for day in sorted(kept)] for name, counts in lines.items()},
-        title=ROWS_PLOT,
-        x="landing date",
-        y="rows",
-    )
 
 
 def _day(batches: list[CleanedBatch]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ with a Monday, and a day that may still be going on is not judged by its size.
 
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,6 +23,7 @@ from product360_assets.core.checks import advisory_check, warning
 from product360_assets.core.contract import SourceContract, TableContract, load_contracts
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import clean_key
+from product360_assets.core.plots import line_chart
 from product360_assets.core.states import CLEAN
 from product360_assets.core.usual import NOT_JUDGED, NullCounts, Verdict, nulls, together, volume
 from resources.ledger import Ledger, LedgerResource, ZoneState
@@ -29,7 +31,19 @@ from resources.ledger import Ledger, LedgerResource, ZoneState
 IS_DELIVERED_IN_TIME = "is_delivered_in_time"
 VOLUME_IS_USUAL = "volume_is_usual"
 NULLS_ARE_USUAL = "nulls_are_usual"
+ROWS_PLOT = "Rows by landing date"
 _BY_THE_DAY = ("continuous", "hourly", "daily")
+
+
+@dataclass(frozen=True)
+class CleanDelivery:
+    """What clean made of one landing date; `kind` says what may be compared with it."""
+
+    day: date
+    kind: str
+    rows: int
+    quarantined: int
+    counts: NullCounts
 
 
 @dataclass(frozen=True)
@@ -39,17 +53,7 @@ class Watched:
     table: TableContract
     last_delivery: date | None
     now: date | None
-    deliveries: Sequence["CleanDelivery"]
-
-
-@dataclass(frozen=True)
-class CleanDelivery:
-    """What clean holds of one landing date; `kind` says what may be compared with it."""
-
-    day: date
-    kind: str
-    rows: int
-    counts: NullCounts
+    deliveries: Sequence[CleanDelivery]
 
 
 def delivery_checks(contract: SourceContract) -> dg.AssetChecksDefinition:
@@ -84,25 +88,52 @@ def watched(
     ledger: Ledger, contract: SourceContract, table: TableContract, *, now: date | None
 ) -> Watched:
     """What the ledger knows of a table's deliveries."""
+    return Watched(
+        table,
+        last_delivery(ledger, contract, table),
+        now,
+        clean_deliveries(ledger, contract, table),
+    )
+
+
+def clean_deliveries(
+    ledger: Ledger, contract: SourceContract, table: TableContract
+) -> list[CleanDelivery]:
+    """What clean made of each landing date and kind of batch, oldest first."""
     states = ledger.zone_states(contract.name, table.name, CLEAN)
     by_day: dict[tuple[date, str], list[ZoneState]] = {}
     for batch in ledger.batches(contract.name, table.name):
         if batch.batch_id in states:
             by_day.setdefault((batch.landing_date, batch.kind), []).append(states[batch.batch_id])
-    return Watched(
-        table,
-        last_delivery(ledger, contract, table),
-        now,
-        [
-            CleanDelivery(
-                day,
-                kind,
-                sum(state.rows_in for state in found),
-                together([_null_counts(state) for state in found]),
-            )
-            for (day, kind), found in sorted(by_day.items())
-        ],
-    )
+    return [
+        CleanDelivery(
+            day,
+            kind,
+            sum(state.rows_in for state in found),
+            sum(state.rows_quarantined for state in found),
+            together([_null_counts(state) for state in found]),
+        )
+        for (day, kind), found in sorted(by_day.items())
+    ]
+
+
+def rows_by_day(deliveries: Sequence[CleanDelivery]) -> dict[str, dg.MarkdownMetadataValue]:
+    """A plot of rows kept and rows set aside by landing date; none for a single day."""
+    kept, set_aside = Counter[date](), Counter[date]()
+    for each in deliveries:
+        kept[each.day] += each.rows - each.quarantined
+        set_aside[each.day] += each.quarantined
+    if len(kept) < 2:
+        return {}
+    lines = {"kept": kept, "quarantined": set_aside}
+    return {
+        ROWS_PLOT: line_chart(
+            {name: [(day, counts[day]) for day in sorted(kept)] for name, counts in lines.items()},
+            title=ROWS_PLOT,
+            x="landing date",
+            y="rows",
+        )
+    }
 
 
 def in_time(seen: Watched) -> Verdict:
@@ -119,7 +150,8 @@ def usual_volume(seen: Watched) -> Verdict:
         return Verdict(True, {NOT_JUDGED: "no delivery of a day that is over"})
     newest = whole[-1]
     verdict = volume(newest.rows, [each.rows for each in _comparable(seen.table, whole)])
-    return Verdict(verdict.holds, {"delivery of": newest.day.isoformat(), **verdict.counted})
+    said = {"delivery of": newest.day.isoformat(), **verdict.counted}
+    return Verdict(verdict.holds, {**said, **rows_by_day(seen.deliveries)})
 
 
 def usual_nulls(seen: Watched) -> Verdict:

@@ -21,6 +21,7 @@ from spark.tables import TABLES, Table
 PROPERTY = "product360.column-lineage"
 # The name under which jobs report it.
 DETAIL = "column_lineage"
+IN_WORDS = "where its columns come from"
 
 Origins = Mapping[str, Sequence[tuple[str, str]]]
 
@@ -37,25 +38,39 @@ def remember(catalog: CatalogResource, table: Table, report: JobReport | None) -
             transaction.set_properties({PROPERTY: said[-1]})
 
 
-def column_lineage(catalog: CatalogResource, table: Table) -> dict[str, dg.TableColumnLineage]:
-    """Metadata that shows what each of the table's columns comes from; empty if nobody knows."""
+def column_lineage(
+    catalog: CatalogResource, table: Table
+) -> dict[str, dg.TableColumnLineage | dg.MarkdownMetadataValue]:
+    """Metadata that shows what each of the table's columns comes from; empty if nobody knows.
+
+    Once for programs, and for people in words: not every UI of Dagster draws column lineage.
+    """
     text = catalog.table(table.identifier).properties.get(PROPERTY)
     if text is None:
         return {}
     origins: Origins = json.loads(text)
-    return {
-        "dagster/column_lineage": dg.TableColumnLineage(
-            {
-                column: [
-                    dg.TableColumnDep(asset_key=key, column_name=name)
-                    for dataset, name in origins[column]
-                    if (key := _asset(dataset)) is not None
-                ]
-                for column in table.column_names
-                if column in origins
-            }
-        )
+    found = {
+        column: [
+            dg.TableColumnDep(asset_key=key, column_name=name)
+            for dataset, name in origins[column]
+            if (key := _asset(dataset)) is not None
+        ]
+        for column in table.column_names
+        if column in origins
     }
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(found),
+        IN_WORDS: dg.MetadataValue.md(_table(found)),
+    }
+
+
+def _table(found: Mapping[str, Sequence[dg.TableColumnDep]]) -> str:
+    lines = ["| column | computed from |", "| --- | --- |"]
+    for column, origins in found.items():
+        if not column.startswith("_"):
+            places = (f"{each.asset_key.to_user_string()}.{each.column_name}" for each in origins)
+            lines.append(f"| {column} | {', '.join(places)} |")
+    return "\n".join(lines)
 
 
 def _asset(dataset: str) -> dg.AssetKey | None:

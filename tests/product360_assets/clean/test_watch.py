@@ -81,6 +81,7 @@ def test_a_monday_is_compared_with_mondays(seen: Callable[..., Any], ledger: Led
     verdict = usual_volume(seen())
     assert not verdict.holds
     assert (verdict.counted["rows"], verdict.counted["median"]) == (30, 100)
+    assert "data:image/png" in verdict.counted["Rows by landing date"].md_str
 
 
 def test_a_weekly_file_is_compared_with_all_earlier_ones_of_its_kind(

@@ -43,6 +43,8 @@ def test_what_the_job_said_is_shown_from_then_on(shop: Any) -> None:
         "units": {("curated/product", "is_fuel"), ("clean/pos/sales_line", "quantity")},
         "store_id": set(),
     }
+    words = shown["where its columns come from"].md_str.splitlines()
+    assert "| business_date | clean/pos/basket.sold_at |" in words
 
 
 def test_a_run_without_a_job_forgets_nothing_and_the_same_words_are_not_written_twice(
