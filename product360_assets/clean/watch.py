@@ -20,7 +20,7 @@ import dagster as dg
 from product360_assets.clean.work import NULLS
 from product360_assets.core.calendar import last_delivery, timeliness, today
 from product360_assets.core.checks import advisory_check, warning
-from product360_assets.core.contract import SourceContract, TableContract, load_contracts
+from product360_assets.core.contract import SourceContract, TableContract, known_contracts
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import clean_key
 from product360_assets.core.plots import line_chart
@@ -75,7 +75,7 @@ def delivery_checks(contract: SourceContract) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with explained_failures():
             opened = ledger.open()
-            now = today(opened, load_contracts().values())
+            now = today(opened, known_contracts())
             for key in sorted(context.selected_asset_check_keys):
                 table, judge = judges[key.asset_key, key.name]
                 verdict = judge(watched(opened, contract, table, now=now))

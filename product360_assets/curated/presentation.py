@@ -7,7 +7,7 @@ stands in a column that is anything but public.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,23 +92,33 @@ def materialized(
     warehouse: WarehouseResource,
     *,
     facts: Mapping[str, Any],
-    plots: Iterable[Plot] = (),
+    plots: Sequence[Plot] = (),
+    before: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[None]:
     """What a run shows of the table: `facts` of this run, and what the table holds now.
 
-    A table without rows has no plots: there is nothing to look at. The data version is the
-    snapshot, so that downstream can tell a change from a repetition.
+    The data version is the snapshot, so that downstream can tell a change from a repetition.
+
+    Args:
+        table: the table.
+        catalog: that holds it.
+        warehouse: that reads it.
+        facts: what this run did.
+        plots: pictures of the table; without rows there is nothing to draw.
+        before: what the last run said, whose pictures are shown again while nothing has changed.
     """
     snapshot = newest_snapshot(catalog, table.identifier)
+    version = snapshot.get("snapshot-id", "none yet")
     rows = catalog.row_count(table.identifier)
+    shown = drawn(plots, warehouse, snapshot=version, before=before or {}) if rows and plots else {}
     return dg.MaterializeResult(
         asset_key=asset_key(table),
         metadata={
             **facts,
             "dagster/row_count": rows,
             "dagster/uri": catalog.location(table.zone, table.name),
-            "snapshot": snapshot.get("snapshot-id", "none yet"),
-            **(drawn(plots, warehouse) if rows else {}),
+            "snapshot": version,
+            **shown,
             "preview": first_rows(table, warehouse),
             **column_lineage(catalog, table),
         },

@@ -7,7 +7,7 @@ the table is as new as its inputs.
 
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,7 +18,7 @@ from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import clean_key
 from product360_assets.curated.derive import Derivation, Deriver, Properties
 from product360_assets.curated.lineage import remember
-from product360_assets.curated.plots import Plot, plots_of
+from product360_assets.curated.plots import Plot, last_said, plots_of
 from product360_assets.curated.presentation import asset_key, materialized, table_spec
 from product360_assets.curated.publish import Publication, Published, Publisher
 from resources.catalog import CatalogResource
@@ -144,12 +144,14 @@ def derived(
     *,
     catalog: CatalogResource,
     warehouse: WarehouseResource,
-    plots: Iterable[Plot] = (),
+    plots: Sequence[Plot] = (),
 ) -> dg.MaterializeResult[None]:
     """Make the table anew with `write` if what it depends on has changed, and show it."""
     outcome = Deriver(catalog, context.log.info, context.run.run_id).derive(derivation, write)
     facts = {"outcome": outcome, "as of": derivation.as_of.isoformat()}
-    return materialized(derivation.table, catalog, warehouse, facts=facts, plots=plots)
+    table = derivation.table
+    before = last_said(context.instance, asset_key(table))
+    return materialized(table, catalog, warehouse, facts=facts, plots=plots, before=before)
 
 
 def _job_request(job: str, derivation: Derivation, properties: Properties) -> JobRequest:

@@ -20,7 +20,7 @@ import dagster as dg
 
 from product360_assets.core.calendar import timeliness, today
 from product360_assets.core.checks import advisory_check, warning
-from product360_assets.core.contract import SourceContract, load_contracts
+from product360_assets.core.contract import SourceContract, known_contracts
 from product360_assets.core.usual import NOT_JUDGED, NullCounts, Verdict, loss, nulls
 from product360_assets.curated.commits import AS_OF_DATE, COMMIT_ID, INPUTS
 from product360_assets.curated.pending import Input, survey
@@ -59,7 +59,7 @@ class Published:
 def is_up_to_date(seen: Published) -> Verdict:
     """Whether the table holds what was delivered, or was made as of a recent day."""
     newest = next(iter(seen.states()), {})
-    contracts = list(load_contracts().values())
+    contracts = known_contracts()
     if AS_OF_DATE in newest:
         as_of = date.fromisoformat(newest[AS_OF_DATE])
         return timeliness(as_of, now=today(seen.ledger, contracts), allowed=AS_OF_MAY_BE_OLD)

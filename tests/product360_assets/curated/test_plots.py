@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from product360_assets.curated import customer, product, product_360, sales_line
-from product360_assets.curated.plots import Plot, drawn, plots_of
+from product360_assets.curated.plots import DRAWN_FROM, Plot, drawn, plots_of
 from product360_assets.curated.presentation import materialized
 from product360_assets.forecast import training
 from spark.tables import TABLES, DictionaryError, Table
@@ -60,8 +61,20 @@ def test_bars_and_histograms_are_drawn_and_nulls_have_a_name(shop: Any) -> None:
         kind="bar",
     )
     ids = Plot("Ids", "SELECT product_id FROM curated.product", x="id", y="n", kind="histogram")
-    assert set(drawn([by_department, ids], shop.warehouse)) == {"Departments", "Ids"}
+    shown = drawn([by_department, ids], shop.warehouse, snapshot="1", before={})
+    assert set(shown) == {"Departments", "Ids", DRAWN_FROM}
     assert picture(by_department, shop) != picture(ids, shop)
+
+
+def test_a_picture_is_drawn_again_only_for_other_rows_or_another_query(shop: Any) -> None:
+    shop.fill(PRODUCT, {"product_id": 1})
+    ids = Plot("Ids", "SELECT product_id FROM curated.product", x="id", y="n", kind="histogram")
+    before = drawn([ids], shop.warehouse, snapshot="1", before={})
+    shop.fill(PRODUCT, {"product_id": 1}, {"product_id": 2})
+    assert drawn([ids], shop.warehouse, snapshot="1", before=before) == before
+    for other in ([ids], "2"), ([replace(ids, sql=ids.sql + " WHERE true")], "1"):
+        again = drawn(other[0], shop.warehouse, snapshot=other[1], before=before)
+        assert again["Ids"] != before["Ids"]
 
 
 @pytest.mark.parametrize(
