@@ -75,7 +75,12 @@ def publication_asset(
             published = publisher.publish(publication, parameters())
             remember(catalog, table, published.report)
             return materialized(
-                table, catalog, warehouse, facts=_published_facts(published), plots=shown
+                table,
+                catalog,
+                warehouse,
+                facts=_published_facts(published),
+                plots=shown,
+                before=last_said(context.instance, spec.key),
             )
 
     return publish
