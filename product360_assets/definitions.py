@@ -12,8 +12,14 @@ from pathlib import Path
 import dagster as dg
 
 from product360_assets import curated, forecast, serving
-from product360_assets.automation.jobs import accept_job, ingest_job, publish_job
-from product360_assets.automation.schedules import daily_ingestion
+from product360_assets.automation.jobs import (
+    accept_job,
+    audit_job,
+    ingest_job,
+    publish_job,
+    watch_job,
+)
+from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.core.contract import load_contracts
 from resources.environments import platform_resources
@@ -40,8 +46,14 @@ def defs() -> dg.Definitions:
                 for zone in PUBLISHED_ZONES
                 for check in dg.load_asset_checks_from_package_module(zone)
             ],
-            jobs=[ingest_job(), *accepting, publish_job()],
-            schedules=[daily_ingestion()],
+            jobs=[
+                ingest_job(),
+                *accepting,
+                publish_job(),
+                watch_job(contracts),
+                audit_job(contracts),
+            ],
+            schedules=schedules(),
             sensors=[landing_arrivals(contracts, accepting), upstream_changes()],
             resources=platform_resources(),
             # One process and one engine session for all steps of a run.

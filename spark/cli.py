@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable
 
+from spark.column_lineage import noted
 from spark.errors import frames_of, reason_of
 from spark.report import Report
 
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = Report(session, options.report)
     try:
         report.started(options.job)
-        load_job(options.job)(session, read_spec(session, options.spec), report)
+        with noted():
+            load_job(options.job)(session, read_spec(session, options.spec), report)
     except Exception as error:
         # The engine itself may be what failed; then the caller learns it from the exception alone.
         with suppress(Exception):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from spark.column_lineage import details, note_input, note_published
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,6 +30,7 @@ def read_batches(session: SparkSession, spec: Mapping[str, Any], name: str) -> D
         name: the input, such as "shop.order".
     """
     locations = [batch["location"] for batch in spec["inputs"].get(name, {}).get("batches", [])]
+    note_input(name, locations)
     return session.read.parquet(*locations) if locations else None
 
 
@@ -63,7 +66,7 @@ def batch_results(
 def result(
     dataset: str, rows_in: int, rows_out: int, *, batch_id: str | None = None
 ) -> dict[str, Any]:
-    """A result that quarantines nothing and wrote into a table."""
+    """A result that quarantines nothing and wrote into a table, with what its columns come from."""
     return {
         "dataset": dataset,
         "batch_id": batch_id,
@@ -73,7 +76,7 @@ def result(
         "files": 0,
         "bytes": 0,
         "location": None,
-        "details": {},
+        "details": details(dataset),
     }
 
 
@@ -82,6 +85,7 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
 
     A row that is older than the table's own, by `_change_order`, changes nothing.
     """
+    note_published(session, rows, table)
     ordered = rows.select(*table.column_names)
     if session.table(target).limit(1).count() == 0:
         ordered.writeTo(target).append()
@@ -127,6 +131,7 @@ def _bounds(rows: DataFrame, table: Table) -> list[str]:
 
 def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> None:
     """Make these rows the whole content of a table, in one commit."""
+    note_published(session, rows, table)
     source = f"incoming_{table.name}"
     rows.select(*table.column_names).createOrReplaceTempView(source)
     session.sql(f"INSERT OVERWRITE TABLE {target} SELECT * FROM {source}")

@@ -3,18 +3,28 @@
     ingest             everything that is to come is asked for, or looked for
     accept_<system>    one system's delivered objects into raw and clean, by landing date
     publish            clean into published tables, forecasts and answers
+    watch              whether every source delivers in time, as much and as complete as usual
+    audit              all of raw hashed again
 
-They follow one another only through what is in landing and the ledger. So each can be run at any
-time, twice, or after any other, and does what is left to do.
+The first three follow one another only through what is in landing and the ledger. So each can be
+run at any time, twice, or after any other, and does what is left to do. The last two only look.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
+from product360_assets.clean.watch import (
+    IS_DELIVERED_IN_TIME,
+    NULLS_ARE_USUAL,
+    VOLUME_IS_USUAL,
+)
+from product360_assets.core.checks import EVERYTHING_ACCEPTED_IS_THERE
 from product360_assets.core.contract import SourceContract
+from product360_assets.core.keys import clean_key, raw_key
 from product360_assets.core.partitions import landing_dates
 
 if TYPE_CHECKING:
@@ -27,6 +37,8 @@ AcceptJob: TypeAlias = "UnresolvedAssetJobDefinition"
 
 INGEST = "ingest"
 PUBLISH = "publish"
+WATCH = "watch"
+AUDIT = "audit"
 
 
 def accept_name(system: str) -> str:
@@ -53,9 +65,49 @@ def accept_job(contract: SourceContract) -> UnresolvedAssetJobDefinition:
                 for zone in ("raw", "clean")
                 for table in contract.tables
             )
-        ),
+        )
+        - _audits([contract]),
         partitions_def=landing_dates(contract.name),
         description=f"Accept what {contract.name} delivered on the chosen days, and make it clean.",
+    )
+
+
+def watch_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefinition:
+    """The watch over every source's deliveries; it reads the ledger and no data."""
+    return dg.define_asset_job(
+        WATCH,
+        selection=_checks(
+            contracts, [IS_DELIVERED_IN_TIME, VOLUME_IS_USUAL, NULLS_ARE_USUAL], clean_key
+        ),
+        description="Ask whether every source delivers in time, as much and as complete as usual.",
+    )
+
+
+def audit_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefinition:
+    """The audit of raw; it reads every byte."""
+    return dg.define_asset_job(
+        AUDIT,
+        selection=_audits(contracts),
+        description="Hash everything again that was ever accepted, and compare with the ledger.",
+    )
+
+
+def _audits(contracts: Sequence[SourceContract]) -> dg.AssetSelection:
+    return _checks(contracts, [EVERYTHING_ACCEPTED_IS_THERE], raw_key)
+
+
+def _checks(
+    contracts: Sequence[SourceContract],
+    names: Sequence[str],
+    key_of: Callable[[str, str], dg.AssetKey],
+) -> dg.AssetSelection:
+    return dg.AssetSelection.checks(
+        *(
+            dg.AssetCheckKey(key_of(contract.name, table.name), name)
+            for contract in contracts
+            for table in contract.tables
+            for name in names
+        )
     )
 
 

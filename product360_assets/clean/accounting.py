@@ -7,7 +7,7 @@ written files themselves say, read from their footers, and against what the deli
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from product360_assets.clean.request import CleanUnit, RawBatch
@@ -17,6 +17,7 @@ from resources.objects import ObjectStore
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
+    from pyarrow.parquet import FileMetaData
 
 
 def discrepancies(
@@ -44,6 +45,31 @@ def discrepancies(
     return found
 
 
+def null_counts(unit: CleanUnit, *, clean: ObjectStore) -> dict[str, dict[str, int]]:
+    """Batch id → nulls by nullable column, from the footers of the files that clean holds.
+
+    A column whose writer left no statistics is not counted, in no batch of the unit.
+    """
+    columns = {column.name for column in unit.table.columns if column.nullable}
+    if not columns:
+        return {}
+    counted: dict[str, Counter[str]] = {}
+    for batch_id, footer in _footers(clean, unit.prefix):
+        nulls = counted.setdefault(batch_id, Counter(dict.fromkeys(columns, 0)))
+        for group in map(footer.row_group, range(footer.num_row_groups)):
+            for chunk in map(group.column, range(group.num_columns)):
+                if chunk.path_in_schema not in columns:
+                    continue
+                if chunk.statistics is None or not chunk.statistics.has_null_count:
+                    columns.discard(chunk.path_in_schema)
+                else:
+                    nulls[chunk.path_in_schema] += chunk.statistics.null_count
+    return {
+        batch_id: {column: nulls[column] for column in sorted(columns)}
+        for batch_id, nulls in counted.items()
+    }
+
+
 def _problem(raw: RawBatch, said: JobResult, *, kept: int, rejected: int) -> str | None:
     if said.rows_in != said.rows_out + said.rows_quarantined:
         return (
@@ -62,14 +88,19 @@ def _problem(raw: RawBatch, said: JobResult, *, kept: int, rejected: int) -> str
 
 def _kept_by_batch(clean: ObjectStore, prefix: str) -> Counter[str]:
     """Rows by the `batch=` folder that their file is in, from the files' footers."""
+    rows = Counter[str]()
+    for batch_id, footer in _footers(clean, prefix):
+        rows[batch_id] += footer.num_rows
+    return rows
+
+
+def _footers(clean: ObjectStore, prefix: str) -> Iterator[tuple[str, FileMetaData]]:
+    """Each file's batch and footer."""
     import pyarrow.parquet as pq
 
     files, root = file_system(clean)
-    rows = Counter[str]()
     for key in _parquet_keys(clean, prefix):
-        footer = pq.read_metadata(f"{root}/{key}", filesystem=files)
-        rows[_batch_of(key)] += footer.num_rows
-    return rows
+        yield _batch_of(key), pq.read_metadata(f"{root}/{key}", filesystem=files)
 
 
 def _rejected_by_batch(clean: ObjectStore, prefix: str) -> Counter[str]:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from product360_assets.clean.columns import lineage_columns
 from product360_assets.clean.said import by_day, check_results, preview_of
+from product360_assets.clean.watch import clean_deliveries, rows_by_day
 from product360_assets.clean.work import Cleaning
 from product360_assets.core.checks import (
     NO_ROWS_ARE_QUARANTINED,
@@ -15,14 +16,16 @@ from product360_assets.core.checks import (
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import clean_key, raw_key
-from product360_assets.core.metadata import column_schema
+from product360_assets.core.metadata import column_lineage, column_schema
 from product360_assets.core.partitions import days_of, landing_dates
+from product360_assets.core.references import contract_reference
 from product360_assets.ingestion.assets import table_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
 from resources.objects import LakeResource
 
 GROUP = "clean"
+FEW_DAYS = 7
 
 
 def clean_asset(
@@ -57,6 +60,7 @@ def clean_asset(
             "dagster/table_name": f"clean.{contract.name}.{table.name}",
             "cadence": table.cadence,
             "freshness (hours)": table.freshness_hours,
+            **contract_reference(contract, table),
         },
         check_specs=_check_specs(table, key),
     )
@@ -66,19 +70,24 @@ def clean_asset(
         ledger: LedgerResource,
         runner: JobRunner,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        days = days_of(context.partition_keys)
+        opened, days = ledger.open(), days_of(context.partition_keys)
         with explained_failures():
-            cleaned = Cleaning(
-                contract, table, ledger.open(), lake, runner, context.log.info
-            ).clean(days)
+            cleaned = Cleaning(contract, table, opened, lake, runner, context.log.info).clean(days)
         for day, said in by_day(days, cleaned).items():
             context.add_asset_metadata(said, partition_key=day)
+        # What a run says is kept once for each of its partitions: no pictures for a whole year.
+        few = len(days) <= FEW_DAYS
         return dg.MaterializeResult(
             metadata={
+                "dagster/uri": lake.zone("clean").uri_of(f"{contract.name}/{table.name}"),
                 "jobs": len(cleaned.reports),
                 "job seconds": sum(report.seconds for report in cleaned.reports),
                 "reports": [report.report_uri for report in cleaned.reports],
+                "dagster/column_lineage": column_lineage(
+                    table, raw_key(contract.name, table.name), renamed=True
+                ),
                 "preview": preview_of(table, cleaned.batches, lake),
+                **(rows_by_day(clean_deliveries(opened, contract, table)) if few else {}),
             },
             check_results=check_results(table, key, cleaned),
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from product360_assets.clean.accounting import discrepancies
+from product360_assets.clean.accounting import discrepancies, null_counts
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.states import CLEAN, RAW, record_once
@@ -24,6 +24,7 @@ from resources.objects import LakeResource
 # Details of a clean state, beside the job's own counters of rules.
 FILES = "files"
 BYTES = "bytes"
+NULLS = "nulls."
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class Cleaning:
         results = [each for each in report.results if each.dataset == unit.dataset]
         wrong = discrepancies(unit, results, clean=self.lake.zone("clean"))
         by_batch = {each.batch_id: each for each in results}
+        nulls = null_counts(unit, clean=self.lake.zone("clean"))
         made = []
         for raw in unit.batches:
             batch_id = raw.batch.batch_id
@@ -118,14 +120,16 @@ class Cleaning:
                 continue
             state = record_once(
                 self.ledger,
-                _state(unit, by_batch[batch_id], batch_id),
+                _state(unit, by_batch[batch_id], batch_id, nulls.get(batch_id, {})),
                 replacing=earlier.get(batch_id),
             )
             made.append(CleanedBatch(raw, state, made=True))
         return made, wrong, report
 
 
-def _state(unit: CleanUnit, result: JobResult, batch_id: str) -> ZoneState:
+def _state(
+    unit: CleanUnit, result: JobResult, batch_id: str, nulls: Mapping[str, int]
+) -> ZoneState:
     return ZoneState(
         batch_id=batch_id,
         zone=CLEAN,
@@ -142,5 +146,6 @@ def _state(unit: CleanUnit, result: JobResult, batch_id: str) -> ZoneState:
             **result.details,
             FILES: str(result.files),
             BYTES: str(result.bytes),
+            **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},
         },
     )

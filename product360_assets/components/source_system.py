@@ -8,10 +8,12 @@ import dagster as dg
 from pydantic import BaseModel
 
 from product360_assets.clean.assets import clean_asset
+from product360_assets.clean.watch import delivery_checks
 from product360_assets.components.starter import SourceSystemScaffolder
 from product360_assets.core.contract import SourceContract
 from product360_assets.ingestion.assets import landing_assets, source_specs
 from product360_assets.raw.assets import raw_asset
+from product360_assets.raw.audit import raw_audit
 from spark.bundle import code_version
 
 
@@ -61,5 +63,6 @@ class SourceSystem(dg.Component):
                         clean_asset(contract, table, jobs_version=jobs_version)
                         for table in contract.tables
                     ),
-                ]
+                ],
+                asset_checks=[raw_audit(contract), delivery_checks(contract)],
             )

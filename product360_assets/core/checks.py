@@ -14,6 +14,7 @@ import dagster as dg
 from product360_assets.core.contract import RuleAction, TableContract
 
 OBJECTS_ARE_UNCHANGED = "objects_are_unchanged"
+EVERYTHING_ACCEPTED_IS_THERE = "everything_accepted_is_there"
 NOTHING_ACCEPTED_WAS_REWRITTEN = "nothing_accepted_was_rewritten"
 ROWS_ARE_ACCOUNTED_FOR = "rows_are_accounted_for"
 NO_ROWS_ARE_QUARANTINED = "no_rows_are_quarantined"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -202,6 +203,16 @@ def load_contracts(folder: Path = SOURCES) -> Mapping[str, SourceContract]:
             )
         contracts[contract.name] = contract
     return contracts
+
+
+@cache
+def known_contracts() -> tuple[SourceContract, ...]:
+    """The contracts of this installation, by name; read once in a process.
+
+    Raises:
+        ContractInvalid: see `load_contracts`.
+    """
+    return tuple(load_contracts().values())
 
 
 def read_contract(path: Path) -> SourceContract:

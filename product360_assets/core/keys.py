@@ -37,3 +37,8 @@ def curated_key(table: str) -> dg.AssetKey:
 def forecast_key(table: str) -> dg.AssetKey:
     """A forecast table."""
     return dg.AssetKey(["forecast", table])
+
+
+def published_key(identifier: str) -> dg.AssetKey:
+    """The published table that catalogs know as `zone.table`."""
+    return dg.AssetKey(identifier.split("."))

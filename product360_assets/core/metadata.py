@@ -41,6 +41,20 @@ def column_schema(
     )
 
 
+def column_lineage(
+    table: TableContract, upstream: dg.AssetKey, *, renamed: bool = False
+) -> dg.TableColumnLineage:
+    """Each declared column from the same one upstream; `renamed` from its name at the source."""
+    return dg.TableColumnLineage(
+        {
+            column.name if renamed else column.delivered_name: [
+                dg.TableColumnDep(asset_key=upstream, column_name=column.delivered_name)
+            ]
+            for column in table.columns
+        }
+    )
+
+
 def highest_sensitivity(table: TableContract) -> Sensitivity:
     """The most protected kind of column in the table."""
     return max((column.sensitivity for column in table.columns), key=_SENSITIVITIES.index)

@@ -146,7 +146,7 @@ def bar_chart(
             label=_text(name),
         )
         if len(series) * len(categories) <= _LABELLED_BARS:
-            labels = ["" if value is None else f"{value:,.3g}" for value in values]
+            labels = [bar_label(value) for value in values]
             axes.bar_label(bars, labels, padding=2, fontsize=8, color=INK)
     names = [_text(category) for category in categories]
     if horizontal:
@@ -284,6 +284,13 @@ def _place(at: date | float) -> float:
 def _number(value: float | None) -> float:
     """The value for an axis that knows no None; Decimal is welcome."""
     return math.nan if value is None else float(value)
+
+
+def bar_label(value: float | None) -> str:
+    """A value as people write it: whole from a hundred on, else three digits."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
 
 
 def _text(text: str) -> str:

@@ -23,6 +23,8 @@ from product360_assets.core.checks import (
 from product360_assets.core.failures import explained_failures
 from product360_assets.curated.pending import COMMITTED, Input
 from product360_assets.curated.presentation import asset_key
+from product360_assets.curated.watch import WATCHES, Published, watch, watch_specs
+from resources.catalog import CatalogResource
 from resources.ledger import Ledger, LedgerResource
 from resources.objects import LakeResource
 from resources.warehouse import Answer, WarehouseResource
@@ -70,6 +72,44 @@ def is_not_empty(table: Table) -> Claim:
     )
 
 
+def no_price_jumps(
+    table: Table, *, key: Sequence[str], order: str, column: str, factor: float = 3.0
+) -> Claim:
+    """A value that multiplies from one row of its key to the next is more often a slip than a fact.
+
+    Args:
+        table: the table that holds the value.
+        key: columns that say whose value it is.
+        order: the column that says which row comes next.
+        column: the value; nulls and zeros are passed over.
+        factor: how many times as large, or as small, is still believed.
+    """
+    whose = ", ".join(key)
+    named = " || ' ' || ".join(f"CAST({name} AS VARCHAR)" for name in (*key, order))
+    return Claim(
+        f"{column}_does_not_jump",
+        f"No {column} is more than {factor:g} times as large, or as small, as the same "
+        f"{whose}'s one before: a shifted decimal point looks like that.",
+        f"""
+        WITH changes AS (
+            SELECT {named} AS place, {column} AS value,
+                   lag({column}) OVER (PARTITION BY {whose} ORDER BY {order}) AS before
+            FROM {table.identifier} WHERE {column} > 0
+        ),
+        sized AS (
+            SELECT *, greatest(value / before, before / value) AS times
+            FROM changes WHERE before IS NOT NULL
+        )
+        SELECT count(*) FILTER (times > {factor}) = 0 AS holds,
+               count(*) AS compared, count(*) FILTER (times > {factor}) AS jumps,
+               round(max(times), 2) AS largest_factor,
+               arg_max(place || ': ' || before || ' to ' || value, (times, place)) AS largest_jump
+        FROM sized
+        """,
+        blocking=False,
+    )
+
+
 def newest(relation: str, *key: str) -> str:
     """A subquery: the rows that stand after all changes of a clean relation.
 
@@ -89,9 +129,9 @@ def newest(relation: str, *key: str) -> str:
 
 
 def table_checks(table: Table, claims: Sequence[Claim]) -> dg.AssetChecksDefinition:
-    """The claims, and those that hold for every table, as checks of the table's asset."""
+    """The claims, and what holds and is watched for every table, as checks of its asset."""
     by_name = {each.name: each for each in (is_not_empty(table), key_is_unique(table), *claims)}
-    specs = [_spec(table, claim) for claim in by_name.values()]
+    specs = [*(_spec(table, claim) for claim in by_name.values()), *watch_specs(table)]
 
     @dg.multi_asset_check(
         name=f"{table.zone}_{table.name}_checks",
@@ -104,13 +144,18 @@ def table_checks(table: Table, claims: Sequence[Claim]) -> dg.AssetChecksDefinit
         warehouse: WarehouseResource,
         ledger: LedgerResource,
         lake: LakeResource,
+        catalog: CatalogResource,
     ) -> Iterator[dg.AssetCheckResult]:
         with explained_failures():
+            opened = ledger.open()
             for key in sorted(context.selected_asset_check_keys):
+                if key.name in WATCHES:
+                    yield watch(key.name, Published(table, opened, catalog))
+                    continue
                 claimed = by_name[key.name]
                 files = {}
                 if claimed.clean:
-                    files = clean_files(ledger.open(), lake, table, claimed.clean)
+                    files = clean_files(opened, lake, table, claimed.clean)
                 yield judged(table, claimed, warehouse.query(claimed.sql, files=files))
 
     return checks

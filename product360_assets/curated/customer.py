@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import CUSTOMER
@@ -15,9 +16,21 @@ from spark.tables.curated import CUSTOMER
 HOUSEHOLD = Input("crm", "household", whole=True)
 DEMOGRAPHIC = Input("crm", "demographic", whole=True)
 PUBLICATION = Publication(CUSTOMER, job="customer", inputs=(HOUSEHOLD, DEMOGRAPHIC))
+PLOTS = (
+    Plot(
+        "Households by the month they were first seen in",
+        f"""
+        SELECT CAST(date_trunc('month', first_seen_at) AS DATE) AS month,
+               count(*) FILTER (has_demographics) AS "with demographics",
+               count(*) FILTER (NOT has_demographics) AS "without"
+        FROM {CUSTOMER.identifier} WHERE first_seen_at IS NOT NULL GROUP BY ALL ORDER BY month
+        """,
+        y="households",
+    ),
+)
 
 
-customer = publication_asset(PUBLICATION)
+customer = publication_asset(PUBLICATION, plots=PLOTS)
 
 customer_checks = table_checks(
     CUSTOMER,

@@ -7,15 +7,21 @@ stands in a column that is anything but public.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from product360_assets.core.keys import published_key
 from product360_assets.core.metadata import preview
+from product360_assets.core.references import code_references
 from product360_assets.curated.commits import newest_snapshot
+from product360_assets.curated.lineage import column_lineage
+from product360_assets.curated.plots import Plot, drawn
 from resources.catalog import CatalogResource
 from resources.warehouse import WarehouseResource
+from spark import bundle
 from spark.tables import Column, Table
 
 PREVIEW_ROWS = 5
@@ -30,13 +36,27 @@ FOLLOWS_UPSTREAM = (
 
 
 def table_spec(
-    table: Table, *, deps: Iterable[dg.AssetKey], made_with: str, code_version: str
+    table: Table,
+    *,
+    deps: Iterable[dg.AssetKey],
+    made_with: str,
+    code_version: str,
+    job: str | None = None,
 ) -> dg.AssetSpec:
-    """The asset of one published table; `made_with` names what computes it, as a kind."""
+    """The asset of one published table.
+
+    Args:
+        table: what the dictionary says of it.
+        deps: what it is made from.
+        made_with: what computes it, as a kind.
+        code_version: of whatever computes it.
+        job: the job that computes it, whose code is linked.
+    """
+    upstream = list(deps)
     return dg.AssetSpec(
         asset_key(table),
-        deps=list(deps),
-        description=f"{table.doc}\n\nGrain: {table.grain}.",
+        deps=upstream,
+        description=_description(table, upstream),
         group_name=table.zone,
         owners=[f"team:{table.owner}"],
         kinds={"iceberg", made_with},
@@ -46,6 +66,7 @@ def table_spec(
             "dagster/table_name": f"lake.{table.identifier}",
             "key": ", ".join(table.key),
             "partitioned by": ", ".join(table.partition) or "nothing",
+            **(code_references(_code(job)) if job else {}),
         },
         automation_condition=FOLLOWS_UPSTREAM,
         code_version=code_version,
@@ -54,7 +75,7 @@ def table_spec(
 
 def asset_key(table: Table) -> dg.AssetKey:
     """The key of the table's asset: zone and name."""
-    return dg.AssetKey([table.zone, table.name])
+    return published_key(table.identifier)
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -71,20 +92,35 @@ def materialized(
     warehouse: WarehouseResource,
     *,
     facts: Mapping[str, Any],
+    plots: Sequence[Plot] = (),
+    before: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[None]:
     """What a run shows of the table: `facts` of this run, and what the table holds now.
 
     The data version is the snapshot, so that downstream can tell a change from a repetition.
+
+    Args:
+        table: the table.
+        catalog: that holds it.
+        warehouse: that reads it.
+        facts: what this run did.
+        plots: pictures of the table; without rows there is nothing to draw.
+        before: what the last run said, whose pictures are shown again while nothing has changed.
     """
     snapshot = newest_snapshot(catalog, table.identifier)
+    version = snapshot.get("snapshot-id", "none yet")
+    rows = catalog.row_count(table.identifier)
+    shown = drawn(plots, warehouse, snapshot=version, before=before or {}) if rows and plots else {}
     return dg.MaterializeResult(
         asset_key=asset_key(table),
         metadata={
             **facts,
-            "dagster/row_count": catalog.row_count(table.identifier),
+            "dagster/row_count": rows,
             "dagster/uri": catalog.location(table.zone, table.name),
-            "snapshot": snapshot.get("snapshot-id", "none yet"),
+            "snapshot": version,
+            **shown,
             "preview": first_rows(table, warehouse),
+            **column_lineage(catalog, table),
         },
         data_version=dg.DataVersion(snapshot.get("snapshot-id", "empty")),
     )
@@ -100,6 +136,22 @@ def first_rows(table: Table, warehouse: WarehouseResource) -> dg.MarkdownMetadat
     )
     hidden = [column.name for column in shown if column.tag != "public"]
     return preview(answer.records(), columns=names, hidden=hidden)
+
+
+def _description(table: Table, upstream: Iterable[dg.AssetKey]) -> str:
+    made_from = ", ".join(f"`{key.to_user_string()}`" for key in upstream)
+    return (
+        f"{table.doc}\n\nGrain: {table.grain}.\n\nMade from {made_from}, as soon as one of them "
+        "changes; a run that finds nothing new changes nothing and says so."
+    )
+
+
+def _code(job: str) -> list[tuple[Path, int, str]]:
+    """The files of a job: what it reads and writes, and how it computes."""
+    return [
+        (Path(bundle.__file__).with_name("jobs") / f"{job}.py", 1, f"job {job}"),
+        (Path(bundle.__file__).with_name("transforms") / f"{job}.py", 1, f"transform {job}"),
+    ]
 
 
 def _column(table: Table, column: Column) -> dg.TableColumn:

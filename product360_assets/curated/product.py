@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import PRODUCT
@@ -17,9 +18,20 @@ CATALOGUE = Input("catalog", "product", whole=True)
 HIERARCHY = Input("catalog", "product_hierarchy", whole=True)
 SOLD = Input("pos", "sales_line")
 PUBLICATION = Publication(PRODUCT, job="product", inputs=(CATALOGUE, HIERARCHY, SOLD))
+PLOTS = (
+    Plot(
+        "Products by department",
+        f"""
+        SELECT department, count(*) AS products FROM {PRODUCT.identifier}
+        GROUP BY ALL ORDER BY products DESC, department LIMIT 12
+        """,
+        y="products",
+        kind="bar",
+    ),
+)
 
 
-product = publication_asset(PUBLICATION)
+product = publication_asset(PUBLICATION, plots=PLOTS)
 
 product_checks = table_checks(
     PRODUCT,

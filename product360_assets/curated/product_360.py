@@ -8,6 +8,7 @@ of the machine's today would change without any sale.
 from __future__ import annotations
 
 from product360_assets.curated.claims import table_checks
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.product_360_claims import SALES, STORY
 from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import JobTable, job_table_asset
@@ -20,6 +21,28 @@ from spark.tables.curated import (
     WINDOW_DAYS,
 )
 
+PLOTS = (
+    Plot(
+        "Revenue of the last four weeks by department",
+        f"""
+        SELECT department, sum(revenue_28d) AS revenue FROM {PRODUCT_360.identifier}
+        GROUP BY ALL ORDER BY revenue DESC, department LIMIT 12
+        """,
+        y="USD",
+        kind="bar",
+    ),
+    Plot(
+        "Products by stage of life",
+        f"""
+        SELECT lifecycle_stage, count(*) AS products FROM {PRODUCT_360.identifier}
+        GROUP BY ALL ORDER BY products DESC, lifecycle_stage
+        """,
+        y="products",
+        kind="bar",
+    ),
+)
+
+
 product_360 = job_table_asset(
     JobTable(
         PRODUCT_360,
@@ -27,6 +50,7 @@ product_360 = job_table_asset(
         upstream=(PRODUCT, SALES_LINE, PRODUCT_WEEK, INTERACTION),
         as_of=as_of_sales,
         parameters={"windows": list(WINDOW_DAYS)},
+        plots=PLOTS,
     )
 )
 

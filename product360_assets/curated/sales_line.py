@@ -13,6 +13,7 @@ from product360_assets.core.contract import load_contracts
 from product360_assets.curated.business_day import latest_closed_day
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from resources.ledger import Ledger
@@ -22,6 +23,16 @@ from spark.tables.curated import PRODUCT, SALES_LINE
 LINES = Input("pos", "sales_line")
 BASKETS = Input("pos", "basket", whole=True)
 PUBLICATION = Publication(SALES_LINE, job="sales_line", inputs=(LINES, BASKETS))
+PLOTS = (
+    Plot(
+        "Revenue by business day",
+        f"""
+        SELECT business_date, sum(sales_value) AS revenue FROM {SALES_LINE.identifier}
+        WHERE business_date IS NOT NULL GROUP BY ALL ORDER BY business_date
+        """,
+        y="USD",
+    ),
+)
 
 
 def as_of_sales(warehouse: WarehouseResource, ledger: Ledger) -> date:
@@ -43,6 +54,7 @@ sales_line = publication_asset(
         "time_zone": load_contracts()["pos"].time_zone,
         "product": f"lake.{PRODUCT.identifier}",
     },
+    plots=PLOTS,
 )
 
 sales_line_checks = table_checks(

@@ -7,7 +7,7 @@ the table is as new as its inputs.
 
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,6 +17,8 @@ import dagster as dg
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import clean_key
 from product360_assets.curated.derive import Derivation, Deriver, Properties
+from product360_assets.curated.lineage import remember
+from product360_assets.curated.plots import Plot, last_said, plots_of
 from product360_assets.curated.presentation import asset_key, materialized, table_spec
 from product360_assets.curated.publish import Publication, Published, Publisher
 from resources.catalog import CatalogResource
@@ -37,6 +39,7 @@ def publication_asset(
     *,
     upstream: Iterable[Table] = (),
     parameters: Callable[[], Mapping[str, Any]] = dict,
+    plots: Iterable[Plot] = (),
 ) -> dg.AssetsDefinition:
     """The asset that takes clean batches into a table.
 
@@ -44,14 +47,17 @@ def publication_asset(
         publication: the table, its job and the clean tables it reads.
         upstream: published tables that the job looks things up in.
         parameters: the rest of the job's spec, asked for when the step runs.
+        plots: what a run shows of the table; without any, its rows by week if it has a day.
     """
     table = publication.table
+    shown = plots_of(table, plots)
     cleaned = [clean_key(each.source, each.table) for each in publication.inputs]
     spec = table_spec(
         table,
         deps=[*cleaned, *(asset_key(other) for other in upstream)],
         made_with=JOB_KIND,
         code_version=code_version(),
+        job=publication.job,
     )
 
     @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec], pool=PUBLISHERS)
@@ -67,7 +73,15 @@ def publication_asset(
                 ledger.open(), catalog, runner, context.log.info, context.run.run_id
             )
             published = publisher.publish(publication, parameters())
-            return materialized(table, catalog, warehouse, facts=_published_facts(published))
+            remember(catalog, table, published.report)
+            return materialized(
+                table,
+                catalog,
+                warehouse,
+                facts=_published_facts(published),
+                plots=shown,
+                before=last_said(context.instance, spec.key),
+            )
 
     return publish
 
@@ -76,7 +90,8 @@ def publication_asset(
 class JobTable:
     """A table that a job makes as a whole from published tables.
 
-    `as_of` finds the last business day that the table may know of.
+    `as_of` finds the last business day that the table may know of; `plots` are what a run shows of
+    the table, by default its rows by week if it has a day.
     """
 
     table: Table
@@ -84,16 +99,19 @@ class JobTable:
     upstream: tuple[Table, ...]
     as_of: Callable[[WarehouseResource, Ledger], date]
     parameters: Mapping[str, Any]
+    plots: tuple[Plot, ...] = ()
 
 
 def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
     """The asset that lets a job derive a table."""
     table = made.table
+    shown = plots_of(table, made.plots)
     spec = table_spec(
         table,
         deps=[asset_key(other) for other in made.upstream],
         made_with=JOB_KIND,
         code_version=code_version(),
+        job=made.job,
     )
 
     @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec], pool=PUBLISHERS)
@@ -114,9 +132,12 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
             )
 
             def write(properties: Properties) -> None:
-                runner.run(_job_request(made.job, derivation, properties), log=context.log.info)
+                request = _job_request(made.job, derivation, properties)
+                remember(catalog, table, runner.run(request, log=context.log.info))
 
-            return derived(context, derivation, write, catalog=catalog, warehouse=warehouse)
+            return derived(
+                context, derivation, write, catalog=catalog, warehouse=warehouse, plots=shown
+            )
 
     return derive
 
@@ -128,11 +149,14 @@ def derived(
     *,
     catalog: CatalogResource,
     warehouse: WarehouseResource,
+    plots: Sequence[Plot] = (),
 ) -> dg.MaterializeResult[None]:
     """Make the table anew with `write` if what it depends on has changed, and show it."""
     outcome = Deriver(catalog, context.log.info, context.run.run_id).derive(derivation, write)
     facts = {"outcome": outcome, "as of": derivation.as_of.isoformat()}
-    return materialized(derivation.table, catalog, warehouse, facts=facts)
+    table = derivation.table
+    before = last_said(context.instance, asset_key(table))
+    return materialized(table, catalog, warehouse, facts=facts, plots=plots, before=before)
 
 
 def _job_request(job: str, derivation: Derivation, properties: Properties) -> JobRequest:

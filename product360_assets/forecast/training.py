@@ -7,10 +7,23 @@ The hazard is the missing row: a week without a sale is a zero, and a zero that 
 from __future__ import annotations
 
 from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import JobTable, job_table_asset
 from spark.tables.curated import SALES_LINE
 from spark.tables.forecast import WEEKLY_DEMAND
+
+PLOTS = (
+    Plot(
+        "Demand by week",
+        f"""
+        SELECT week_start, sum(demand) AS units FROM {WEEKLY_DEMAND.identifier}
+        GROUP BY ALL ORDER BY week_start
+        """,
+        y="units",
+    ),
+)
+
 
 weekly_demand = job_table_asset(
     JobTable(
@@ -19,6 +32,7 @@ weekly_demand = job_table_asset(
         upstream=(SALES_LINE,),
         as_of=as_of_sales,
         parameters={},
+        plots=PLOTS,
     )
 )
 

@@ -9,6 +9,7 @@ Dagster reads the annotations of an asset's parameters, and would find text.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import TypeAlias
 
 import dagster as dg
@@ -17,6 +18,7 @@ from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import SOURCE_RETRIES, explained_failures
 from product360_assets.core.keys import landing_key, source_key
 from product360_assets.core.metadata import column_schema, highest_sensitivity
+from product360_assets.core.references import contract_reference
 from product360_assets.ingestion.databases import DatabaseIngestion
 from product360_assets.ingestion.landed import arrived
 from product360_assets.ingestion.services import ServiceIngestion
@@ -30,6 +32,9 @@ IngestStep: TypeAlias = Callable[..., Iterator[dg.MaterializeResult[None]]]
 
 GROUP = "ingestion"
 SOURCE_GROUP = "sources"
+# Every morning, and half a day more.
+ASKED_DAILY = timedelta(hours=36)
+A_WEEK = timedelta(days=7)
 
 _HOW_IT_COMES = {
     "database": "loaded from the database in the shapes of AWS DMS",
@@ -66,6 +71,7 @@ def source_specs(contract: SourceContract) -> list[dg.AssetSpec]:
                 "cadence": table.cadence,
                 "freshness (hours)": table.freshness_hours,
                 "time zone": contract.time_zone,
+                **contract_reference(contract, table),
             },
         )
         for table in contract.tables
@@ -96,6 +102,17 @@ def table_tags(contract: SourceContract, table: TableContract) -> dict[str, str]
     }
 
 
+def asked_lately(table: TableContract) -> dg.FreshnessPolicy:
+    """How long ago the source may have been asked last, by the wall clock.
+
+    Whether its *data* is fresh is a question to the data's own calendar (`core.calendar`); this
+    one notices a platform that stopped asking at all, which that calendar cannot.
+    """
+    return dg.FreshnessPolicy.time_window(
+        warn_window=ASKED_DAILY, fail_window=max(A_WEEK, timedelta(hours=table.freshness_hours))
+    )
+
+
 def _landing_spec(contract: SourceContract, table: TableContract) -> dg.AssetSpec:
     how = _HOW_IT_COMES[contract.kind]
     return dg.AssetSpec(
@@ -109,6 +126,11 @@ def _landing_spec(contract: SourceContract, table: TableContract) -> dg.AssetSpe
         owners=list(contract.owners),
         tags=table_tags(contract, table),
         kinds={contract.kind, table.format},
+        metadata={
+            "dagster/column_schema": column_schema(table, delivered_names=True),
+            **contract_reference(contract, table),
+        },
+        freshness_policy=asked_lately(table),
     )
 
 

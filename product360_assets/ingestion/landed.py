@@ -11,7 +11,8 @@ from typing import Any
 import dagster as dg
 
 from product360_assets.core.contract import SourceContract, TableContract
-from product360_assets.core.keys import landing_key
+from product360_assets.core.keys import landing_key, source_key
+from product360_assets.core.metadata import column_lineage
 from product360_assets.core.partitions import register_landing_dates
 from product360_assets.ingestion.arrivals import Arrivals, arrivals, successful_deliveries
 from product360_assets.ingestion.services import WATERMARK
@@ -42,6 +43,7 @@ def arrived(
             **_counts(found),
             **_last_execution(ledger, contract, table),
             "new landing dates": len(new),
+            "dagster/column_lineage": column_lineage(table, source_key(contract.name, table.name)),
         },
         data_version=dg.DataVersion(_version(found)),
     )

@@ -17,7 +17,9 @@ from product360_assets.core.checks import (
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import landing_key, raw_key
+from product360_assets.core.metadata import column_lineage, column_schema
 from product360_assets.core.partitions import days_of, landing_dates
+from product360_assets.core.references import contract_reference
 from product360_assets.core.states import RAW
 from product360_assets.ingestion.assets import table_tags
 from product360_assets.raw.acceptance import DELIVERED_ROWS, VERSION, Acceptance
@@ -48,6 +50,10 @@ def raw_asset(contract: SourceContract, table: TableContract) -> dg.AssetsDefini
         partitions_def=landing_dates(contract.name),
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=VERSION,
+        metadata={
+            "dagster/column_schema": column_schema(table, delivered_names=True),
+            **contract_reference(contract, table),
+        },
         check_specs=_check_specs(key),
     )
     def raw(
@@ -68,7 +74,10 @@ def raw_asset(contract: SourceContract, table: TableContract) -> dg.AssetsDefini
         return dg.MaterializeResult(
             metadata={
                 "objects copied by this run": len(accepted.copied),
-                "location": lake.zone("raw").uri_of(table_prefix(contract.name, table.name)),
+                "dagster/uri": lake.zone("raw").uri_of(table_prefix(contract.name, table.name)),
+                "dagster/column_lineage": column_lineage(
+                    table, landing_key(contract.name, table.name)
+                ),
             },
             check_results=_check_results(key, batches, altered, accepted.plan.rewritten),
         )

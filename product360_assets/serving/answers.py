@@ -30,7 +30,10 @@ def answer_asset(question: Question) -> dg.AssetsDefinition:
     spec = dg.AssetSpec(
         dg.AssetKey([GROUP, question.name]),
         deps=[asset_key(table) for table in question.reads],
-        description=f"{question.text}\n\n```sql\n{_dedented(question.sql)}\n```",
+        description=(
+            f"{question.text}\n\nAsked again whenever a table that it reads changes; the answer is "
+            f"kept as CSV.\n\n```sql\n{_dedented(question.sql)}\n```"
+        ),
         group_name=GROUP,
         owners=[f"team:{question.owner}"],
         kinds={"sql", "csv"},

@@ -32,7 +32,8 @@ def test_every_asset_that_can_be_made_is_in_exactly_one_job(
 
 def test_there_is_one_accepting_job_for_each_system(repository: dg.RepositoryDefinition) -> None:
     names = {job.name for job in named_jobs(repository)}
-    assert names == {"ingest", "publish", *(f"accept_{system}" for system in load_contracts())}
+    accepting = {f"accept_{system}" for system in load_contracts()}
+    assert names == {"ingest", "publish", "watch", "audit", *accepting}
 
 
 def test_a_job_runs_the_checks_of_its_assets(repository: dg.RepositoryDefinition) -> None:
@@ -48,14 +49,6 @@ def test_a_job_runs_the_checks_of_its_assets(repository: dg.RepositoryDefinition
     }
     assert checked
     assert in_jobs == set(repository.asset_graph.asset_check_keys)
-
-
-def test_the_schedule_asks_every_source_every_morning(
-    repository: dg.RepositoryDefinition,
-) -> None:
-    (schedule,) = repository.schedule_defs
-    assert (schedule.job_name, schedule.cron_schedule) == ("ingest", "0 9 * * *")
-    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
 def test_every_published_table_follows_its_upstream(repository: dg.RepositoryDefinition) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -102,6 +103,20 @@ def test_the_preview_hides_who_ordered(result: dg.ExecuteInProcessResult) -> Non
     ]
     assert shown.splitlines()[0] == "Delivered on 2017-05-02:"
     assert shown.splitlines()[-1] == "| 5 | ••• | 5.50 |"
+
+
+def test_each_column_comes_from_the_delivered_one(result: dg.ExecuteInProcessResult) -> None:
+    [said, *_] = result.asset_materializations_for_node("clean__shop__order")
+    lineage: Any = said.metadata["dagster/column_lineage"].value
+    assert lineage.deps_by_column["member"] == [
+        dg.TableColumnDep(asset_key=dg.AssetKey(["raw", "shop", "order"]), column_name="Member")
+    ]
+    assert set(lineage.deps_by_column) == {"order_id", "member", "total"}
+
+
+def test_a_run_of_few_days_shows_rows_by_landing_date(result: dg.ExecuteInProcessResult) -> None:
+    for each in result.asset_materializations_for_node("clean__shop__order"):
+        assert "data:image/png" in str(each.metadata["Rows by landing date"].value)
 
 
 def test_a_second_run_makes_nothing(result: dg.ExecuteInProcessResult, run: Run) -> None:

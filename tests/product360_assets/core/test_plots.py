@@ -17,7 +17,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from product360_assets.core.plots import Fan, bar_chart, fan_chart, histogram, line_chart
+from product360_assets.core.plots import (
+    Fan,
+    bar_chart,
+    bar_label,
+    fan_chart,
+    histogram,
+    line_chart,
+)
 
 MONDAY = date(2017, 1, 2)
 BLUE, VERMILION = (0, 114, 178), (213, 94, 0)
@@ -173,3 +180,10 @@ def test_drawing_leaves_pyplot_alone() -> None:
         "histogram([1, 2], title='T', x='x', y='y'); sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(38_991, "38,991"), (100, "100"), (70.09, "70.1"), (0.5, "0.5"), (None, "")]
+)
+def test_a_bar_s_value_is_written_as_people_write_it(value: float | None, text: str) -> None:
+    assert bar_label(value) == text

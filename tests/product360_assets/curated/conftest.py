@@ -230,7 +230,12 @@ class Shop:
         """The names of the claims that do not hold."""
         result = dg.materialize(
             [checks],
-            resources={"warehouse": self.warehouse, "ledger": self.ledger, "lake": self.lake},
+            resources={
+                "warehouse": self.warehouse,
+                "ledger": self.ledger,
+                "lake": self.lake,
+                "catalog": self.catalog,
+            },
             selection=dg.AssetSelection.checks(checks),
             raise_on_error=False,
         )

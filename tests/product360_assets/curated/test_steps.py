@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from product360_assets.curated.derive import replace_rows
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.steps import JobTable, job_table_asset, publication_asset
 from resources.catalog import LocalCatalogResource
 from resources.jobs import JobReport, JobRequest, JobRunner
@@ -35,8 +36,13 @@ def shown(result: dg.ExecuteInProcessResult, node: str) -> dict[str, Any]:
     return {name: value.value for name, value in made.metadata.items()}
 
 
-def publish(desk: Any) -> dg.ExecuteInProcessResult:
-    asset = publication_asset(desk.publication, parameters=lambda: {"time_zone": "UTC"})
+NOTES_BY_ID = Plot("Notes", "SELECT id FROM curated.note", kind="histogram", x="id", y="notes")
+
+
+def publish(desk: Any, **more: Any) -> dg.ExecuteInProcessResult:
+    asset = publication_asset(
+        desk.publication, parameters=lambda: {"time_zone": "UTC"}, plots=[NOTES_BY_ID]
+    )
     resources = {
         "catalog": desk.catalog,
         "ledger": SqliteLedgerResource(path=str(desk.home / "ledger.db")),
@@ -44,7 +50,7 @@ def publish(desk: Any) -> dg.ExecuteInProcessResult:
         "runner": dg.ResourceDefinition.hardcoded_resource(desk.runner),
         "warehouse": LocalWarehouse(catalog=desk.catalog),
     }
-    return dg.materialize([asset], resources=resources, raise_on_error=False)
+    return dg.materialize([asset], resources=resources, raise_on_error=False, **more)
 
 
 def test_publishing_shows_what_was_taken_in_and_what_the_table_holds(desk: Any) -> None:
@@ -68,6 +74,21 @@ def test_publishing_nothing_new_succeeds_and_says_so(desk: Any) -> None:
     facts = shown(publish(desk), "curated_note")
     assert (facts["outcome"], facts["rows taken in"]) == ("unchanged", 0)
     assert desk.snapshots() == 1
+
+
+def test_a_run_that_changes_nothing_shows_the_pictures_of_the_one_before(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        desk.deliver(1, "a")
+        first = shown(publish(desk, instance=instance), "curated_note")
+        assert "data:image/png" in first["Notes"]
+        with monkeypatch.context() as patched:
+            patched.setattr(Plot, "draw", None)  # Drawing would fail.
+            again = shown(publish(desk, instance=instance), "curated_note")
+        assert (again["outcome"], again["Notes"]) == ("unchanged", first["Notes"])
+        desk.deliver(2, "b", "c")
+        assert shown(publish(desk, instance=instance), "curated_note")["Notes"] != first["Notes"]
 
 
 def test_the_run_that_committed_is_named_in_the_snapshot(desk: Any) -> None:

@@ -1,0 +1,107 @@
+"""A run shows the shape of its table, and never what not everybody may see."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from product360_assets.curated import customer, product, product_360, sales_line
+from product360_assets.curated.plots import DRAWN_FROM, Plot, drawn, plots_of
+from product360_assets.curated.presentation import materialized
+from product360_assets.forecast import training
+from spark.tables import TABLES, DictionaryError, Table
+from spark.tables.curated import CLICK_EVENT, CUSTOMER, PRODUCT, SALES_LINE
+
+BY_AGE = Plot(
+    "By age", "SELECT age_band, count(*) FROM curated.customer GROUP BY 1", y="households"
+)
+
+
+def picture(plot: Plot, shop: Any) -> bytes:
+    text = plot.draw(shop.warehouse).md_str
+    assert text.startswith(f"![{plot.title}](data:image/png;base64,")
+    return base64.b64decode(text.partition(",")[2].rstrip(")"))
+
+
+def test_a_personal_column_is_refused_before_anything_runs() -> None:
+    with pytest.raises(DictionaryError, match="age_band, which is not public"):
+        plots_of(CUSTOMER, [BY_AGE])
+    with pytest.raises(DictionaryError, match="visitor_id"):
+        plots_of(CLICK_EVENT, [Plot("Visitors", "SELECT count(DISTINCT Visitor_ID) AS n", y="n")])
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_every_table_with_a_day_has_a_plot_by_construction(table: Table) -> None:
+    by_month = any(each.startswith("month(") for each in table.partition)
+    assert [plot.title for plot in plots_of(table, [])] == (["Rows by week"] if by_month else [])
+
+
+def test_rows_by_week_are_counted_from_mondays(shop: Any) -> None:
+    days = [date(2017, 12, 18), date(2017, 12, 24), date(2017, 12, 25), None]
+    shop.fill(SALES_LINE, *({"basket_id": n, "business_date": day} for n, day in enumerate(days)))
+    [plot] = plots_of(SALES_LINE, [])
+    assert shop.warehouse.query(plot.sql).rows == (
+        (date(2017, 12, 18), 2),
+        (date(2017, 12, 25), 1),
+    )
+    assert picture(plot, shop) == picture(plot, shop)
+
+
+def test_bars_and_histograms_are_drawn_and_nulls_have_a_name(shop: Any) -> None:
+    shop.fill(PRODUCT, {"product_id": 1}, {"product_id": 2, "department": "X" * 99})
+    by_department = Plot(
+        "Departments",
+        "SELECT department, count(*) AS products FROM curated.product GROUP BY 1 ORDER BY 1",
+        y="products",
+        kind="bar",
+    )
+    ids = Plot("Ids", "SELECT product_id FROM curated.product", x="id", y="n", kind="histogram")
+    shown = drawn([by_department, ids], shop.warehouse, snapshot="1", before={})
+    assert set(shown) == {"Departments", "Ids", DRAWN_FROM}
+    assert picture(by_department, shop) != picture(ids, shop)
+
+
+def test_a_picture_is_drawn_again_only_for_other_rows_or_another_query(shop: Any) -> None:
+    shop.fill(PRODUCT, {"product_id": 1})
+    ids = Plot("Ids", "SELECT product_id FROM curated.product", x="id", y="n", kind="histogram")
+    before = drawn([ids], shop.warehouse, snapshot="1", before={})
+    shop.fill(PRODUCT, {"product_id": 1}, {"product_id": 2})
+    assert drawn([ids], shop.warehouse, snapshot="1", before=before) == before
+    for other in ([ids], "2"), ([replace(ids, sql=ids.sql + " WHERE true")], "1"):
+        again = drawn(other[0], shop.warehouse, snapshot=other[1], before=before)
+        assert again["Ids"] != before["Ids"]
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        plot
+        for module in (product, customer, sales_line, product_360, training)
+        for plot in module.PLOTS
+    ],
+    ids=lambda plot: plot.title,
+)
+def test_every_declared_plot_is_a_query_of_its_table(shop: Any, plot: Plot) -> None:
+    for table in TABLES.values():
+        shop.catalog.ensure_table(table)
+    assert len(shop.warehouse.query(plot.sql).columns) >= 2
+    assert picture(plot, shop)
+
+
+def test_a_table_with_rows_shows_its_plots_and_an_empty_one_none(shop: Any) -> None:
+    [plot] = plots_of(SALES_LINE, [])
+    shop.catalog.ensure_table(SALES_LINE)
+    empty: Any = materialized(
+        SALES_LINE, shop.catalog, shop.warehouse, facts={}, plots=[plot]
+    ).metadata
+    assert plot.title not in empty
+    shop.fill(SALES_LINE, {"business_date": date(2017, 12, 18), "sales_value": Decimal("1.00")})
+    full: Any = materialized(
+        SALES_LINE, shop.catalog, shop.warehouse, facts={}, plots=[plot]
+    ).metadata
+    assert "data:image/png" in full[plot.title].md_str
