@@ -10,6 +10,7 @@ from __future__ import annotations
 from product360_assets.core.contract import load_contracts
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import CLICK_EVENT, SALES_LINE
@@ -20,12 +21,26 @@ PUBLICATION = Publication(CLICK_EVENT, job="click_event", inputs=(EVENTS,))
 # One number of a row's content; over all rows it does not depend on their order.
 _CONTENT = "bit_xor(hash(event_id, visitor_id, event_type, epoch_us(event_time), product_id))"
 
+PLOTS = (
+    Plot(
+        "Events by day",
+        f"""
+        SELECT event_date, count(*) FILTER (event_type = 'view') AS view,
+               count(*) FILTER (event_type = 'add_to_cart') AS "add to cart",
+               count(*) FILTER (event_type = 'purchase') AS purchase
+        FROM {CLICK_EVENT.identifier} GROUP BY ALL ORDER BY event_date
+        """,
+        y="events",
+    ),
+)
+
 
 click_event = publication_asset(
     PUBLICATION,
     # Nothing is looked up in the sales; the checks compare purchases with them.
     upstream=[SALES_LINE],
     parameters=lambda: {"time_zone": load_contracts()["clickstream"].time_zone},
+    plots=PLOTS,
 )
 
 click_event_checks = table_checks(

@@ -11,6 +11,7 @@ from datetime import date
 
 from product360_assets.curated.business_day import latest_closed_day
 from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.steps import JobTable, job_table_asset
 from resources.ledger import Ledger
 from resources.warehouse import WarehouseResource
@@ -29,6 +30,19 @@ def as_of_clicks(warehouse: WarehouseResource, ledger: Ledger) -> date:
     )
 
 
+PLOTS = (
+    Plot(
+        "Visits that end in a purchase, by week",
+        f"""
+        SELECT CAST(date_trunc('week', session_date) AS DATE) AS week,
+               round(100.0 * avg(CAST(is_converted AS INT)), 2) AS "share, %"
+        FROM {CLICK_SESSION.identifier} WHERE NOT is_bot GROUP BY ALL ORDER BY week
+        """,
+        y="% of visits",
+    ),
+)
+
+
 click_session = job_table_asset(
     JobTable(
         CLICK_SESSION,
@@ -36,6 +50,7 @@ click_session = job_table_asset(
         upstream=(CLICK_EVENT,),
         as_of=as_of_clicks,
         parameters={},
+        plots=PLOTS,
     )
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import INTERACTION, SALES_LINE
@@ -25,11 +26,26 @@ PUBLICATION = Publication(
     inputs=(CAMPAIGNS, TARGETS, COUPONS, REDEMPTIONS, RECEIPTS),
 )
 
+PLOTS = (
+    Plot(
+        "Coupons used, by week",
+        f"""
+        SELECT CAST(date_trunc('week', interaction_date) AS DATE) AS week,
+               count(*) AS redemptions
+        FROM {INTERACTION.identifier}
+        WHERE interaction_type = '{REDEMPTION}' AND interaction_date IS NOT NULL
+        GROUP BY ALL ORDER BY week
+        """,
+        y="redemptions",
+    ),
+)
+
 
 interaction = publication_asset(
     PUBLICATION,
     upstream=[SALES_LINE],
     parameters=lambda: {"sales": f"lake.{SALES_LINE.identifier}"},
+    plots=PLOTS,
 )
 
 

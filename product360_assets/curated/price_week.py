@@ -7,8 +7,9 @@ A file that is delivered again replaces what it said before, whichever of the tw
 from __future__ import annotations
 
 from product360_assets.curated.business_week import begins_week, delivered_weeks
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim, no_price_jumps, table_checks
 from product360_assets.curated.pending import Input
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import PRICE_WEEK
@@ -16,8 +17,25 @@ from spark.tables.curated import PRICE_WEEK
 PRICES = Input("pricing", "price_week", whole_days=True)
 PUBLICATION = Publication(PRICE_WEEK, job="price_week", inputs=(PRICES,))
 
+PLOTS = (
+    Plot(
+        "Prices that changed, by week",
+        f"""
+        SELECT week_start, count(*) FILTER (shelf_price > before) AS dearer,
+               count(*) FILTER (shelf_price < before) AS cheaper
+        FROM (
+            SELECT week_start, shelf_price,
+                   lag(shelf_price) OVER (PARTITION BY product_id ORDER BY week_start) AS before
+            FROM {PRICE_WEEK.identifier}
+        )
+        GROUP BY ALL ORDER BY week_start
+        """,
+        y="products",
+    ),
+)
 
-price_week = publication_asset(PUBLICATION)
+
+price_week = publication_asset(PUBLICATION, plots=PLOTS)
 
 price_week_checks = table_checks(
     PRICE_WEEK,
@@ -58,6 +76,10 @@ price_week_checks = table_checks(
             FROM curated.price_week
             """,
             blocking=False,
+        ),
+        *(
+            no_price_jumps(PRICE_WEEK, key=["product_id"], order="week_start", column=column)
+            for column in ("shelf_price", "loyalty_price")
         ),
     ],
 )

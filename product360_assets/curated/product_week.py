@@ -8,6 +8,7 @@ happened to a product has no row.
 from __future__ import annotations
 
 from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import JobTable, job_table_asset
 from spark.tables.curated import (
@@ -20,6 +21,19 @@ from spark.tables.curated import (
     PROMOTION_WEEK,
     SALES_LINE,
 )
+
+PLOTS = (
+    Plot(
+        "Revenue by week, promoted and not",
+        f"""
+        SELECT week_start, sum(revenue) FILTER (is_promoted) AS promoted,
+               sum(revenue) FILTER (NOT is_promoted) AS "not promoted"
+        FROM {PRODUCT_WEEK.identifier} GROUP BY ALL ORDER BY week_start
+        """,
+        y="USD",
+    ),
+)
+
 
 product_week = job_table_asset(
     JobTable(
@@ -36,6 +50,7 @@ product_week = job_table_asset(
         ),
         as_of=as_of_sales,
         parameters={},
+        plots=PLOTS,
     )
 )
 

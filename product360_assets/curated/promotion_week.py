@@ -10,6 +10,7 @@ from __future__ import annotations
 from product360_assets.curated.business_week import begins_week, delivered_weeks
 from product360_assets.curated.claims import Claim, table_checks
 from product360_assets.curated.pending import Input
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import PROMOTION_WEEK
@@ -17,8 +18,20 @@ from spark.tables.curated import PROMOTION_WEEK
 PROMOTIONS = Input("pricing", "promotion_week", whole_days=True)
 PUBLICATION = Publication(PROMOTION_WEEK, job="promotion_week", inputs=(PROMOTIONS,))
 
+PLOTS = (
+    Plot(
+        "Products promoted, by week",
+        f"""
+        SELECT week_start, count(DISTINCT product_id) FILTER (is_on_display) AS "on display",
+               count(DISTINCT product_id) FILTER (is_in_mailer) AS "in the mailer"
+        FROM {PROMOTION_WEEK.identifier} GROUP BY ALL ORDER BY week_start
+        """,
+        y="products",
+    ),
+)
 
-promotion_week = publication_asset(PUBLICATION)
+
+promotion_week = publication_asset(PUBLICATION, plots=PLOTS)
 
 promotion_week_checks = table_checks(
     PROMOTION_WEEK,

@@ -7,9 +7,21 @@ which does not say that they had none.
 from __future__ import annotations
 
 from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import JobTable, job_table_asset
 from spark.tables.curated import PROMOTION_WEEK, SALES_LINE, STORE
+
+PLOTS = (
+    Plot(
+        "Stores by revenue",
+        f"SELECT revenue FROM {STORE.identifier} ORDER BY revenue, store_id",
+        kind="histogram",
+        x="revenue, USD",
+        y="stores",
+    ),
+)
+
 
 store = job_table_asset(
     JobTable(
@@ -18,6 +30,7 @@ store = job_table_asset(
         upstream=(SALES_LINE, PROMOTION_WEEK),
         as_of=as_of_sales,
         parameters={},
+        plots=PLOTS,
     )
 )
 
