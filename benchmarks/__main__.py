@@ -1,0 +1,121 @@
+"""`python -m benchmarks`: measure, write the results after every run, and render them.
+
+    make bench                                        what fits into twenty minutes, full scale too
+    make bench BENCH_OPTIONS="--scale smoke"          one scale
+    make bench BENCH_OPTIONS="--scale full --engine spark --rounds 1 --add"
+                                                      one more part, into the results of the day
+    python -m benchmarks report RESULTS.json          render again; measures nothing
+
+Exit status: 0 well, 1 a run failed or the sides disagree, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.bench import SCRIPT_MODULES, Bench, BenchmarkFailed, Plan
+from benchmarks.homes import REPOSITORY
+from benchmarks.machine import this_machine
+from benchmarks.report import render
+from benchmarks.results import Results, read_results
+from resources.environments import settings
+
+RESULTS = Path(__file__).parent / "results"
+SCALES = ("smoke", "demo", "full")
+# More rounds where they are cheap and noise is large against the whole.
+ROUNDS = {"smoke": 3, "demo": 3, "full": 2}
+# Apache Spark takes minutes at full scale; it is asked for by name.
+ENGINES = {"smoke": ("sail", "spark"), "demo": ("sail", "spark"), "full": ("sail",)}
+SCRIPT_NAMES = {name.partition(" ")[0]: name for name in SCRIPT_MODULES}
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    scale: Annotated[list[str], typer.Option(help="smoke, demo or full; can be repeated")] = list(
+        SCALES
+    ),
+    engine: Annotated[list[str], typer.Option(help="sail or spark; can be repeated")] = [],
+    script: Annotated[
+        list[str], typer.Option(help="duckdb, polars or pyspark; can be repeated")
+    ] = list(SCRIPT_NAMES),
+    rounds: Annotated[int | None, typer.Option(help="of the comparison; 0 for none")] = None,
+    demo: Annotated[bool, typer.Option(help="run `make demo` as a newcomer does")] = True,
+    minutes: Annotated[float, typer.Option(help="after so many no further run begins")] = 18.0,
+    add: Annotated[bool, typer.Option(help="to the results of this day and machine")] = False,
+    into: Annotated[Path | None, typer.Option(help="the results' JSON file")] = None,
+) -> None:
+    """Measure what the options say."""
+    if context.invoked_subcommand is not None:
+        return
+    plan = Plan(
+        scales=[name for name in SCALES if name in _known("scale", scale, SCALES)],
+        engines={
+            name: tuple(_known("engine", engine, ("sail", "spark"))) or ENGINES[name]
+            for name in SCALES
+        },
+        rounds={name: ROUNDS[name] if rounds is None else rounds for name in SCALES},
+        scripts=[SCRIPT_NAMES[name] for name in _known("script", script, tuple(SCRIPT_NAMES))],
+        demo=demo,
+        minutes=minutes,
+    )
+    file, results = _results(into, add=add)
+
+    def keep() -> None:
+        results.write(file)
+        file.with_suffix(".md").write_text(render(results))
+
+    work = Bench(plan, settings().home / "bench", results, keep, typer.echo)
+    began = time.monotonic()
+    try:
+        work.run()
+    except BenchmarkFailed as failure:
+        keep()
+        typer.echo(f"bench: {failure}", err=True)
+        raise typer.Exit(1) from failure
+    typer.echo(f"{(time.monotonic() - began) / 60:.1f} minutes; see {file.with_suffix('.md')}")
+
+
+@app.command()
+def report(results: Path) -> None:
+    """Render a results file again."""
+    results.with_suffix(".md").write_text(render(read_results(results)))
+
+
+def _results(into: Path | None, *, add: bool) -> tuple[Path, Results]:
+    machine, now = this_machine(), datetime.now(UTC)
+    file = into or RESULTS / f"{now:%Y-%m-%d}-{machine.short_name}.json"
+    if add and file.exists():
+        return file, read_results(file)
+    return file, Results(machine, _commit(), now.isoformat(timespec="minutes"))
+
+
+def _commit() -> str:
+    """What is measured: the commit, and whether files differ from it."""
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return said.stdout.strip() or "unknown"
+
+
+def _known(option: str, given: list[str], possible: tuple[str, ...]) -> list[str]:
+    for value in given:
+        if value not in possible:
+            raise typer.BadParameter(f"--{option}: found {value}, expected {' or '.join(possible)}")
+    return given
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m benchmarks")

@@ -1,0 +1,298 @@
+"""The bench: which runs are made, in which order, and what is written down of each.
+
+For each scale: the demo as a newcomer runs it, twice; then a landing zone is filled once and put
+aside, without what was delivered last; then rounds, in each of which the platform and every script
+run once, one after the other, so that a slow minute of the machine hits all sides; then the
+delivery that was held back comes, on top of a whole history, and then nothing more.
+
+The hazard is a bench that never ends. A budget of minutes is asked before every run; what it does
+not allow any more is named in the results.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks.agreement import expect_agreement, platform_counts, published_rows
+from benchmarks.attribution import StepTime, by_table, by_zone, steps_since
+from benchmarks.bandwidth import measure_bandwidth
+from benchmarks.homes import BenchmarkFailed, Home, folder_size, move_files
+from benchmarks.machine import load
+from benchmarks.measure import Measured
+from benchmarks.results import (
+    AGAIN,
+    DAY,
+    DEMO,
+    DUCKDB,
+    INGEST,
+    NOTHING_NEW,
+    PLATFORM,
+    POLARS,
+    PYSPARK,
+    Results,
+    Run,
+    run_from,
+)
+
+SCRIPT_MODULES = {
+    DUCKDB: "benchmarks.plain.duckdb_script",
+    POLARS: "benchmarks.plain.polars_script",
+    PYSPARK: "benchmarks.plain.pyspark_script",
+}
+# The last delivery of the systems that deliver by themselves: a day of clicks, a week of files.
+LAST_DELIVERIES = (
+    "clickstream/click_event/2017/12/31",
+    "pricing/price_week/2018-01-01",
+    "pricing/promotion_week/2018-01-01",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        scales: smallest first.
+        engines: that the platform and the PySpark script run on, by scale.
+        rounds: of the comparison, by scale; 0 leaves it out.
+        scripts: that are compared.
+        demo: whether the demo is run as a newcomer runs it.
+        minutes: after so many no further run begins.
+    """
+
+    scales: Sequence[str]
+    engines: dict[str, Sequence[str]]
+    rounds: dict[str, int]
+    scripts: Sequence[str]
+    demo: bool
+    minutes: float
+
+
+class OutOfTime(Exception):
+    """The budget does not allow another run."""
+
+
+@dataclass
+class Bench:
+    """One bench at work below `work`; `keep` is called after every run, `say` told of it."""
+
+    plan: Plan
+    work: Path
+    results: Results
+    keep: Callable[[], None]
+    say: Callable[[str], None]
+    began: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        """Everything that the plan asks for and the budget allows.
+
+        Raises:
+            BenchmarkFailed: a run failed, or the sides disagree.
+        """
+        self.results.load_before = load()[0]
+        if self.results.bandwidth is None:
+            self.results.bandwidth = measure_bandwidth(self.work)
+        for scale in self.plan.scales:
+            for part in self._parts(scale):
+                try:
+                    part()
+                except OutOfTime as what:
+                    self._leave_out(f"{what}: the budget of {self.plan.minutes:g} minutes was used")
+        self.results.load_after = load()[0]
+        self.keep()
+
+    def _parts(self, scale: str) -> Iterator[Callable[[], None]]:
+        if self.plan.demo:
+            yield lambda: self._demo(scale)
+        if self.plan.rounds[scale]:
+            yield lambda: self._comparison(scale)
+
+    def _demo(self, scale: str) -> None:
+        home = Home(self.work / "home", scale)
+        home.make()
+        self._measure(home, DEMO, "-m", "demo")
+        snapshots = home.snapshots()
+
+        def new_snapshots() -> dict[str, Any]:
+            return {"counts": {"new snapshots": home.snapshots() - snapshots}}
+
+        self._measure(home, AGAIN, "-m", "demo", facts=lambda _measured, _steps: new_snapshots())
+
+    def _comparison(self, scale: str) -> None:
+        self._land(scale)
+        engines = self.plan.engines[scale]
+        for turn in range(1, self.plan.rounds[scale] + 1):
+            for engine in engines:
+                self._turn(scale, engine, turn, scripts=engine == engines[0])
+        self._day(scale, engines[0])
+
+    def _land(self, scale: str) -> None:
+        """Fill a landing zone, measured, and put the home aside; the last deliveries wait."""
+        home, landed = Home(self.work / "home", scale), self.work / "landed"
+        shutil.rmtree(landed, ignore_errors=True)
+        home.make()
+        self._expect_time(f"{scale}: the comparison")
+        with home.company():
+            landing = home.path / "lake" / "landing"
+            held = [p for place in LAST_DELIVERIES for p in (landing / place).rglob("*.*")]
+            shutil.rmtree(self.work / "held", ignore_errors=True)
+            move_files(held, landing, self.work / "held")
+            self._measure(home, INGEST, "-m", "benchmarks.refresh", "ingest", facts=_zones)
+        shutil.rmtree(home.path / "company")
+        home.path.rename(landed)
+
+    def _turn(self, scale: str, engine: str, turn: int, *, scripts: bool) -> None:
+        """The platform, then each script on what it accepted."""
+        home = Home(self.work / "home", scale, engine)
+        home.replace_by(self.work / "landed")
+        self._measure(
+            home,
+            PLATFORM,
+            *("-m", "benchmarks.refresh", "work"),
+            turn=turn,
+            facts=lambda measured, steps: {
+                **_zones(measured, steps),
+                "counts": _platform_counts(home),
+            },
+        )
+        for script in self.plan.scripts:
+            if script == PYSPARK or scripts:
+                self._script(home, script, turn)
+
+    def _script(self, home: Home, script: str, turn: int) -> None:
+        out = self.work / "script"
+        shutil.rmtree(out, ignore_errors=True)
+        raw = home.path / "lake" / "raw"
+        options = ["--engine", home.engine] if script == PYSPARK else []
+        self._measure(
+            home,
+            script,
+            *("-m", SCRIPT_MODULES[script], "--raw", str(raw), "--out", str(out), *options),
+            turn=turn,
+            facts=lambda _measured, _steps: {"counts": _script_counts(out)},
+        )
+        if turn == 1:
+            expect_agreement(home, script, out)
+            self.say(f"  the {script} and the platform made the same")
+
+    def _day(self, scale: str, engine: str) -> None:
+        """The delivery that was held back, on top of a whole history; then nothing more."""
+        home = Home(self.work / "home", scale, engine)
+        held, landing = self.work / "held", home.path / "lake" / "landing"
+        if engine != self.plan.engines[scale][-1]:
+            # The last round ended on another engine.
+            self._expect_time(f"{scale}: one day")
+            home.replace_by(self.work / "landed")
+            home.run("-m", "benchmarks.refresh", "work")
+        delivered = [path for path in held.rglob("*") if path.is_file()]
+        before = sum(counts["in"] for counts in platform_counts(home).values())
+        move_files(delivered, held, landing)
+
+        def facts(measured: Measured, steps: Sequence[StepTime]) -> dict[str, Any]:
+            rows = sum(counts["in"] for counts in platform_counts(home).values())
+            return {
+                **_zones(measured, steps),
+                "counts": {"files": len(delivered), "clean rows in": rows - before},
+            }
+
+        self._measure(home, DAY, "-m", "benchmarks.refresh", "dropped", "work", facts=facts)
+        snapshots = home.snapshots()
+        self._measure(
+            home,
+            NOTHING_NEW,
+            *("-m", "benchmarks.refresh", "dropped", "work"),
+            facts=lambda measured, steps: {
+                **_zones(measured, steps),
+                "counts": {"new snapshots": home.snapshots() - snapshots},
+            },
+        )
+
+    def _measure(
+        self,
+        home: Home,
+        what: str,
+        *command: str,
+        turn: int = 1,
+        facts: Callable[[Measured, Sequence[StepTime]], dict[str, Any]] = lambda _m, _s: {},
+    ) -> Run:
+        engine = "" if what in (DUCKDB, POLARS) else home.engine
+        self._expect_time(f"{home.scale}: {what}")
+        before, since = load()[0], time.time()
+        measured = home.run(*command)
+        steps = _steps(home, since) if what not in SCRIPT_MODULES else []
+        run = run_from(
+            measured,
+            what=what,
+            scale=home.scale,
+            engine=engine,
+            turn=turn,
+            load=before,
+            **facts(measured, steps),
+        )
+        self.results.runs.append(run)
+        self.results.load_after = load()[0]
+        self.keep()
+        self.say(
+            f"{run.scale:6} {run.what:17} {run.engine:6} {run.wall:7.1f} s  {run.cpu:7.1f} CPU-s  "
+            f"{run.peak_tree / 1e9:5.2f} GB"
+        )
+        return run
+
+    def _expect_time(self, what: str) -> None:
+        if time.monotonic() - self.began > self.plan.minutes * 60:
+            raise OutOfTime(what)
+
+    def _leave_out(self, what: str) -> None:
+        self.results.left_out.append(what)
+        self.say(f"left out: {what}")
+        self.keep()
+
+
+def _steps(home: Home, since: float) -> list[StepTime]:
+    with _instance(home) as instance:
+        return steps_since(instance, since)
+
+
+@contextmanager
+def _instance(home: Home) -> Iterator[Any]:
+    import dagster as dg
+
+    # `dagster.yaml` names its folder by a variable.
+    with (
+        patch.dict(os.environ, home.environment),
+        dg.DagsterInstance.from_config(home.environment["DAGSTER_HOME"]) as instance,
+    ):
+        yield instance
+
+
+def _zones(measured: Measured, steps: Sequence[StepTime]) -> dict[str, Any]:
+    return {"zones": by_zone(steps, measured), "tables": by_table(steps, measured)}
+
+
+def _platform_counts(home: Home) -> dict[str, int]:
+    clean = platform_counts(home).values()
+    counts = {f"clean rows {name}": sum(each[name] for each in clean) for name in ("in", "out")}
+    for zone in ("landing", "raw", "clean", "curated", "forecast"):
+        counts[f"{zone} files"], counts[f"{zone} bytes"] = home.zone_files(zone)
+    for identifier, rows in published_rows(home).items():
+        counts[f"{identifier} rows"] = rows
+    return counts
+
+
+def _script_counts(out: Path) -> dict[str, int]:
+    told = json.loads((out / "counts.json").read_text())
+    counts = {f"{identifier} rows": rows for identifier, rows in told["curated"].items()}
+    counts["clean rows in"] = sum(each["in"] for each in told["clean"].values())
+    counts["clean files"], counts["clean bytes"] = folder_size(out / "clean")
+    counts["tables files"], counts["tables bytes"] = folder_size(out / "tables")
+    return counts
+
