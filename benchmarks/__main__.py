@@ -1,8 +1,8 @@
 """`python -m benchmarks`: measure, write the results after every run, and render them.
 
     make bench                                        what fits into twenty minutes, full scale too
-    make bench BENCH_OPTIONS="--scale smoke"          one scale
-    make bench BENCH_OPTIONS="--scale full --engine spark --rounds 1 --add"
+    make bench BENCH_OPTIONS="--scales smoke"         one scale
+    make bench BENCH_OPTIONS="--scales full --engines spark --rounds 1 --no-demo --add"
                                                       one more part, into the results of the day
     python -m benchmarks report RESULTS.json          render again; measures nothing
 
@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.bench import SCRIPT_MODULES, Bench, BenchmarkFailed, Plan
-from benchmarks.homes import REPOSITORY
+from benchmarks.bench import SCRIPT_MODULES, Bench, Plan
+from benchmarks.homes import REPOSITORY, BenchmarkFailed
 from benchmarks.machine import this_machine
 from benchmarks.report import render
 from benchmarks.results import Results, read_results
@@ -33,6 +34,7 @@ ROUNDS = {"smoke": 3, "demo": 3, "full": 2}
 # Apache Spark takes minutes at full scale; it is asked for by name.
 ENGINES = {"smoke": ("sail", "spark"), "demo": ("sail", "spark"), "full": ("sail",)}
 SCRIPT_NAMES = {name.partition(" ")[0]: name for name in SCRIPT_MODULES}
+ALL_SCRIPTS = ",".join(SCRIPT_NAMES)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -40,13 +42,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.callback(invoke_without_command=True)
 def bench(
     context: typer.Context,
-    scale: Annotated[list[str], typer.Option(help="smoke, demo or full; can be repeated")] = list(
-        SCALES
-    ),
-    engine: Annotated[list[str], typer.Option(help="sail or spark; can be repeated")] = [],
-    script: Annotated[
-        list[str], typer.Option(help="duckdb, polars or pyspark; can be repeated")
-    ] = list(SCRIPT_NAMES),
+    scales: Annotated[str, typer.Option(help="some of smoke,demo,full")] = ",".join(SCALES),
+    engines: Annotated[str, typer.Option(help="some of sail,spark; by scale if not given")] = "",
+    scripts: Annotated[str, typer.Option(help="some of duckdb,polars,pyspark")] = ALL_SCRIPTS,
     rounds: Annotated[int | None, typer.Option(help="of the comparison; 0 for none")] = None,
     demo: Annotated[bool, typer.Option(help="run `make demo` as a newcomer does")] = True,
     minutes: Annotated[float, typer.Option(help="after so many no further run begins")] = 18.0,
@@ -56,14 +54,13 @@ def bench(
     """Measure what the options say."""
     if context.invoked_subcommand is not None:
         return
+    chosen = _known("--scales", scales, SCALES)
+    given = _known("--engines", engines, ("sail", "spark"))
     plan = Plan(
-        scales=[name for name in SCALES if name in _known("scale", scale, SCALES)],
-        engines={
-            name: tuple(_known("engine", engine, ("sail", "spark"))) or ENGINES[name]
-            for name in SCALES
-        },
-        rounds={name: ROUNDS[name] if rounds is None else rounds for name in SCALES},
-        scripts=[SCRIPT_NAMES[name] for name in _known("script", script, tuple(SCRIPT_NAMES))],
+        scales=chosen,
+        engines={scale: given or ENGINES[scale] for scale in chosen},
+        rounds={scale: ROUNDS[scale] if rounds is None else rounds for scale in chosen},
+        scripts=[SCRIPT_NAMES[name] for name in _known("--scripts", scripts, tuple(SCRIPT_NAMES))],
         demo=demo,
         minutes=minutes,
     )
@@ -110,11 +107,12 @@ def _commit() -> str:
     return said.stdout.strip() or "unknown"
 
 
-def _known(option: str, given: list[str], possible: tuple[str, ...]) -> list[str]:
-    for value in given:
-        if value not in possible:
-            raise typer.BadParameter(f"--{option}: found {value}, expected {' or '.join(possible)}")
-    return given
+def _known(option: str, given: str, possible: Sequence[str]) -> list[str]:
+    """The words of an option, in the order in which they are possible."""
+    words = [word.strip() for word in given.split(",") if word.strip()]
+    if unknown := [word for word in words if word not in possible]:
+        raise typer.BadParameter(f"{option}: found {unknown[0]}, expected {', '.join(possible)}")
+    return [word for word in possible if word in words]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How fast this machine writes to its disk and hashes, measured in the run that is compared with it.
+"""How fast this machine writes to its disk and hashes, in the run that is compared with it.
 
 Acceptance copies, hashes and syncs; it can be no faster than the slower of the two. The hazard is
 the page cache: bytes that were not synced were not written.

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from unittest.mock import patch
 from benchmarks.agreement import expect_agreement, platform_counts, published_rows
 from benchmarks.attribution import StepTime, by_table, by_zone, steps_since
 from benchmarks.bandwidth import measure_bandwidth
-from benchmarks.homes import BenchmarkFailed, Home, folder_size, move_files
+from benchmarks.homes import Home, compile_everything, folder_size, move_files
 from benchmarks.machine import load
 from benchmarks.measure import Measured
 from benchmarks.results import (
@@ -38,8 +38,8 @@ from benchmarks.results import (
     PLATFORM,
     POLARS,
     PYSPARK,
+    Facts,
     Results,
-    Run,
     run_from,
 )
 
@@ -98,6 +98,7 @@ class Bench:
         Raises:
             BenchmarkFailed: a run failed, or the sides disagree.
         """
+        compile_everything()
         self.results.load_before = load()[0]
         if self.results.bandwidth is None:
             self.results.bandwidth = measure_bandwidth(self.work)
@@ -122,10 +123,7 @@ class Bench:
         self._measure(home, DEMO, "-m", "demo")
         snapshots = home.snapshots()
 
-        def new_snapshots() -> dict[str, Any]:
-            return {"counts": {"new snapshots": home.snapshots() - snapshots}}
-
-        self._measure(home, AGAIN, "-m", "demo", facts=lambda _measured, _steps: new_snapshots())
+        self._measure(home, AGAIN, "-m", "demo", facts=lambda *_: _new_snapshots(home, snapshots))
 
     def _comparison(self, scale: str) -> None:
         self._land(scale)
@@ -159,10 +157,7 @@ class Bench:
             PLATFORM,
             *("-m", "benchmarks.refresh", "work"),
             turn=turn,
-            facts=lambda measured, steps: {
-                **_zones(measured, steps),
-                "counts": _platform_counts(home),
-            },
+            facts=lambda measured, steps: _zones(measured, steps, _platform_counts(home)),
         )
         for script in self.plan.scripts:
             if script == PYSPARK or scripts:
@@ -178,7 +173,7 @@ class Bench:
             script,
             *("-m", SCRIPT_MODULES[script], "--raw", str(raw), "--out", str(out), *options),
             turn=turn,
-            facts=lambda _measured, _steps: {"counts": _script_counts(out)},
+            facts=lambda *_: Facts(counts=_script_counts(out)),
         )
         if turn == 1:
             expect_agreement(home, script, out)
@@ -197,12 +192,10 @@ class Bench:
         before = sum(counts["in"] for counts in platform_counts(home).values())
         move_files(delivered, held, landing)
 
-        def facts(measured: Measured, steps: Sequence[StepTime]) -> dict[str, Any]:
+        def facts(measured: Measured, steps: Sequence[StepTime]) -> Facts:
             rows = sum(counts["in"] for counts in platform_counts(home).values())
-            return {
-                **_zones(measured, steps),
-                "counts": {"files": len(delivered), "clean rows in": rows - before},
-            }
+            counts = {"files": len(delivered), "clean rows in": rows - before}
+            return _zones(measured, steps, counts)
 
         self._measure(home, DAY, "-m", "benchmarks.refresh", "dropped", "work", facts=facts)
         snapshots = home.snapshots()
@@ -210,10 +203,7 @@ class Bench:
             home,
             NOTHING_NEW,
             *("-m", "benchmarks.refresh", "dropped", "work"),
-            facts=lambda measured, steps: {
-                **_zones(measured, steps),
-                "counts": {"new snapshots": home.snapshots() - snapshots},
-            },
+            facts=lambda *_: _new_snapshots(home, snapshots),
         )
 
     def _measure(
@@ -222,8 +212,8 @@ class Bench:
         what: str,
         *command: str,
         turn: int = 1,
-        facts: Callable[[Measured, Sequence[StepTime]], dict[str, Any]] = lambda _m, _s: {},
-    ) -> Run:
+        facts: Callable[[Measured, Sequence[StepTime]], Facts] = lambda *_: Facts(),
+    ) -> None:
         engine = "" if what in (DUCKDB, POLARS) else home.engine
         self._expect_time(f"{home.scale}: {what}")
         before, since = load()[0], time.time()
@@ -231,12 +221,12 @@ class Bench:
         steps = _steps(home, since) if what not in SCRIPT_MODULES else []
         run = run_from(
             measured,
+            facts(measured, steps),
             what=what,
             scale=home.scale,
             engine=engine,
             turn=turn,
             load=before,
-            **facts(measured, steps),
         )
         self.results.runs.append(run)
         self.results.load_after = load()[0]
@@ -245,7 +235,6 @@ class Bench:
             f"{run.scale:6} {run.what:17} {run.engine:6} {run.wall:7.1f} s  {run.cpu:7.1f} CPU-s  "
             f"{run.peak_tree / 1e9:5.2f} GB"
         )
-        return run
 
     def _expect_time(self, what: str) -> None:
         if time.monotonic() - self.began > self.plan.minutes * 60:
@@ -274,15 +263,21 @@ def _instance(home: Home) -> Iterator[Any]:
         yield instance
 
 
-def _zones(measured: Measured, steps: Sequence[StepTime]) -> dict[str, Any]:
-    return {"zones": by_zone(steps, measured), "tables": by_table(steps, measured)}
+def _zones(
+    measured: Measured, steps: Sequence[StepTime], counts: Mapping[str, int] | None = None
+) -> Facts:
+    return Facts(by_zone(steps, measured), by_table(steps, measured), counts or {})
+
+
+def _new_snapshots(home: Home, before: int) -> Facts:
+    return Facts(counts={"new snapshots": home.snapshots() - before})
 
 
 def _platform_counts(home: Home) -> dict[str, int]:
     clean = platform_counts(home).values()
     counts = {f"clean rows {name}": sum(each[name] for each in clean) for name in ("in", "out")}
     for zone in ("landing", "raw", "clean", "curated", "forecast"):
-        counts[f"{zone} files"], counts[f"{zone} bytes"] = home.zone_files(zone)
+        counts[f"{zone} files"], counts[f"{zone} bytes"] = home.zone_size(zone)
     for identifier, rows in published_rows(home).items():
         counts[f"{identifier} rows"] = rows
     return counts
@@ -295,4 +290,3 @@ def _script_counts(out: Path) -> dict[str, int]:
     counts["clean files"], counts["clean bytes"] = folder_size(out / "clean")
     counts["tables files"], counts["tables bytes"] = folder_size(out / "tables")
     return counts
-

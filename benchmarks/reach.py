@@ -63,7 +63,7 @@ def reached(results: Results) -> list[Reached]:
 
 
 def judged(value: float, reach: float) -> str:
-    """ "met" or "missed", and by how much."""
+    """Whether the reach was met, or by how much it was missed."""
     if value <= reach:
         return f"met, {value / reach:.0%} of it"
     return f"missed by {value / reach - 1:.0%}"
@@ -80,14 +80,9 @@ def _demo(results: Results) -> Iterator[Reached]:
         again = list(results.of(AGAIN, scale))
         row = _row(f"`make demo` again, {scale}", "20 s", [run.wall for run in again], 20, "s")
         new = sum(run.counts["new snapshots"] for run in again)
-        yield Reached(row.what, f"{row.reach}, no new snapshot", row.found, row.verdict) if (
-            not again
-        ) else Reached(
-            row.what,
-            f"{row.reach}, no new snapshot",
-            f"{row.found}, {new} new snapshots",
-            row.verdict if new == 0 else f"{row.verdict}; snapshots: missed",
-        )
+        found = f"{row.found}, {new} new snapshots" if again else row.found
+        verdict = row.verdict if new == 0 else f"{row.verdict}; snapshots: missed"
+        yield Reached(row.what, f"{row.reach}, no new snapshot", found, verdict)
 
 
 def _full(results: Results) -> Iterator[Reached]:

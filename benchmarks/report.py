@@ -5,7 +5,7 @@ Rendering reads the JSON and nothing else, so a page can be made again from what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 
 from benchmarks.attribution import NOTHING, ORCHESTRATION, StepCost
@@ -124,8 +124,7 @@ def _fits(results: Results) -> Iterator[str]:
         runs = list(results.of(PLATFORM, engine=engine))
         rows.append((f"platform on {engine}", *_fitted(runs, lambda run: run.cpu)))
         for zone in ZONES:
-            cells = _fitted(runs, lambda run, zone=zone: run.zones.get(zone, NOTHING).cpu)
-            rows.append((f"platform on {engine}: {zone}", *cells))
+            rows.append((f"platform on {engine}: {zone}", *_fitted(runs, _cpu_of(zone))))
     for script in SCRIPTS:
         for engine in dict.fromkeys(run.engine for run in results.of(script)):
             runs = list(results.of(script, engine=engine))
@@ -135,7 +134,11 @@ def _fits(results: Results) -> Iterator[str]:
     yield from _table(heads, rows)
 
 
-def _fitted(runs: Sequence[Run], cpu) -> Sequence[str]:  # type: ignore[no-untyped-def]
+def _cpu_of(zone: str) -> Callable[[Run], float]:
+    return lambda run: run.zones.get(zone, NOTHING).cpu
+
+
+def _fitted(runs: Sequence[Run], cpu: Callable[[Run], float]) -> Sequence[str]:
     points: dict[int, list[float]] = {}
     for run in runs:
         points.setdefault(run.counts["clean rows in"], []).append(cpu(run))
@@ -163,7 +166,13 @@ def _steps(results: Results) -> Iterator[str]:
     costs = {name: _median_cost(runs, name) for name in runs[0].tables}
     dearest = sorted(costs.items(), key=lambda item: -item[1].cpu)[:SHOWN_TABLES]
     rows = [
-        (name, f"{c.wall:.1f}", f"{c.python:.1f}", f"{c.engine:.1f}", f"{c.cpu / rows_in * 1e6:.2f}")
+        (
+            name,
+            f"{c.wall:.1f}",
+            f"{c.python:.1f}",
+            f"{c.engine:.1f}",
+            f"{c.cpu / rows_in * 1e6:.2f}",
+        )
         for name, c in dearest
     ]
     yield from _table(("step", "wall s", "Python CPU s", "engine CPU s", "us a row"), rows)

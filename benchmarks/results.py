@@ -98,8 +98,17 @@ class Results:
         unfinished.replace(file)
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a run beside its measurement; see `Run`."""
+
+    zones: Mapping[str, StepCost] = field(default_factory=dict)
+    tables: Mapping[str, StepCost] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
 def run_from(
-    measured: Measured, *, what: str, scale: str, engine: str, turn: int, load: float, **rest: Any
+    measured: Measured, facts: Facts, *, what: str, scale: str, engine: str, turn: int, load: float
 ) -> Run:
     """A run, from its measurement and what else is known of it."""
     return Run(
@@ -117,7 +126,9 @@ def run_from(
         storage_read=measured.storage_read,
         storage_written=measured.storage_written,
         orphans=measured.orphans,
-        **rest,
+        zones=facts.zones,
+        tables=facts.tables,
+        counts=facts.counts,
     )
 
 

@@ -22,9 +22,7 @@ def publish_all(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
     catalog = open_catalog(work.out)
     for table in work.tables():
         files = work.clean_folder(table.full_name) / "*" / "*.parquet"
-        connection.execute(
-            f"""CREATE VIEW "{table.full_name}" AS FROM read_parquet('{files}')"""
-        )
+        connection.execute(f"""CREATE VIEW "{table.full_name}" AS FROM read_parquet('{files}')""")
     for identifier, query in QUERIES.items():
         with work.timed(identifier):
             _publish(connection, work, catalog, identifier, query)
@@ -143,8 +141,9 @@ def _product_360() -> str:
             coalesce(revenue_{days}, 0) AS revenue_{days}d,
             coalesce(baskets_{days}, 0) AS baskets_{days}d,
             coalesce(households_{days}, 0) AS households_{days}d,
-            CASE WHEN households_{days} > 0 THEN CAST(repeaters_{days} AS DOUBLE) / households_{days}
-            END AS repeat_rate_{days}d"""
+            CASE WHEN households_{days} > 0
+                 THEN CAST(repeaters_{days} AS DOUBLE) / households_{days} END
+                AS repeat_rate_{days}d"""
         for days in WINDOWS
     )
     return f"""
