@@ -31,6 +31,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from benchmarks.processes import cpu_seconds, descendants, io_bytes, memory_bytes
@@ -40,7 +41,7 @@ SAMPLE_SECONDS = 0.05
 LOOK_AROUND_SECONDS = 0.25
 MEMORY_SECONDS = 0.5
 ORPHANS_SECONDS = 15.0
-_SET_CHILD_SUBREAPER = 36
+_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,12 @@ def from_document(document: Mapping[str, Any]) -> Measured:
 
 def measure(command: Sequence[str], *, log: Path, deadline: float | None) -> Measured:
     """Run a command below this process, which must have no other child, and measure it."""
-    if ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    kernel = ctypes.CDLL(None)
+    if kernel.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError("the kernel refuses to make this process a subreaper; Linux 3.4 has it")
+    # When whoever asked is gone, nobody wants to know any more.
+    kernel.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
+    signal.signal(signal.SIGTERM, _leave)
     io_before = io_bytes(os.getpid())
     watch = _Watch(deadline)
     with log.open("ab") as output:
@@ -149,6 +154,18 @@ class _Watch:
         began = time.monotonic()
         actions = [(os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
         self._main = os.posix_spawnp(command[0], list(command), os.environ, file_actions=actions)
+        try:
+            late = self._watch(began)
+        except BaseException:
+            self._end(signal.SIGKILL)
+            raise
+        self.wall = time.monotonic() - began
+        if late:
+            self.status = 124
+        self._wait_for_orphans()
+
+    def _watch(self, began: float) -> bool:
+        """Sample until the command has ended; whether it had to be ended."""
         late = False
         while not self._reap():
             self._sample()
@@ -156,10 +173,7 @@ class _Watch:
                 late = True
                 self._end(signal.SIGKILL)
             time.sleep(SAMPLE_SECONDS)
-        self.wall = time.monotonic() - began
-        if late:
-            self.status = 124
-        self._wait_for_orphans()
+        return late
 
     def seen_cpu(self) -> float:
         """The most CPU that the tree was seen to have used."""
@@ -214,6 +228,10 @@ class _Watch:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
 
 TIME_ZONE = "America/New_York"
-WINDOWS = (7, 28, 91, 364)
 
 
 def publish_all(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
@@ -51,28 +50,20 @@ def _check_sales(connection: duckdb.DuckDBPyConnection) -> None:
     published = connection.execute(f"SELECT {totals} FROM sales_line").fetchall()
     clean = connection.execute(f"SELECT {totals} FROM {_latest('pos.sales_line', LINE)}").fetchall()
     expect("sales equal the clean lines to the cent", holds=published == clean)
-    (lost,) = connection.execute(
-        """SELECT count(*) FROM sales_line
-           WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL"""
-    ).fetchone() or (0,)
-    expect("every line has its receipt", holds=lost == 0)
-    (revenue,) = connection.execute("SELECT sum(revenue_364d) FROM product_360").fetchone() or (0,)
-    (sold,) = connection.execute(
-        """SELECT sum(sales_value) FROM sales_line
-           WHERE business_date > (SELECT max(business_date) FROM sales_line) - 364"""
-    ).fetchone() or (0,)
-    expect("revenue equals the sales of the longest window", holds=revenue == sold)
+    for claim, query in CLAIMS.items():
+        expect(claim, holds=connection.execute(query).fetchall() == [(True,)])
 
 
 def _latest(table: str, key: str) -> str:
-    """A subquery: the last change of each key that is no delete."""
+    """A subquery: the last change of each key that is no delete; files go by their delivery."""
+    committed = "coalesce(_committed_at, CAST(_landing_date AS TIMESTAMPTZ))"
     return f"""(
         FROM (
-            SELECT *, concat_ws(' ', _committed_at, coalesce(_change_sequence, '')) AS _change_order
+            SELECT *, concat_ws(' ', {committed}, coalesce(_change_sequence, '')) AS _change_order
             FROM "{table}"
             QUALIFY row_number() OVER (
                 PARTITION BY {key}
-                ORDER BY _committed_at DESC, _change_sequence DESC, _operation = 'D' DESC, _batch_id
+                ORDER BY {committed} DESC, _change_sequence DESC, _operation = 'D' DESC, _batch_id
             ) = 1
         ) WHERE _operation <> 'D'
     )"""
@@ -121,48 +112,111 @@ _SALES_LINE = f"""
 """
 
 
-def _product_360() -> str:
-    inside = "FILTER (business_date > (FROM as_of) - {days})"
-    sums = ", ".join(
-        f"""sum(units) {inside.format(days=days)} AS units_{days},
-            sum(sales_value) {inside.format(days=days)} AS revenue_{days},
-            count(*) {inside.format(days=days)} AS visits_{days}"""
-        for days in WINDOWS
-    )
-    totals = ", ".join(
-        f"""sum(units_{days}) AS units_{days}, sum(revenue_{days}) AS revenue_{days},
-            sum(visits_{days}) AS baskets_{days},
-            count(*) FILTER (visits_{days} > 0) AS households_{days},
-            count(*) FILTER (visits_{days} > 1) AS repeaters_{days}"""
-        for days in WINDOWS
-    )
-    columns = ", ".join(
-        f"""CASE WHEN NOT is_fuel THEN coalesce(units_{days}, 0) END AS units_{days}d,
-            coalesce(revenue_{days}, 0) AS revenue_{days}d,
-            coalesce(baskets_{days}, 0) AS baskets_{days}d,
-            coalesce(households_{days}, 0) AS households_{days}d,
-            CASE WHEN households_{days} > 0
-                 THEN CAST(repeaters_{days} AS DOUBLE) / households_{days} END
-                AS repeat_rate_{days}d"""
-        for days in WINDOWS
-    )
-    return f"""
-        WITH as_of AS (SELECT max(business_date) FROM sales_line),
-        by_household AS (
-            SELECT product_id, household_id, min(business_date) AS first_sale,
-                   max(business_date) AS last_sale, {sums}
-            FROM sales_line GROUP BY ALL
-        ),
-        sold AS (
-            SELECT product_id, min(first_sale) AS first_sale_date, max(last_sale) AS last_sale_date,
-                   {totals}
-            FROM by_household GROUP BY product_id
-        )
-        SELECT product.* EXCLUDE (_batch_id, _change_order), (FROM as_of) AS as_of_date,
-               first_sale_date, last_sale_date, {columns}
-        FROM product LEFT JOIN sold USING (product_id)
-    """
+# A weekly file comes on the Monday after its week.
+_WEEK_START = "CAST(date_trunc('week', _landing_date - 1) AS DATE)"
 
+_PRICE_WEEK = f"""
+    SELECT product_id, {_WEEK_START} AS week_start, week AS business_week, shelf_price,
+           loyalty_price, lines AS price_lines, _batch_id, _change_order
+    FROM {_latest("pricing.price_week", f"product_id, {_WEEK_START}")}
+"""
+
+_PROMOTION_WEEK = f"""
+    WITH placed AS (
+        SELECT product_id, store_id, {_WEEK_START} AS week_start, week AS business_week,
+               nullif(display_location, '0') AS display, nullif(mailer_location, '0') AS mailer,
+               _batch_id, CAST(_landing_date AS VARCHAR) AS _change_order
+        FROM "pricing.promotion_week"
+    ),
+    repeated AS (
+        SELECT product_id, store_id, week_start FROM placed GROUP BY ALL HAVING count(*) > 1
+    ),
+    combined AS (
+        SELECT product_id, store_id, week_start, max(business_week) AS business_week,
+               string_agg(DISTINCT display, '+' ORDER BY display) AS display,
+               string_agg(DISTINCT mailer, '+' ORDER BY mailer) AS mailer,
+               min(_batch_id) AS _batch_id, max(_change_order) AS _change_order
+        FROM placed SEMI JOIN repeated USING (product_id, store_id, week_start)
+        GROUP BY product_id, store_id, week_start
+    )
+    SELECT product_id, store_id, week_start, business_week, display IS NOT NULL AS is_on_display,
+           mailer IS NOT NULL AS is_in_mailer, display AS display_locations,
+           mailer AS mailer_locations, _batch_id, _change_order
+    FROM (
+        FROM placed ANTI JOIN repeated USING (product_id, store_id, week_start)
+        UNION ALL BY NAME FROM combined
+    )
+"""
+
+_CLICK_EVENT = f"""
+    SELECT event_id, visitor_id, household_id, event_type, event_time,
+           CAST(timezone('{TIME_ZONE}', event_time) AS DATE) AS event_date, product_id, quantity,
+           basket_id, session_id AS source_session_id, synthetic AS is_synthetic, generator,
+           seed AS generator_seed, _batch_id, _change_order
+    FROM {_latest("clickstream.click_event", "event_id")}
+"""
+
+_CLICK_SESSION = """
+    WITH as_of AS (
+        SELECT max(event_date) FROM click_event
+        WHERE event_date < (SELECT max(_landing_date) FROM "clickstream.click_event")
+    ),
+    paused AS (
+        SELECT *, epoch_us(event_time) AS instant,
+               epoch_us(event_time) - lag(epoch_us(event_time)) OVER visitor AS pause
+        FROM click_event WHERE event_date <= (FROM as_of)
+        WINDOW visitor AS (PARTITION BY visitor_id ORDER BY event_time)
+    ),
+    begun AS (
+        SELECT *, max(CASE WHEN pause IS NULL OR pause > 1_800_000_000 THEN instant END) OVER (
+                   PARTITION BY visitor_id ORDER BY instant
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS first_at
+        FROM paused
+    )
+    SELECT left(sha256(concat_ws(' ', visitor_id, first_at)), 32) AS session_id, visitor_id,
+           CASE WHEN min(household_id) = max(household_id) THEN min(household_id) END
+               AS household_id,
+           (FROM as_of) AS as_of_date, min(event_time) AS started_at, max(event_time) AS ended_at,
+           min(event_date) AS session_date,
+           (max(instant) - first_at) // 1_000_000 AS duration_seconds,
+           count(*) AS events, count(*) FILTER (event_type = 'view') AS views,
+           count(DISTINCT product_id) FILTER (event_type = 'view') AS products_viewed,
+           count(*) FILTER (event_type = 'add_to_cart') AS cart_additions,
+           count(*) FILTER (event_type = 'remove_from_cart') AS cart_removals,
+           count(DISTINCT product_id) FILTER (event_type = 'purchase') AS products_purchased,
+           min(basket_id) AS basket_id, count(DISTINCT source_session_id) AS source_sessions,
+           products_purchased > 0 AS is_converted,
+           events - count(*) FILTER (event_type = 'purchase') AS clicks,
+           coalesce(clicks >= 1000 OR (clicks >= 30 AND
+               max(instant) FILTER (event_type <> 'purchase')
+               - min(instant) FILTER (event_type <> 'purchase') < (clicks - 1) * 1_000_000), false)
+               AS is_bot,
+           bool_or(is_synthetic) AS is_synthetic
+    FROM begun GROUP BY visitor_id, first_at
+"""
+
+_STORE = """
+    WITH as_of AS (SELECT max(business_date) AS day FROM sales_line),
+    sold AS (
+        SELECT store_id, min(business_date) AS first_sale_date,
+               max(business_date) AS last_sale_date,
+               count(DISTINCT business_date) AS trading_days,
+               count(DISTINCT basket_id) AS baskets, count(DISTINCT household_id) AS households,
+               count(DISTINCT product_id) AS products_sold, sum(sales_value) AS revenue
+        FROM sales_line WHERE store_id IS NOT NULL GROUP BY store_id
+    ),
+    promoted AS (
+        SELECT store_id, count(DISTINCT week_start) AS promotion_weeks,
+               min(week_start) AS first_promotion_week
+        FROM promotion_week WHERE week_start + 6 <= (SELECT day FROM as_of) GROUP BY store_id
+    )
+    SELECT store_id, (SELECT day FROM as_of) AS as_of_date, first_sale_date, last_sale_date,
+           coalesce(trading_days, 0) AS trading_days, coalesce(baskets, 0) AS baskets,
+           coalesce(households, 0) AS households, coalesce(products_sold, 0) AS products_sold,
+           coalesce(revenue, 0) AS revenue, coalesce(promotion_weeks, 0) AS promotion_weeks,
+           first_promotion_week, promotion_weeks IS NOT NULL AS has_promotions
+    FROM sold FULL JOIN promoted USING (store_id)
+"""
 
 _WEEKLY_DEMAND = """
     WITH ends AS (
@@ -190,6 +244,24 @@ QUERIES = {
     "curated.product": _PRODUCT,
     "curated.customer": _CUSTOMER,
     "curated.sales_line": _SALES_LINE,
-    "curated.product_360": _product_360(),
+    "curated.price_week": _PRICE_WEEK,
+    "curated.promotion_week": _PROMOTION_WEEK,
+    "curated.click_event": _CLICK_EVENT,
+    "curated.click_session": _CLICK_SESSION,
+    "curated.store": _STORE,
     "forecast.weekly_demand": _WEEKLY_DEMAND,
+}
+CLAIMS = {
+    "every line has its receipt": """
+        SELECT count(*) = 0 FROM sales_line
+        WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL
+    """,
+    "every event is in one visit": """
+        SELECT (SELECT sum(events) FROM click_session) = (
+            SELECT count(*) FROM click_event
+            WHERE event_date <= (SELECT max(as_of_date) FROM click_session))
+    """,
+    "the stores' revenue is the sales' to the cent": """
+        SELECT (SELECT sum(revenue) FROM store) = (SELECT sum(sales_value) FROM sales_line)
+    """,
 }

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from benchmarks.plain.iceberg import open_catalog, publish
+from benchmarks.plain.polars_clicks import (
+    TIME_ZONE,
+    Clean,
+    click_events,
+    click_sessions,
+    closed_day,
+    latest,
+)
 from benchmarks.plain.work import Work, expect
 from spark.tables import TABLES
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
-
-TIME_ZONE = "America/New_York"
-WINDOWS = (7, 28, 91, 364)
-Clean = Callable[[str], pl.LazyFrame]
 
 
 def publish_all(work: Work) -> None:
@@ -34,13 +37,22 @@ def publish_all(work: Work) -> None:
     with work.timed("curated.sales_line"):
         sold = _publish(work, catalog, "curated.sales_line", _sales_lines(clean, product))
         _check_sales(sold, clean)
+    with work.timed("curated.price_week"):
+        _publish(work, catalog, "curated.price_week", _price_weeks(clean))
+    with work.timed("curated.promotion_week"):
+        promoted = _publish(work, catalog, "curated.promotion_week", _promotion_weeks(clean))
+    with work.timed("curated.click_event"):
+        clicks = _publish(work, catalog, "curated.click_event", click_events(clean))
+    with work.timed("curated.click_session"):
+        rows = click_sessions(clicks, closed_day(clicks, clean))
+        visits = _publish(work, catalog, "curated.click_session", rows)
+        counted = clicks.filter(pl.col("event_date") <= visits["as_of_date"][0]).height
+        expect("every event is in one visit", holds=visits["events"].sum() == counted)
     as_of: date = sold["business_date"].max()  # type: ignore[assignment]
-    with work.timed("curated.product_360"):
-        rows = _product_360(product.lazy(), sold.lazy(), as_of)
-        made = _publish(work, catalog, "curated.product_360", rows)
-        within = sold.filter(pl.col("business_date") > as_of - timedelta(days=364))
-        equal = made["revenue_364d"].sum() == within["sales_value"].sum()
-        expect("revenue equals the sales of the longest window", holds=bool(equal))
+    with work.timed("curated.store"):
+        stores = _publish(work, catalog, "curated.store", _stores(sold, promoted, as_of))
+        equal = stores["revenue"].sum() == sold["sales_value"].sum()
+        expect("the stores' revenue is the sales' to the cent", holds=equal)
     with work.timed("forecast.weekly_demand"):
         _publish(work, catalog, "forecast.weekly_demand", _weekly_demand(sold.lazy(), as_of))
 
@@ -55,31 +67,15 @@ def _publish(work: Work, catalog: Catalog, identifier: str, rows: pl.LazyFrame) 
     return made
 
 
-def _latest(changes: pl.LazyFrame, *key: str) -> pl.LazyFrame:
-    """The last change of each key that is no delete."""
-    newest = ["_committed_at", "_change_sequence", "_is_delete", "_batch_id"]
-    order = pl.concat_str(
-        pl.col("_committed_at").cast(pl.String).fill_null(""),
-        pl.col("_change_sequence").fill_null(""),
-        separator=" ",
-    )
-    return (
-        changes.with_columns(_is_delete=pl.col("_operation") == "D", _change_order=order)
-        .sort(newest, descending=[True, True, True, False], nulls_last=True)
-        .unique(key, keep="first", maintain_order=True)
-        .filter(pl.col("_is_delete").not_())
-    )
-
-
 def _products(clean: Clean) -> pl.LazyFrame:
-    places = _latest(clean("catalog.product_hierarchy"), "hierarchy_id").select(
+    places = latest(clean("catalog.product_hierarchy"), "hierarchy_id").select(
         "hierarchy_id", "department", "product_category", "product_type"
     )
     fuel = (pl.col("department") == "FUEL").fill_null(value=False) | pl.col(
         "product_type"
     ).str.starts_with("GASOLINE").fill_null(value=False)
     listed = (
-        _latest(clean("catalog.product"), "product_id")
+        latest(clean("catalog.product"), "product_id")
         .join(places, on="hierarchy_id", how="left")
         .with_columns(is_fuel=fuel, is_unknown_member=pl.lit(value=False))
     )
@@ -97,7 +93,7 @@ def _products(clean: Clean) -> pl.LazyFrame:
 
 
 def _customers(clean: Clean) -> pl.LazyFrame:
-    described = _latest(clean("crm.demographic"), "household_id").select(
+    described = latest(clean("crm.demographic"), "household_id").select(
         "household_id",
         *("home_ownership", "marital_status", "household_size", "kids_count"),
         age_band="age",
@@ -105,19 +101,19 @@ def _customers(clean: Clean) -> pl.LazyFrame:
         household_composition="household_comp",
         has_demographics=pl.lit(value=True),
     )
-    known = _latest(clean("crm.household"), "household_id")
+    known = latest(clean("crm.household"), "household_id")
     return known.join(described, on="household_id", how="left").with_columns(
         pl.col("has_demographics").fill_null(value=False)
     )
 
 
 def _sales_lines(clean: Clean, product: pl.DataFrame) -> pl.LazyFrame:
-    receipts = _latest(clean("pos.basket"), "basket_id").select(
+    receipts = latest(clean("pos.basket"), "basket_id").select(
         "basket_id", "household_id", "store_id", "sold_at", business_week="week"
     )
     known = product.lazy().select("product_id", "is_fuel", "is_unknown_member")
     return (
-        _latest(clean("pos.sales_line"), "basket_id", "product_id")
+        latest(clean("pos.sales_line"), "basket_id", "product_id")
         .join(receipts, on="basket_id", how="left")
         .join(known, on="product_id", how="left")
         .with_columns(
@@ -135,7 +131,7 @@ def _check_sales(sold: pl.DataFrame, clean: Clean) -> None:
         pl.col("sales_value").sum(),
         (pl.col("retail_discount") + pl.col("coupon_discount")).sum().alias("discounts"),
     )
-    delivered = _latest(clean("pos.sales_line"), "basket_id", "product_id").select(totals)
+    delivered = latest(clean("pos.sales_line"), "basket_id", "product_id").select(totals)
     expect(
         "sales equal the clean lines to the cent",
         holds=sold.select(totals).row(0) == delivered.collect().row(0),
@@ -144,51 +140,75 @@ def _check_sales(sold: pl.DataFrame, clean: Clean) -> None:
     expect("every line has its receipt", holds=lost[0] == 0)
 
 
-def _product_360(product: pl.LazyFrame, sold: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    day = pl.col("business_date")
-    sums: dict[str, pl.Expr] = {}
-    for days in WINDOWS:
-        inside = day > as_of - timedelta(days=days)
-        sums |= {
-            f"units_{days}": pl.col("units").filter(inside).sum(),
-            f"revenue_{days}": pl.col("sales_value").filter(inside).sum(),
-            f"visits_{days}": inside.sum(),
-        }
-    by_household = sold.group_by("product_id", "household_id").agg(
-        first_sale=day.min(), last_sale=day.max(), **sums
-    )
-    return product.join(_totals(by_household), on="product_id", how="left").with_columns(
-        *(column for days in WINDOWS for column in _window(days)), as_of_date=pl.lit(as_of)
+def _week_start() -> pl.Expr:
+    """A weekly file comes on the Monday after its week."""
+    return pl.col("_landing_date").dt.offset_by("-1d").dt.truncate("1w")
+
+
+def _price_weeks(clean: Clean) -> pl.LazyFrame:
+    prices = clean("pricing.price_week").with_columns(week_start=_week_start())
+    return latest(prices, "product_id", "week_start").rename(
+        {"week": "business_week", "lines": "price_lines"}
     )
 
 
-def _totals(by_household: pl.LazyFrame) -> pl.LazyFrame:
-    sums: dict[str, pl.Expr] = {}
-    for days in WINDOWS:
-        visits = pl.col(f"visits_{days}")
-        sums |= {
-            f"units_{days}": pl.col(f"units_{days}").sum(),
-            f"revenue_{days}": pl.col(f"revenue_{days}").sum(),
-            f"baskets_{days}": visits.sum(),
-            f"households_{days}": (visits > 0).sum(),
-            f"repeaters_{days}": (visits > 1).sum(),
-        }
-    return by_household.group_by("product_id").agg(
-        first_sale_date=pl.col("first_sale").min(), last_sale_date=pl.col("last_sale").max(), **sums
+def _promotion_weeks(clean: Clean) -> pl.LazyFrame:
+    key = ["product_id", "store_id", "week_start"]
+    placed = clean("pricing.promotion_week").select(
+        "product_id",
+        "store_id",
+        "_batch_id",
+        week_start=_week_start(),
+        business_week="week",
+        display_locations=pl.col("display_location").replace("0", None),
+        mailer_locations=pl.col("mailer_location").replace("0", None),
+        _change_order=pl.col("_landing_date").cast(pl.String),
     )
-
-
-def _window(days: int) -> list[pl.Expr]:
-    households = pl.col(f"households_{days}").cast(pl.Int64).fill_null(0)
-    units = pl.when(pl.col("is_fuel").not_()).then(pl.col(f"units_{days}").fill_null(0))
-    rate = pl.col(f"repeaters_{days}").cast(pl.Float64) / households.cast(pl.Float64)
-    return [
-        units.alias(f"units_{days}d"),
-        pl.col(f"revenue_{days}").fill_null(0).cast(pl.Decimal(18, 2)).alias(f"revenue_{days}d"),
-        pl.col(f"baskets_{days}").cast(pl.Int64).fill_null(0).alias(f"baskets_{days}d"),
-        households.alias(f"households_{days}d"),
-        pl.when(households > 0).then(rate).alias(f"repeat_rate_{days}d"),
+    repeated = placed.group_by(key).len().filter(pl.col("len") > 1).select(key)
+    places = [
+        pl.col(name).drop_nulls().unique().sort().str.join("+").replace("", None)
+        for name in ("display_locations", "mailer_locations")
     ]
+    combined = (
+        placed.join(repeated, on=key, how="semi")
+        .group_by(key)
+        .agg(
+            *places,
+            pl.col("business_week").max(),
+            pl.col("_batch_id").min(),
+            pl.col("_change_order").max(),
+        )
+    )
+    single = placed.join(repeated, on=key, how="anti")
+    return pl.concat([single, combined.select(placed.collect_schema().names())]).with_columns(
+        is_on_display=pl.col("display_locations").is_not_null(),
+        is_in_mailer=pl.col("mailer_locations").is_not_null(),
+    )
+
+
+def _stores(sold: pl.DataFrame, promoted: pl.DataFrame, as_of: date) -> pl.LazyFrame:
+    sales = sold.lazy().filter(pl.col("store_id").is_not_null()).group_by("store_id")
+    tills = sales.agg(
+        first_sale_date=pl.col("business_date").min(),
+        last_sale_date=pl.col("business_date").max(),
+        trading_days=pl.col("business_date").n_unique(),
+        baskets=pl.col("basket_id").n_unique(),
+        households=pl.col("household_id").drop_nulls().n_unique(),
+        products_sold=pl.col("product_id").n_unique(),
+        revenue=pl.col("sales_value").sum(),
+    )
+    over = promoted.lazy().filter(pl.col("week_start") <= as_of - timedelta(days=6))
+    weeks = over.group_by("store_id").agg(
+        promotion_weeks=pl.col("week_start").n_unique(),
+        first_promotion_week=pl.col("week_start").min(),
+    )
+    counts = ("trading_days", "baskets", "households", "products_sold", "promotion_weeks")
+    return tills.join(weeks, on="store_id", how="full", coalesce=True).with_columns(
+        *(pl.col(name).cast(pl.Int64).fill_null(0) for name in counts),
+        pl.col("revenue").fill_null(0),
+        as_of_date=pl.lit(as_of),
+        has_promotions=pl.col("promotion_weeks").is_not_null(),
+    )
 
 
 def _weekly_demand(sold: pl.LazyFrame, as_of: date) -> pl.LazyFrame:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 TIME_ZONE = "America/New_York"
-WINDOWS = (7, 28, 91, 364)
 
 
 def publish_all(session: SparkSession, work: Work) -> None:
@@ -50,24 +49,15 @@ def _check_sales(session: SparkSession) -> None:
     published = one(f"SELECT {totals} FROM sales_line")
     clean = one(f"SELECT {totals} FROM {_latest('clean_sales_line', LINE)}")
     expect("sales equal the clean lines to the cent", holds=published == clean)
-    lost = one(
-        """SELECT count(*) FROM sales_line
-           WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL"""
-    )
-    expect("every line has its receipt", holds=lost == (0,))
-    revenue = one("SELECT sum(revenue_364d) FROM product_360")
-    sold = one(
-        """SELECT sum(sales_value) FROM sales_line
-           CROSS JOIN (SELECT max(business_date) AS as_of FROM sales_line)
-           WHERE business_date > date_sub(as_of, 364)"""
-    )
-    expect("revenue equals the sales of the longest window", holds=revenue == sold)
+    for claim, query in CLAIMS.items():
+        expect(claim, holds=one(query) == (True,))
 
 
 def _latest(view: str, key: str) -> str:
-    """A subquery: the last change of each key that is no delete."""
-    newest = "_committed_at DESC, _change_sequence DESC, _operation = 'D' DESC, _batch_id"
-    order = "concat_ws(' ', CAST(_committed_at AS string), coalesce(_change_sequence, ''))"
+    """A subquery: the last change of each key that is no delete; files go by their delivery."""
+    committed = "coalesce(_committed_at, CAST(_landing_date AS timestamp))"
+    newest = f"{committed} DESC, _change_sequence DESC, _operation = 'D' DESC, _batch_id"
+    order = f"concat_ws(' ', CAST({committed} AS string), coalesce(_change_sequence, ''))"
     return f"""(
         SELECT * FROM (
             SELECT *, {order} AS _change_order,
@@ -78,10 +68,6 @@ def _latest(view: str, key: str) -> str:
 
 
 LINE = "basket_id, product_id"
-_ATTRIBUTES = (
-    *("product_id", "manufacturer_id", "department", "product_category", "product_type"),
-    *("brand", "package_size", "is_fuel", "is_unknown_member"),
-)
 
 _PRODUCT = f"""
     WITH listed AS (
@@ -126,50 +112,124 @@ _SALES_LINE = f"""
 """
 
 
-def _product_360() -> str:
-    def inside(days: int, value: str) -> str:
-        return f"CASE WHEN business_date > date_sub(as_of, {days}) THEN {value} END"
+# A weekly file comes on the Monday after its week.
+_WEEK_START = "CAST(date_trunc('week', date_sub(_landing_date, 1)) AS date)"
 
-    sums = ", ".join(
-        f"""sum({inside(days, "CAST(units AS decimal(20,0))")}) AS units_{days},
-            sum({inside(days, "sales_value")}) AS revenue_{days},
-            count({inside(days, "1")}) AS visits_{days}"""
-        for days in WINDOWS
-    )
-    totals = ", ".join(
-        f"""sum(units_{days}) AS units_{days}, sum(revenue_{days}) AS revenue_{days},
-            sum(visits_{days}) AS baskets_{days},
-            count(CASE WHEN visits_{days} > 0 THEN 1 END) AS households_{days},
-            count(CASE WHEN visits_{days} > 1 THEN 1 END) AS repeaters_{days}"""
-        for days in WINDOWS
-    )
-    attributes = ", ".join(f"p.{name}" for name in _ATTRIBUTES)
-    columns = ", ".join(
-        f"""CASE WHEN NOT is_fuel THEN coalesce(CAST(units_{days} AS bigint), 0) END
-                AS units_{days}d,
-            CAST(coalesce(revenue_{days}, 0) AS decimal(18,2)) AS revenue_{days}d,
-            coalesce(baskets_{days}, 0) AS baskets_{days}d,
-            coalesce(households_{days}, 0) AS households_{days}d,
-            CASE WHEN households_{days} > 0 THEN CAST(repeaters_{days} AS double)
-                / CAST(households_{days} AS double) END AS repeat_rate_{days}d"""
-        for days in WINDOWS
-    )
-    return f"""
-        WITH newest AS (SELECT max(business_date) AS as_of FROM sales_line),
-        by_household AS (
-            SELECT product_id, household_id, min(business_date) AS first_sale,
-                   max(business_date) AS last_sale, {sums}
-            FROM sales_line CROSS JOIN newest GROUP BY product_id, household_id
-        ),
-        sold AS (
-            SELECT product_id, min(first_sale) AS first_sale_date, max(last_sale) AS last_sale_date,
-                   {totals}
-            FROM by_household GROUP BY product_id
-        )
-        SELECT {attributes}, as_of AS as_of_date, first_sale_date, last_sale_date, {columns}
-        FROM product p CROSS JOIN newest LEFT JOIN sold s ON p.product_id = s.product_id
-    """
+_PRICE_WEEK = f"""
+    SELECT product_id, {_WEEK_START} AS week_start, week AS business_week, shelf_price,
+           loyalty_price, lines AS price_lines, _batch_id, _change_order
+    FROM {_latest("clean_price_week", f"product_id, {_WEEK_START}")}
+"""
 
+_PROMOTION_WEEK = f"""
+    WITH placed AS (
+        SELECT product_id, store_id, {_WEEK_START} AS week_start, week AS business_week,
+               nullif(display_location, '0') AS display, nullif(mailer_location, '0') AS mailer,
+               _batch_id, CAST(_landing_date AS string) AS _change_order
+        FROM clean_promotion_week
+    ),
+    repeated AS (
+        SELECT product_id, store_id, week_start FROM placed
+        GROUP BY product_id, store_id, week_start HAVING count(*) > 1
+    ),
+    combined AS (
+        SELECT p.product_id, p.store_id, p.week_start, max(business_week) AS business_week,
+               nullif(concat_ws('+', sort_array(collect_set(display))), '') AS display,
+               nullif(concat_ws('+', sort_array(collect_set(mailer))), '') AS mailer,
+               min(_batch_id) AS _batch_id, max(_change_order) AS _change_order
+        FROM placed p LEFT SEMI JOIN repeated r ON p.product_id = r.product_id
+             AND p.store_id = r.store_id AND p.week_start = r.week_start
+        GROUP BY p.product_id, p.store_id, p.week_start
+    ),
+    every AS (
+        SELECT p.* FROM placed p LEFT ANTI JOIN repeated r ON p.product_id = r.product_id
+               AND p.store_id = r.store_id AND p.week_start = r.week_start
+        UNION ALL SELECT * FROM combined
+    )
+    SELECT product_id, store_id, week_start, business_week, display IS NOT NULL AS is_on_display,
+           mailer IS NOT NULL AS is_in_mailer, display AS display_locations,
+           mailer AS mailer_locations, _batch_id, _change_order
+    FROM every
+"""
+
+_CLICK_EVENT = f"""
+    SELECT event_id, visitor_id, household_id, event_type, event_time,
+           to_date(from_utc_timestamp(event_time, '{TIME_ZONE}')) AS event_date, product_id,
+           quantity, basket_id, session_id AS source_session_id, synthetic AS is_synthetic,
+           generator, seed AS generator_seed, _batch_id, _change_order
+    FROM {_latest("clean_click_event", "event_id")}
+"""
+
+_CLICK_SESSION = """
+    WITH delivered AS (SELECT max(_landing_date) AS newest FROM clean_click_event),
+    as_of AS (
+        SELECT max(event_date) AS day FROM click_event CROSS JOIN delivered
+        WHERE event_date < newest
+    ),
+    timed AS (
+        SELECT e.*, day, unix_micros(event_time) AS at FROM click_event e CROSS JOIN as_of
+        WHERE event_date <= day
+    ),
+    paused AS (
+        SELECT *, at - lag(at) OVER (PARTITION BY visitor_id ORDER BY at) AS pause FROM timed
+    ),
+    begun AS (
+        SELECT *, max(CASE WHEN pause IS NULL OR pause > 1800000000 THEN at END) OVER (
+                   PARTITION BY visitor_id ORDER BY at
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS first_at,
+               CASE WHEN event_type <> 'purchase' THEN at END AS click
+        FROM paused
+    ),
+    visits AS (
+        SELECT visitor_id, first_at, max(day) AS as_of_date, min(household_id) AS least,
+               max(household_id) AS greatest, min(event_time) AS started_at,
+               max(event_time) AS ended_at, min(event_date) AS session_date, max(at) AS last_at,
+               count(*) AS events, count(CASE WHEN event_type = 'view' THEN 1 END) AS views,
+               count(DISTINCT CASE WHEN event_type = 'view' THEN product_id END)
+                   AS products_viewed,
+               count(CASE WHEN event_type = 'add_to_cart' THEN 1 END) AS cart_additions,
+               count(CASE WHEN event_type = 'remove_from_cart' THEN 1 END) AS cart_removals,
+               count(DISTINCT CASE WHEN event_type = 'purchase' THEN product_id END)
+                   AS products_purchased,
+               min(basket_id) AS basket_id, count(DISTINCT source_session_id) AS source_sessions,
+               max(is_synthetic) AS is_synthetic, count(click) AS clicks,
+               max(click) - min(click) AS clicking
+        FROM begun GROUP BY visitor_id, first_at
+    )
+    SELECT substr(sha2(concat_ws(' ', visitor_id, CAST(first_at AS string)), 256), 1, 32)
+               AS session_id,
+           *, CASE WHEN least = greatest THEN least END AS household_id,
+           (last_at - first_at) DIV 1000000 AS duration_seconds,
+           products_purchased > 0 AS is_converted,
+           clicks >= 1000 OR (clicks >= 30 AND clicking < (clicks - 1) * 1000000) AS is_bot
+    FROM visits
+"""
+
+_STORE = """
+    WITH as_of AS (SELECT max(business_date) AS day FROM sales_line),
+    sold AS (
+        SELECT store_id, min(business_date) AS first_sale_date,
+               max(business_date) AS last_sale_date,
+               count(DISTINCT business_date) AS trading_days,
+               count(DISTINCT basket_id) AS baskets, count(DISTINCT household_id) AS households,
+               count(DISTINCT product_id) AS products_sold, sum(sales_value) AS revenue
+        FROM sales_line WHERE store_id IS NOT NULL GROUP BY store_id
+    ),
+    promoted AS (
+        SELECT store_id, count(DISTINCT week_start) AS promotion_weeks,
+               min(week_start) AS first_promotion_week
+        FROM promotion_week CROSS JOIN as_of WHERE date_add(week_start, 6) <= day
+        GROUP BY store_id
+    )
+    SELECT coalesce(s.store_id, p.store_id) AS store_id, day AS as_of_date, first_sale_date,
+           last_sale_date, coalesce(trading_days, 0) AS trading_days,
+           coalesce(baskets, 0) AS baskets, coalesce(households, 0) AS households,
+           coalesce(products_sold, 0) AS products_sold,
+           CAST(coalesce(revenue, 0) AS decimal(18,2)) AS revenue,
+           coalesce(promotion_weeks, 0) AS promotion_weeks, first_promotion_week,
+           promotion_weeks IS NOT NULL AS has_promotions
+    FROM sold s FULL JOIN promoted p ON s.store_id = p.store_id CROSS JOIN as_of
+"""
 
 _WEEKLY_DEMAND = """
     WITH ends AS (
@@ -202,6 +262,24 @@ QUERIES = {
     "curated.product": _PRODUCT,
     "curated.customer": _CUSTOMER,
     "curated.sales_line": _SALES_LINE,
-    "curated.product_360": _product_360(),
+    "curated.price_week": _PRICE_WEEK,
+    "curated.promotion_week": _PROMOTION_WEEK,
+    "curated.click_event": _CLICK_EVENT,
+    "curated.click_session": _CLICK_SESSION,
+    "curated.store": _STORE,
     "forecast.weekly_demand": _WEEKLY_DEMAND,
+}
+CLAIMS = {
+    "every line has its receipt": """
+        SELECT count(*) = 0 FROM sales_line
+        WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL
+    """,
+    "every event is in one visit": """
+        SELECT (SELECT sum(events) FROM click_session) = (
+            SELECT count(*) FROM click_event
+            WHERE event_date <= (SELECT max(as_of_date) FROM click_session))
+    """,
+    "the stores' revenue is the sales' to the cent": """
+        SELECT (SELECT sum(revenue) FROM store) = (SELECT sum(sales_value) FROM sales_line)
+    """,
 }
