@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.bench import SCRIPT_MODULES, Bench, Plan
-from benchmarks.homes import REPOSITORY, BenchmarkFailed
+from benchmarks.homes import REPOSITORY
 from benchmarks.machine import this_machine
 from benchmarks.report import render
 from benchmarks.results import Results, read_results
@@ -72,13 +72,10 @@ def bench(
 
     work = Bench(plan, settings().home / "bench", results, keep, typer.echo)
     began = time.monotonic()
-    try:
-        work.run()
-    except BenchmarkFailed as failure:
-        keep()
-        typer.echo(f"bench: {failure}", err=True)
-        raise typer.Exit(1) from failure
+    work.run()
     typer.echo(f"{(time.monotonic() - began) / 60:.1f} minutes; see {file.with_suffix('.md')}")
+    if results.failed:
+        raise typer.Exit(1)
 
 
 @app.command()

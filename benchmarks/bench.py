@@ -11,21 +11,23 @@ not allow any more is named in the results.
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
-from benchmarks.agreement import expect_agreement, platform_counts, published_rows
-from benchmarks.attribution import StepTime, by_table, by_zone, steps_since
+from benchmarks.agreement import expect_agreement, platform_counts
+from benchmarks.attribution import StepTime
 from benchmarks.bandwidth import measure_bandwidth
-from benchmarks.homes import Home, compile_everything, folder_size, move_files
+from benchmarks.facts import (
+    by_zone_and_table,
+    new_snapshots,
+    platform_facts,
+    script_facts,
+    steps_of,
+)
+from benchmarks.homes import BenchmarkFailed, Home, compile_everything, move_files
 from benchmarks.machine import load
 from benchmarks.measure import Measured
 from benchmarks.results import (
@@ -91,13 +93,10 @@ class Bench:
     keep: Callable[[], None]
     say: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
+    _given_up: set[tuple[str, str, str]] = field(default_factory=set)
 
     def run(self) -> None:
-        """Everything that the plan asks for and the budget allows.
-
-        Raises:
-            BenchmarkFailed: a run failed, or the sides disagree.
-        """
+        """Everything that the plan asks for and the budget allows; failures are in the results."""
         compile_everything()
         self.results.load_before = load()[0]
         if self.results.bandwidth is None:
@@ -108,6 +107,8 @@ class Bench:
                     part()
                 except OutOfTime as what:
                     self._leave_out(f"{what}: the budget of {self.plan.minutes:g} minutes was used")
+                except BenchmarkFailed as failure:
+                    self._fail(f"{scale}: {failure}")
         self.results.load_after = load()[0]
         self.keep()
 
@@ -123,7 +124,7 @@ class Bench:
         self._measure(home, DEMO, "-m", "demo")
         snapshots = home.snapshots()
 
-        self._measure(home, AGAIN, "-m", "demo", facts=lambda *_: _new_snapshots(home, snapshots))
+        self._measure(home, AGAIN, "-m", "demo", facts=lambda *_: new_snapshots(home, snapshots))
 
     def _comparison(self, scale: str) -> None:
         self._land(scale)
@@ -144,7 +145,9 @@ class Bench:
             held = [p for place in LAST_DELIVERIES for p in (landing / place).rglob("*.*")]
             shutil.rmtree(self.work / "held", ignore_errors=True)
             move_files(held, landing, self.work / "held")
-            self._measure(home, INGEST, "-m", "benchmarks.refresh", "ingest", facts=_zones)
+            self._measure(
+                home, INGEST, "-m", "benchmarks.refresh", "ingest", facts=by_zone_and_table
+            )
         shutil.rmtree(home.path / "company")
         home.path.rename(landed)
 
@@ -157,11 +160,22 @@ class Bench:
             PLATFORM,
             *("-m", "benchmarks.refresh", "work"),
             turn=turn,
-            facts=lambda measured, steps: _zones(measured, steps, _platform_counts(home)),
+            facts=lambda measured, steps: by_zone_and_table(measured, steps, platform_facts(home)),
         )
         for script in self.plan.scripts:
             if script == PYSPARK or scripts:
-                self._script(home, script, turn)
+                self._try_script(home, script, turn)
+
+    def _try_script(self, home: Home, script: str, turn: int) -> None:
+        """One that fails or disagrees is not asked again, and the others go on."""
+        side = (home.scale, script, home.engine)
+        if side in self._given_up:
+            return
+        try:
+            self._script(home, script, turn)
+        except BenchmarkFailed as failure:
+            self._given_up.add(side)
+            self._fail(f"{' '.join(side)}: {failure}")
 
     def _script(self, home: Home, script: str, turn: int) -> None:
         out = self.work / "script"
@@ -173,10 +187,15 @@ class Bench:
             script,
             *("-m", SCRIPT_MODULES[script], "--raw", str(raw), "--out", str(out), *options),
             turn=turn,
-            facts=lambda *_: Facts(counts=_script_counts(out)),
+            facts=lambda *_: Facts(counts=script_facts(out)),
         )
         if turn == 1:
-            expect_agreement(home, script, out)
+            try:
+                expect_agreement(home, script, out)
+            except BenchmarkFailed:
+                # What did other work is no measurement of this work.
+                self.results.runs.pop()
+                raise
             self.say(f"  the {script} and the platform made the same")
 
     def _day(self, scale: str, engine: str) -> None:
@@ -195,7 +214,7 @@ class Bench:
         def facts(measured: Measured, steps: Sequence[StepTime]) -> Facts:
             rows = sum(counts["in"] for counts in platform_counts(home).values())
             counts = {"files": len(delivered), "clean rows in": rows - before}
-            return _zones(measured, steps, counts)
+            return by_zone_and_table(measured, steps, counts)
 
         self._measure(home, DAY, "-m", "benchmarks.refresh", "dropped", "work", facts=facts)
         snapshots = home.snapshots()
@@ -203,7 +222,7 @@ class Bench:
             home,
             NOTHING_NEW,
             *("-m", "benchmarks.refresh", "dropped", "work"),
-            facts=lambda *_: _new_snapshots(home, snapshots),
+            facts=lambda *_: new_snapshots(home, snapshots),
         )
 
     def _measure(
@@ -218,7 +237,7 @@ class Bench:
         self._expect_time(f"{home.scale}: {what}")
         before, since = load()[0], time.time()
         measured = home.run(*command)
-        steps = _steps(home, since) if what not in SCRIPT_MODULES else []
+        steps = steps_of(home, since) if what not in SCRIPT_MODULES else []
         run = run_from(
             measured,
             facts(measured, steps),
@@ -240,53 +259,12 @@ class Bench:
         if time.monotonic() - self.began > self.plan.minutes * 60:
             raise OutOfTime(what)
 
+    def _fail(self, what: str) -> None:
+        self.results.failed.append(what)
+        self.say(f"FAILED {what}")
+        self.keep()
+
     def _leave_out(self, what: str) -> None:
         self.results.left_out.append(what)
         self.say(f"left out: {what}")
         self.keep()
-
-
-def _steps(home: Home, since: float) -> list[StepTime]:
-    with _instance(home) as instance:
-        return steps_since(instance, since)
-
-
-@contextmanager
-def _instance(home: Home) -> Iterator[Any]:
-    import dagster as dg
-
-    # `dagster.yaml` names its folder by a variable.
-    with (
-        patch.dict(os.environ, home.environment),
-        dg.DagsterInstance.from_config(home.environment["DAGSTER_HOME"]) as instance,
-    ):
-        yield instance
-
-
-def _zones(
-    measured: Measured, steps: Sequence[StepTime], counts: Mapping[str, int] | None = None
-) -> Facts:
-    return Facts(by_zone(steps, measured), by_table(steps, measured), counts or {})
-
-
-def _new_snapshots(home: Home, before: int) -> Facts:
-    return Facts(counts={"new snapshots": home.snapshots() - before})
-
-
-def _platform_counts(home: Home) -> dict[str, int]:
-    clean = platform_counts(home).values()
-    counts = {f"clean rows {name}": sum(each[name] for each in clean) for name in ("in", "out")}
-    for zone in ("landing", "raw", "clean", "curated", "forecast"):
-        counts[f"{zone} files"], counts[f"{zone} bytes"] = home.zone_size(zone)
-    for identifier, rows in published_rows(home).items():
-        counts[f"{identifier} rows"] = rows
-    return counts
-
-
-def _script_counts(out: Path) -> dict[str, int]:
-    told = json.loads((out / "counts.json").read_text())
-    counts = {f"{identifier} rows": rows for identifier, rows in told["curated"].items()}
-    counts["clean rows in"] = sum(each["in"] for each in told["clean"].values())
-    counts["clean files"], counts["clean bytes"] = folder_size(out / "clean")
-    counts["tables files"], counts["tables bytes"] = folder_size(out / "tables")
-    return counts

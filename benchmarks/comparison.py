@@ -8,7 +8,6 @@ is reported apart; tables that the script does not make are subtracted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -16,6 +15,7 @@ from benchmarks.attribution import ORCHESTRATION, StepCost, total
 from benchmarks.results import PLATFORM, Results, Run
 
 ROWS = " rows"
+PUBLISHED = ("curated ", "forecast ")
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,22 @@ class Comparison:
 
     def compared(self, ours: Run) -> StepCost:
         """What of a platform's run the script does as well."""
-        both = {f"{zone} {name}" for zone, _, name in (t.partition(".") for t in self.tables)}
-        published = total(cost for name, cost in ours.tables.items() if name in both)
+        published = total(cost for name, cost in ours.tables.items() if name in self._made_by_both)
         return ours.zones["clean"] + published + ours.zones[ORCHESTRATION]
+
+    def apart(self, ours: Run) -> dict[str, StepCost]:
+        """What of it the script does not do: raw and serving as wholes, and published tables."""
+        published = {
+            name: cost
+            for name, cost in ours.tables.items()
+            if name.startswith(PUBLISHED) and name not in self._made_by_both
+        }
+        whole = {zone: ours.zones[zone] for zone in ("raw", "serving") if zone in ours.zones}
+        return {**whole, **published}
+
+    @property
+    def _made_by_both(self) -> set[str]:
+        return {f"{zone} {name}" for zone, _, name in (t.partition(".") for t in self.tables)}
 
 
 def comparisons(results: Results) -> list[Comparison]:
@@ -113,8 +126,3 @@ def _published(run: Run) -> tuple[str, ...]:
             if name.endswith(ROWS) and "." in name and not name.startswith("clean")
         )
     )
-
-
-def by_turn(runs: Sequence[Run]) -> float:
-    """The median CPU of some runs."""
-    return median(run.cpu for run in runs)

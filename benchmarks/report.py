@@ -55,6 +55,9 @@ def _head(results: Results) -> Iterator[str]:
         )
     yield "How to read this page: [README](../README.md)."
     yield ""
+    for what in results.failed:
+        yield f"**Failed:** {what.splitlines()[0]}"
+        yield ""
 
 
 def _reach(results: Results) -> Iterator[str]:
@@ -70,13 +73,32 @@ def _comparison(results: Results) -> Iterator[str]:
         return
     yield "## Platform against plain scripts"
     yield ""
-    yield "CPU seconds of whole process trees, medians. Compared: all of clean, and the tables "
-    yield f"{', '.join(found[0].tables)}. To the platform's side comes all of its orchestration; "
-    yield "raw, other forecasts and serving are not part of it."
+    yield "CPU seconds of whole process trees, medians. Compared is what both sides do; to the "
+    yield "platform's side comes all of its orchestration, to the script's its own start and end."
     yield ""
     rows = [_compared(each) for each in found]
     heads = ("scale", "script", "engine", "platform", "script", "ratio", "without orchestration")
     yield from _table(heads, rows)
+    for tables in dict.fromkeys(each.tables for each in found):
+        scripts = dict.fromkeys(each.script for each in found if each.tables == tables)
+        yield f"The {', '.join(scripts)}: all of clean, and {', '.join(tables)}."
+    yield ""
+    yield "Not compared, CPU seconds of the platform:"
+    yield ""
+    for each in found:
+        if each.script == found[0].script:
+            yield f"- {each.scale}, {each.engine}: {_apart(each)}"
+    yield ""
+
+
+def _apart(each: Comparison) -> str:
+    runs = [ours for ours, _ in each.pairs]
+    costs = {
+        name: median(each.apart(run).get(name, NOTHING).cpu for run in runs)
+        for name in each.apart(runs[0])
+    }
+    dearest = sorted(costs.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {cost:.1f}" for name, cost in dearest)
 
 
 def _compared(each: Comparison) -> Sequence[str]:

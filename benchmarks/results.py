@@ -74,6 +74,7 @@ class Results:
     bandwidth: Bandwidth | None = None
     runs: list[Run] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def of(self, what: str, scale: str | None = None, engine: str | None = None) -> Iterator[Run]:
         """The runs of one kind, in order."""

@@ -74,6 +74,7 @@ def test_only_what_both_sides_do_is_compared() -> None:
     assert found.compared(ours).cpu == pytest.approx(6.5)
     assert found.whole.values == pytest.approx((2.0,))
     assert found.without_orchestration.values == pytest.approx((5.5 / 3.25,))
+    assert set(found.apart(ours)) == {"raw", "curated shop", "forecast demand"}
 
 
 def test_a_script_is_paired_with_the_platform_s_run_before_it_on_its_engine() -> None:
@@ -139,6 +140,14 @@ def test_what_was_left_out_is_on_the_page() -> None:
     found = results()
     found.left_out.append("full: make demo: the budget of 18 minutes was used")
     assert "- full: make demo: the budget of 18 minutes was used" in render(found)
+
+
+def test_a_side_that_failed_is_on_top_of_the_page() -> None:
+    found = results()
+    found.failed.append("full duckdb script: exit status 1\nand many lines of a log")
+    page = render(found)
+    assert page.index("**Failed:** full duckdb script: exit status 1\n") < page.index("## Against")
+    assert "many lines" not in page
 
 
 def test_results_survive_the_file(tmp_path: Path) -> None:
