@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from benchmarks.plain.iceberg import open_catalog, publish
+from benchmarks.plain.duckdb_story import PRODUCT_WEEK, interaction
+from benchmarks.plain.iceberg import open_catalog, write_table
 from benchmarks.plain.work import Work, expect
 from spark.tables import TABLES
 
@@ -38,7 +39,7 @@ def _publish(
     name = TABLES[identifier].name
     connection.execute(f"CREATE TABLE {name} AS {query}")
     rows = connection.table(name).to_arrow_table()
-    work.published[identifier] = publish(catalog, identifier, rows)
+    work.published[identifier] = write_table(catalog, identifier, rows)
     keys = ", ".join(TABLES[identifier].key)
     twice = f"SELECT 1 FROM {name} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"
     expect(f"{identifier} has its key once", holds=not connection.execute(twice).fetchall())
@@ -249,6 +250,18 @@ QUERIES = {
     "curated.click_event": _CLICK_EVENT,
     "curated.click_session": _CLICK_SESSION,
     "curated.store": _STORE,
+    "curated.interaction": interaction(
+        {
+            "campaign": _latest("marketing.campaign", "campaign_id"),
+            "campaign_target": _latest("marketing.campaign_target", "campaign_id, household_id"),
+            "coupon": _latest("marketing.coupon", "campaign_id, coupon_upc, product_id"),
+            "coupon_redemption": _latest(
+                "marketing.coupon_redemption",
+                "campaign_id, household_id, coupon_upc, redemption_date",
+            ),
+        }
+    ),
+    "curated.product_week": PRODUCT_WEEK,
     "forecast.weekly_demand": _WEEKLY_DEMAND,
 }
 CLAIMS = {

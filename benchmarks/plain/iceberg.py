@@ -20,7 +20,7 @@ def open_catalog(out: Path) -> Catalog:
     return SqlCatalog("lake", uri=f"sqlite:///{out}/catalog.db", warehouse=f"file://{out}/tables")
 
 
-def publish(catalog: Catalog, identifier: str, rows: pa.Table) -> int:
+def write_table(catalog: Catalog, identifier: str, rows: pa.Table) -> int:
     """Create the table and write all of its rows in one commit; return how many there are."""
     definition = TABLES[identifier]
     schema = iceberg_schema(definition)

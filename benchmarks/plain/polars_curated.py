@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from benchmarks.plain.iceberg import open_catalog, publish
+from benchmarks.plain.iceberg import open_catalog, write_table
 from benchmarks.plain.polars_clicks import (
     TIME_ZONE,
     Clean,
@@ -16,6 +17,7 @@ from benchmarks.plain.polars_clicks import (
     closed_day,
     latest,
 )
+from benchmarks.plain.polars_story import interactions, product_weeks
 from benchmarks.plain.work import Work, expect
 from spark.tables import TABLES
 
@@ -30,37 +32,37 @@ def publish_all(work: Work) -> None:
     def clean(table: str) -> pl.LazyFrame:
         return pl.scan_parquet(work.clean_folder(table) / "*" / "*.parquet")
 
-    with work.timed("curated.product"):
-        product = _publish(work, catalog, "curated.product", _products(clean))
-    with work.timed("curated.customer"):
-        _publish(work, catalog, "curated.customer", _customers(clean))
-    with work.timed("curated.sales_line"):
-        sold = _publish(work, catalog, "curated.sales_line", _sales_lines(clean, product))
-        _check_sales(sold, clean)
-    with work.timed("curated.price_week"):
-        _publish(work, catalog, "curated.price_week", _price_weeks(clean))
-    with work.timed("curated.promotion_week"):
-        promoted = _publish(work, catalog, "curated.promotion_week", _promotion_weeks(clean))
-    with work.timed("curated.click_event"):
-        clicks = _publish(work, catalog, "curated.click_event", click_events(clean))
-    with work.timed("curated.click_session"):
-        rows = click_sessions(clicks, closed_day(clicks, clean))
-        visits = _publish(work, catalog, "curated.click_session", rows)
-        counted = clicks.filter(pl.col("event_date") <= visits["as_of_date"][0]).height
-        expect("every event is in one visit", holds=visits["events"].sum() == counted)
+    made: dict[str, pl.DataFrame] = {}
+
+    def publish(identifier: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
+        with work.timed(identifier):
+            made[TABLES[identifier].name] = _publish(work, catalog, identifier, rows())
+        return made[TABLES[identifier].name]
+
+    product = publish("curated.product", lambda: _products(clean))
+    publish("curated.customer", lambda: _customers(clean))
+    sold = publish("curated.sales_line", lambda: _sales_lines(clean, product))
+    _check_sales(sold, clean)
+    publish("curated.price_week", lambda: _price_weeks(clean))
+    promoted = publish("curated.promotion_week", lambda: _promotion_weeks(clean))
+    clicks = publish("curated.click_event", lambda: click_events(clean))
+    day = closed_day(clicks, clean)
+    visits = publish("curated.click_session", lambda: click_sessions(clicks, day))
+    counted = clicks.filter(pl.col("event_date") <= day).height
+    expect("every event is in one visit", holds=visits["events"].sum() == counted)
     as_of: date = sold["business_date"].max()  # type: ignore[assignment]
-    with work.timed("curated.store"):
-        stores = _publish(work, catalog, "curated.store", _stores(sold, promoted, as_of))
-        equal = stores["revenue"].sum() == sold["sales_value"].sum()
-        expect("the stores' revenue is the sales' to the cent", holds=equal)
-    with work.timed("forecast.weekly_demand"):
-        _publish(work, catalog, "forecast.weekly_demand", _weekly_demand(sold.lazy(), as_of))
+    stores = publish("curated.store", lambda: _stores(sold, promoted, as_of))
+    equal = stores["revenue"].sum() == sold["sales_value"].sum()
+    expect("the stores' revenue is the sales' to the cent", holds=equal)
+    publish("curated.interaction", lambda: interactions(clean, sold))
+    publish("curated.product_week", lambda: product_weeks(made, as_of))
+    publish("forecast.weekly_demand", lambda: _weekly_demand(sold.lazy(), as_of))
 
 
 def _publish(work: Work, catalog: Catalog, identifier: str, rows: pl.LazyFrame) -> pl.DataFrame:
     definition = TABLES[identifier]
     made = rows.select(definition.column_names).collect()
-    work.published[identifier] = publish(catalog, identifier, made.to_arrow())
+    work.published[identifier] = write_table(catalog, identifier, made.to_arrow())
     keys = made.select(definition.key)
     expect(f"{identifier} has its key once", holds=keys.n_unique() == made.height)
     expect(f"{identifier} has rows", holds=made.height > 0)

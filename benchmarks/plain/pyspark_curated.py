@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.plain.pyspark_story import interaction, product_week
 from benchmarks.plain.work import Work, expect
 from resources.catalog import LocalCatalogResource
 from spark.tables import TABLES
@@ -267,6 +268,17 @@ QUERIES = {
     "curated.click_event": _CLICK_EVENT,
     "curated.click_session": _CLICK_SESSION,
     "curated.store": _STORE,
+    "curated.interaction": interaction(
+        {
+            "campaign": _latest("clean_campaign", "campaign_id"),
+            "campaign_target": _latest("clean_campaign_target", "campaign_id, household_id"),
+            "coupon": _latest("clean_coupon", "campaign_id, coupon_upc, product_id"),
+            "coupon_redemption": _latest(
+                "clean_coupon_redemption", "campaign_id, household_id, coupon_upc, redemption_date"
+            ),
+        }
+    ),
+    "curated.product_week": product_week(),
     "forecast.weekly_demand": _WEEKLY_DEMAND,
 }
 CLAIMS = {
