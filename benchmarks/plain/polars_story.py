@@ -77,7 +77,7 @@ def _with_receipts(used: pl.LazyFrame, offers: pl.LazyFrame, sold: pl.LazyFrame)
     return joined.with_columns(pl.col(*counted, *sums).fill_null(0))
 
 
-def product_weeks(made: dict[str, pl.DataFrame], clicks: pl.DataFrame, as_of: date) -> pl.LazyFrame:
+def product_weeks(made: dict[str, pl.DataFrame], as_of: date) -> pl.LazyFrame:
     """What was sold, charged, promoted, redeemed and looked at, by product and closed week.
 
     Args:
