@@ -143,6 +143,8 @@ class Bench:
         with home.company():
             landing = home.path / "lake" / "landing"
             held = [p for place in LAST_DELIVERIES for p in (landing / place).rglob("*.*")]
+            if not held:
+                raise BenchmarkFailed(f"landing holds nothing below {', '.join(LAST_DELIVERIES)}")
             shutil.rmtree(self.work / "held", ignore_errors=True)
             move_files(held, landing, self.work / "held")
             self._measure(
