@@ -11,7 +11,6 @@ export SCALE PRODUCT360_HOME DAGSTER_HOME
 
 BIN := .venv/bin
 UV_VERSION := 0.13.9
-PACKAGES := product360_assets resources spark demo
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 
 ##@ Run
@@ -55,6 +54,10 @@ check: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Lint, types, import rules
 	@$(MAKE) --no-print-directory lock
 	@git diff --exit-code --stat -- requirements.lock requirements-dev.lock
 
+.PHONY: bench
+bench: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Measure the platform against plain scripts (BENCH_OPTIONS="--help")
+	@$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
+
 ##@ Keep
 
 .PHONY: lock
@@ -62,7 +65,7 @@ lock: .venv/.dev ## Bring the lock files in line with pyproject.toml; pins stay 
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --extra test --extra check -c requirements.lock pyproject.toml \
+	  --no-emit-index-url --extra test --extra check --extra bench -c requirements.lock pyproject.toml \
 	  -o requirements-dev.lock
 
 .PHONY: clean

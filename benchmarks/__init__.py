@@ -1,0 +1,1 @@
+"""Measurements of the platform: whole process trees, side by side with plain scripts."""
