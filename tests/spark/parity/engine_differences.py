@@ -30,6 +30,8 @@ DIFFERENT = {
     "initcap(s)": "nothing: word ends differ",
     "conv(s, 10, 16)": "nothing",
     "base64(CAST(s AS binary))": "unbase64 what is short; Spark breaks lines",
+    "s RLIKE '^[0-9]+$'": r"\\A and \\z; to Java $ also stands before a line feed at the end",
+    "s RLIKE '^.*$'": r"[\\s\\S]; a dot stops at other line ends in Java than in Rust",
     r"s RLIKE '\\d'": "[0-9]; to Rust every script has digits",
     r"s RLIKE '\\w'": "the letters you mean",
     r"regexp_replace(s, '\\s+', ' ')": "[ \\t]; to Rust a no-break space is a space",

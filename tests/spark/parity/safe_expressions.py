@@ -182,7 +182,7 @@ SAFE = {
         s LIKE 'a%'
         s LIKE '_'
         s ILIKE 'A%'
-        s RLIKE '^[0-9]+$'
+        s <> '' AND translate(s, '0123456789', '') = ''
         s RLIKE '\\A[0-9]+\\z'
         s RLIKE '(?i)null'
         regexp_extract(s, '([0-9]+)-([0-9]+)', 2)
@@ -198,7 +198,7 @@ SAFE = {
         try_cast(s AS date)
         try_cast(s AS timestamp)
         try_cast(s AS boolean)
-        CASE WHEN s RLIKE '^-?[0-9]{1,9}$' THEN try_cast(s AS decimal(12,2)) END
+        CASE WHEN s RLIKE '\\A-?[0-9]{1,9}\\z' THEN try_cast(s AS decimal(12,2)) END
     """,
     "hashes": """
         xxhash64(s)
