@@ -148,7 +148,7 @@ def _mostly_recent(values: Sequence[Any], drawn: Sequence[Any]) -> Sequence[Any]
     """Half of all in 2017, where windows look; few long ago, for each of these has many weeks."""
     old = [value for value in values if value.year < 2000]
     recent = [value for value in values if value.year >= 2000]
-    return [*old, *recent * 10, *drawn * (10 * len(recent))]
+    return [*old, *recent * 25, *drawn * (25 * len(recent))]
 
 
 def _decimals(precision: int, scale: int) -> list[Decimal]:

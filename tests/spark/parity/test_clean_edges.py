@@ -288,7 +288,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("kind", DELIVERIES)
 def test_clean_rows_are_equal_on_both_engines(made: Outcomes, kind: str) -> None:
     sail, spark = made["sail"][kind].clean, made["spark"][kind].clean
-    assert sail.schema.equals(spark.schema)
+    assert [field.type for field in sail.schema] == [field.type for field in spark.schema]
     assert difference(sail, without_file(spark, REFUSED_BY_SAIL), names=ENGINES) == ""
 
 

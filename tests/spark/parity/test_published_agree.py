@@ -1,7 +1,7 @@
 """Every job of every published table makes the same rows on both engines, out of edge values.
 
-The jobs are those of the assets in the definitions. They run three times: over two deliveries that
-fill the tables, over two more that are merged into them, and over inputs without a row.
+The jobs are those of the assets in the definitions. They run four times: over two deliveries that
+fill the tables, over two more that are merged into them, and over inputs of no row and of one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from spark.cli import job_names
 pytestmark = pytest.mark.spark
 
 ENGINES: tuple[Engine, Engine] = ("sail", "spark")
+FEW = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Published:
     jobs: set[str]
     tables: Mapping[str, pa.Table]
     digests: Mapping[str, str]
-    of_nothing: Mapping[str, pa.Table]
+    of_few: Mapping[int, Mapping[str, pa.Table]]
 
 
 @pytest.fixture(
@@ -60,8 +61,11 @@ def publish(lake: Lake, *, seed: int, rows: int) -> Published:
     lake.deliver(3, 0, seed=seed)
     lake.publish()
     tables, digests = lake.tables(), lake.digests()
-    lake.replay(first, lake.place("nothing", 0, seed=seed))
-    return Published({request.job for request in first}, tables, digests, lake.tables())
+    of_few = {}
+    for count in FEW:
+        lake.replay(first, lake.place(f"rows={count}", count, seed=seed))
+        of_few[count] = lake.tables()
+    return Published({request.job for request in first}, tables, digests, of_few)
 
 
 def test_every_job_has_run(published: Mapping[str, Published]) -> None:
@@ -81,16 +85,29 @@ def test_the_comparison_had_rows_to_compare(published: Mapping[str, Published]) 
     assert {name: count for name, count in counts.items() if not count} == {}
 
 
-def test_inputs_without_rows_make_tables_without_rows_on_both_engines(
-    published: Mapping[str, Published],
+@pytest.mark.parametrize("count", FEW)
+def test_tables_made_of_few_rows_are_equal_on_both_engines(
+    published: Mapping[str, Published], count: int
 ) -> None:
-    sail, spark = published["sail"], published["spark"]
-    assert differences(sail.of_nothing, spark.of_nothing) == {}
-    assert {table.num_rows for table in sail.of_nothing.values()} <= {0}
+    sail, spark = (published[engine].of_few[count] for engine in ENGINES)
+    assert differences(sail, spark) == {}
+
+
+def test_inputs_without_rows_make_tables_without_rows(published: Mapping[str, Published]) -> None:
+    made = published["sail"].of_few[0]
+    assert {name: table.num_rows for name, table in made.items() if table.num_rows} == {}
 
 
 def differences(one: Mapping[str, pa.Table], other: Mapping[str, pa.Table]) -> dict[str, str]:
     """By table; a table that only one engine made differs too."""
     assert sorted(one) == sorted(other)
-    found = {name: difference(one[name], other[name], names=ENGINES) for name in one}
-    return {name: text for name, text in found.items() if text}
+    return {
+        name: difference(one[name], other[name], names=ENGINES)
+        for name in one
+        # The quick look first: one product that was sold in the year 1 has 100,000 weeks.
+        if not in_order(one[name]).equals(in_order(other[name]))
+    }
+
+
+def in_order(table: pa.Table) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in table.column_names])
