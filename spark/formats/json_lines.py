@@ -20,7 +20,7 @@ from spark.transforms.contract import CleanSpec, DeliveredFile
 from spark.transforms.rules import STRUCTURE, Delivered, Finding
 from spark.transforms.staging import FILE_LINEAGE, Portion, lineage_of
 
-# White space, as JSON has it: \s is that of all scripts in Rust.
+# White space, spelled out: to Rust, \s is that of all scripts.
 _S = r"[\x09-\x0d ]*"
 # What engines read in different ways, or less strictly than RFC 8259.
 _ODDITIES = (
