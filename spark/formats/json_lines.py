@@ -20,22 +20,26 @@ from spark.transforms.contract import CleanSpec, DeliveredFile
 from spark.transforms.rules import STRUCTURE, Delivered, Finding
 from spark.transforms.staging import FILE_LINEAGE, Portion, lineage_of
 
+# White space, spelled out: to Rust, \s is that of all scripts.
+_S = r"[\x09-\x0d ]*"
 # What engines read in different ways, or less strictly than RFC 8259.
 _ODDITIES = (
     # A value that ends and is followed by another one without a comma, or a list by a list.
-    r"[}\]]\s*[^\s,}\]]|\]\s*,\s*\[",
+    rf"[}}\]]{_S}[^\x09-\x0d ,}}\]]|\]{_S},{_S}\[",
     # Escapes that are none, or half of a character outside of the basic plane.
     r"\\[^\"\\/bfnrtu]|\\u(?:[dD][89a-fA-F]|[0-9a-fA-F]{0,3}(?:[^0-9a-fA-F]|\z))",
     # Raw control characters, and single quotes for double ones.
-    r"[\x00-\x1f]|[{,:\[]\s*'",
+    rf"[\x00-\x1f]|[{{,:\[]{_S}'",
     # Numbers that change on their way through a double: with an exponent, or minus zero.
-    r"[:\[,]\s*-?[0-9.]+[eE]|[:\[,]\s*-0(?:\.0*)?\s*[,}\]]",
+    rf"[:\[,]{_S}-?[0-9.]+[eE]|[:\[,]{_S}-0(?:\.0*)?{_S}[,}}\]]",
 )
-_MANY_DIGITS = r"[:\[,]\s*-?[0-9](?:\.?[0-9]){15,}"
+# Fifteen more are enough: Java's stack overflows where a group may repeat without an end.
+_MANY_DIGITS = rf"[:\[,]{_S}-?[0-9](?:\.?[0-9]){{15}}"
 
-_OBJECT = r"\A\s*\{.*\}\s*\z"
+# A dot would stop at other line ends than the engine's own, and at other ones in Java than in Rust.
+_OBJECT = rf"\A{_S}\{{[\s\S]*\}}{_S}\z"
 _IS_ONE_OBJECT = f"({matches(_OBJECT)} AND json_array_length(concat('[', value, ']')) <=> 1)"
-_EMPTY = r"\A\s*\{\s*\}\s*\z"
+_EMPTY = rf"\A{_S}\{{{_S}\}}{_S}\z"
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 
 

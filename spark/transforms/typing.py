@@ -29,6 +29,8 @@ _PATTERNS = {
     "timestamp": rf"{_DATE}[ T]{_TIME}",
 }
 _BOOLEANS = {"true": ("true", "t", "1"), "false": ("false", "f", "0")}
+# Spark takes 2^63 for the greatest bigint, which is one less, and both look alike as doubles.
+_TOO_GREAT = {"int": "double('2147483648')", "bigint": "double('9223372036854775808')"}
 # From a type to a wider one nothing can be lost, so nothing needs to be compared afterwards.
 _WIDER = {
     "tinyint": ("smallint", "int", "bigint"),
@@ -78,7 +80,10 @@ def typed(column: str, *, found: str, wanted: str) -> str:
     if found == "void" or wanted in _WIDER.get(found, ()):
         return cast
     # A cast may cut or round; what comes back unchanged was not.
-    return _if(f"CAST({cast} AS {found}) = {column}", cast)
+    unchanged = f"CAST({cast} AS {found}) = {column}"
+    if found in ("float", "double") and wanted in _TOO_GREAT:
+        unchanged += f" AND {column} < {_TOO_GREAT[wanted]}"
+    return _if(unchanged, cast)
 
 
 def as_text(column: str, *, found: str) -> str:
@@ -108,14 +113,31 @@ def _from_text(text: str, wanted: str) -> str:
         raise SpecInvalid(f"Type {wanted!r}: no rule says how text becomes one.")
     precision, scale = parts
     plain = rf"[+-]?0*[0-9]{{0,{precision - scale}}}(\.[0-9]{{0,{scale}}}0*)?"
-    # JSON numbers reach us through a double (123456789.12 as 1.2345678912E8). At most 15 digits of
-    # one are exact, so the way there and back must end where it began.
-    double = f"try_cast({text} AS double)"
-    exact = f"try_cast({double} AS {wanted})"
+    # JSON numbers may reach us through a double (123456789.12 as 1.2345678912E8).
+    written_out = _without_exponent(text)
     return (
         f"CASE WHEN {_matches(text, plain)} THEN {cast} "
-        f"WHEN {_matches(text, _NUMBER + _EXPONENT)} AND CAST({exact} AS double) = {double} "
-        f"THEN {exact} END"
+        f"WHEN {_matches(text, _NUMBER + _EXPONENT)} AND {_matches(written_out, plain)} "
+        f"THEN try_cast({written_out} AS {wanted}) END"
+    )
+
+
+def _without_exponent(text: str) -> str:
+    """A number with an exponent as text without one: its point moved, and not a digit lost.
+
+    Never by way of a double: engines differ in the digits that one has beyond the fifteenth.
+    """
+    mantissa = f"substring_index(lower({text}), 'e', 1)"
+    unsigned = f"translate({mantissa}, '+-', '')"
+    digits = f"replace({unsigned}, '.', '')"
+    exponent = f"try_cast(substring_index(lower({text}), 'e', -1) AS int)"
+    place = f"(length(substring_index({unsigned}, '.', 1)) + {exponent})"
+    zeros = f"repeat('0', greatest(-{place}, {place} - length({digits}), 0))"
+    return (
+        f"concat(CASE WHEN startswith({text}, '-') THEN '-' ELSE '' END, "
+        f"CASE WHEN {place} <= 0 THEN concat('0.', {zeros}, {digits}) "
+        f"WHEN {place} >= length({digits}) THEN concat({digits}, {zeros}) "
+        f"ELSE concat(substring({digits}, 1, {place}), '.', substring({digits}, {place} + 1)) END)"
     )
 
 

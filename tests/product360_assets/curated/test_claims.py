@@ -63,6 +63,7 @@ def test_sales_that_equal_what_was_delivered_pass(shop: Any) -> None:
         ((line(1, 10, "1.51"), *LINES[1:]), "sales_equal_the_clean_lines_to_the_cent"),
         ((LINES[0] | {"business_date": None}, *LINES[1:]), "every_line_has_its_receipt"),
         ((LINES[0] | {"is_fuel": True}, *LINES[1:]), "fuel_has_no_units"),
+        ((LINES[0] | {"business_date": date(2038, 1, 1)}, *LINES[1:]), "no_sale_is_after_2037"),
         (
             (LINES[0] | {"is_known_product": False}, *LINES[1:]),
             "products_are_known_to_the_catalogue",

@@ -49,6 +49,14 @@ CASES = {
         "NaN": REFUSED,
         "\uff11.5": REFUSED,
     },
+    "decimal(38,10)": {
+        "1.2345678959998999E18": Decimal("1234567895999899900.0000000000"),
+        "123456789012345678901234567e-10": Decimal("12345678901234567.8901234567"),
+        "-.5e1": Decimal("-5.0000000000"),
+        "12e-11": REFUSED,
+        "1e-400": REFUSED,
+        "1e28": REFUSED,
+    },
     "double": {
         "1.5": 1.5,
         ".5": 0.5,
@@ -128,6 +136,8 @@ def test_blank_text_is_missing_except_as_a_string(frame) -> None:
         ("int", "bigint", [1, None], [1, None]),
         ("double", "decimal(12,2)", [1.5, 1.005, 0.1, 1e12], ["1.50", REFUSED, "0.10", REFUSED]),
         ("double", "bigint", [1.0, 1.5, 1e19], [1, REFUSED, REFUSED]),
+        ("double", "bigint", [2.0**63, -(2.0**63)], [REFUSED, -(2**63)]),
+        ("float", "int", [2.0**31, -(2.0**31)], [REFUSED, -(2**31)]),
         ("double", "double", [1.5, float("nan"), float("inf")], [1.5, REFUSED, REFUSED]),
         ("decimal(12,4)", "decimal(12,2)", ["1.5000", "1.5050"], ["1.50", REFUSED]),
         (
