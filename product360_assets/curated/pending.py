@@ -21,12 +21,15 @@ class Input:
     """A clean table that a published table is made from.
 
     `whole` asks for all of its batches whenever there is work, and not only for the new ones: for
-    small tables, and for those that are looked things up in.
+    small tables, and for those that are looked things up in. `whole_days` asks for all batches of
+    a landing date of which one is new: where what is delivered on a day is one statement, in
+    however many parts it comes.
     """
 
     source: str
     table: str
     whole: bool = False
+    whole_days: bool = False
 
     @property
     def name(self) -> str:

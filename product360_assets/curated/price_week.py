@@ -13,7 +13,7 @@ from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import PRICE_WEEK
 
-PRICES = Input("pricing", "price_week")
+PRICES = Input("pricing", "price_week", whole_days=True)
 PUBLICATION = Publication(PRICE_WEEK, job="price_week", inputs=(PRICES,))
 
 

@@ -14,7 +14,7 @@ from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import PROMOTION_WEEK
 
-PROMOTIONS = Input("pricing", "promotion_week")
+PROMOTIONS = Input("pricing", "promotion_week", whole_days=True)
 PUBLICATION = Publication(PROMOTION_WEEK, job="promotion_week", inputs=(PROMOTIONS,))
 
 

@@ -209,12 +209,16 @@ def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str
     input is read whole.
     """
     read_all = any(batch.is_pending and batch.input.whole for batch in batches)
+    new_days = {(each.input, each.batch.landing_date) for each in batches if each.is_pending}
+
+    def is_read(each: InputBatch) -> bool:
+        same_day = each.input.whole_days and (each.input, each.batch.landing_date) in new_days
+        return read_all or each.input.whole or each.is_pending or same_day
+
     return {
         each.name: {
             "batches": [
-                batch.document()
-                for batch in batches
-                if batch.input == each and (read_all or each.whole or batch.is_pending)
+                batch.document() for batch in batches if batch.input == each and is_read(batch)
             ]
         }
         for each in publication.inputs

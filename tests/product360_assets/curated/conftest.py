@@ -103,10 +103,12 @@ class Desk:
     said: list[str] = field(default_factory=list)
     publication: Publication = PUBLICATION
 
-    def deliver(self, day: int, *texts: str, unit: str = "unit-1", table: str = "note") -> str:
+    def deliver(
+        self, day: int, *texts: str, unit: str = "unit-1", table: str = "note", part: str = ""
+    ) -> str:
         """A clean batch of one row per text; returns its id."""
         landing_date = date(2017, 1, day)
-        landed = LandedObject("landing", f"desk/{table}/{day}.json", "v1", 1)
+        landed = LandedObject("landing", f"desk/{table}/{day}{part}.json", "v1", 1)
         batch_id = batch_id_of(landing_date, [landed])
         batch = Batch(batch_id, "desk", table, landing_date, "file", "0", (landed,))
         self.ledger.open_batch(batch)

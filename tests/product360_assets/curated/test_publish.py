@@ -85,6 +85,20 @@ def test_a_job_reads_new_batches_and_the_whole_of_what_it_looks_things_up_in(des
     assert read(2) == {"desk.note": [first, second], "desk.shelf": [shelved, late]}
 
 
+def test_a_day_that_comes_in_parts_is_read_as_one_where_it_is_one_statement(desk: Any) -> None:
+    publication = replace(desk.publication, inputs=(Input("desk", "note", whole_days=True),))
+
+    def read(step: int) -> set[str]:
+        desk.publish(publication)
+        batches = desk.runner.requests[step].spec["inputs"]["desk.note"]["batches"]
+        return {batch["batch_id"] for batch in batches}
+
+    first, other = desk.deliver(1, "a"), desk.deliver(2, "b")
+    assert read(0) == {first, other}
+    second = desk.deliver(1, "c", part="-2")
+    assert read(1) == {first, second}
+
+
 def test_the_ledger_knows_the_snapshot_of_every_batch(desk: Any) -> None:
     batch = desk.deliver(1, "a", "b")
     desk.publish()

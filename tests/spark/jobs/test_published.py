@@ -38,9 +38,17 @@ SCHEMAS = {
     "loyalty_price decimal(12,2), lines bigint",
     "pricing.promotion_week": "product_id bigint, store_id bigint, week int, "
     "display_location string, mailer_location string",
+    "marketing.campaign": "campaign_id bigint, campaign_type string, start_date date, "
+    "end_date date",
+    "marketing.campaign_target": "campaign_id bigint, household_id bigint",
+    "marketing.coupon": "coupon_upc string, product_id bigint, campaign_id bigint",
+    "marketing.coupon_redemption": "household_id bigint, coupon_upc string, campaign_id bigint, "
+    "redemption_date date",
 }
+MARKETING = [name for name in SCHEMAS if name.startswith("marketing.")]
 NOON = datetime(2017, 12, 30, 17)  # noqa: DTZ001 - the engine's zone is UTC
 DECEMBER = datetime(2017, 12, 11, 17)  # noqa: DTZ001
+DAY = date(2017, 12, 30)
 NOTHING = [Decimal("0.00")] * 3
 
 
@@ -88,7 +96,10 @@ class Lake:
         self.run("customer", "curated.customer", ["crm.household", "crm.demographic"])
         self.publish_sales()
         self.publish_prices()
+        self.publish_interactions()
         as_of = {"as_of_date": "2017-12-31"}
+        sold = ["curated.sales_line", "curated.promotion_week"]
+        self.run("store", "curated.store", sold, **as_of)
         self.run(
             "product_360",
             "curated.product_360",
@@ -115,6 +126,10 @@ class Lake:
     def publish_prices(self) -> None:
         self.run("price_week", "curated.price_week", ["pricing.price_week"])
         self.run("promotion_week", "curated.promotion_week", ["pricing.promotion_week"])
+
+    def publish_interactions(self) -> None:
+        inputs = [*MARKETING, "pos.sales_line"]
+        self.run("interaction", "curated.interaction", inputs, sales="lake.curated.sales_line")
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         return self.catalog.load().load_table(table).scan().to_arrow().to_pylist()
@@ -147,6 +162,10 @@ def lake(
     made.deliver("pricing.price_week", "b1", "0", [(1, 53, Decimal("2.50"), Decimal("2.00"), 3)])
     promotions = [(1, 300, 53, "5", "0"), (1, 300, 53, "2", "A")]
     made.deliver("pricing.promotion_week", "b1", "0", promotions)
+    made.deliver("marketing.campaign", "b1", "0", [(13, "Type A", DAY, DAY)])
+    made.deliver("marketing.campaign_target", "b1", "0", [(13, 7)])
+    made.deliver("marketing.coupon", "b1", "0", [("0100", 1, 13), ("0100", 2, 13)])
+    made.deliver("marketing.coupon_redemption", "b1", "0", [(7, "0100", 13, DAY)])
     demographic = (7, "35-44", "50-74K", None, None, "2", "2 Adults No Kids", "0")
     made.deliver("crm.demographic", "b1", "0", [demographic])
     return made
@@ -174,12 +193,16 @@ def test_every_table_is_published_in_one_commit(lake: Lake) -> None:
     assert (price["week_start"], price["shelf_price"]) == (date(2017, 12, 25), Decimal("2.50"))
     (promotion,) = lake.rows("curated.promotion_week")
     assert (promotion["display_locations"], promotion["mailer_locations"]) == ("2+5", "A")
+    (store,) = lake.rows("curated.store")
+    assert (store["store_id"], store["baskets"], store["promotion_weeks"]) == (300, 3, 1)
+    used = {row["interaction_id"]: row for row in lake.rows("curated.interaction")}
+    assert len(used) == 4
+    # Receipts 1 and 2 are of that day; only the first has a product of the coupon.
+    assert used["redemption/13/7/0100/2017-12-30"]["basket_id"] == 1
 
 
 # Made by no job, or by one that has not been written yet.
 NOT_BY_A_JOB = (
-    "curated.store",
-    "curated.interaction",
     "curated.click_event",
     "curated.click_session",
     "curated.product_week",
@@ -311,3 +334,29 @@ def test_a_row_that_moves_to_another_month_is_found_where_it_was(lake: Lake) -> 
     assert sorted(lines) == [(1, 1), (2, 77), (3, 1)]
     days = {row["basket_id"]: row["business_date"] for row in lake.rows("curated.sales_line")}
     assert days[1] == date(2017, 11, 11)
+
+
+def test_a_redemption_finds_its_receipt_when_that_comes_later(lake: Lake) -> None:
+    lake.publish_sales()
+    late = date(2017, 12, 29)
+    lake.deliver("marketing.coupon_redemption", "b2", "0", [(7, "0100", 13, late)])
+    lake.publish_interactions()
+    name = f"redemption/13/7/0100/{late}"
+    used = {row["interaction_id"]: row for row in lake.rows("curated.interaction")}
+    assert (used[name]["basket_id"], used[name]["offered_sales_value"]) == (None, 0)
+    receipt = (9, 7, 300, datetime(2017, 12, 30, 2), 53)  # noqa: DTZ001 - 9 p.m. in New York
+    lake.deliver("pos.basket", "b2", "load-1", [receipt])
+    lake.deliver("pos.sales_line", "b2", "load-1", [(9, 1, 1, Decimal("2.50"), *NOTHING)])
+    lake.publish_sales()
+    lake.publish_interactions()
+    used = {row["interaction_id"]: row for row in lake.rows("curated.interaction")}
+    assert (used[name]["basket_id"], used[name]["offered_sales_value"]) == (9, Decimal("2.50"))
+    assert len(used) == 5
+
+
+def test_a_batch_that_only_asks_for_a_table_is_reported_with_no_rows(lake: Lake) -> None:
+    lake.publish_sales()
+    inputs = [*MARKETING, "pos.sales_line"]
+    sales = "lake.curated.sales_line"
+    results = lake.run("interaction", "curated.interaction", inputs, sales=sales)
+    assert [each["rows_in"] for each in results] == [1, 1, 2, 1, 0]

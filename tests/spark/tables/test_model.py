@@ -69,6 +69,11 @@ def test_decimals_know_their_precision_and_scale() -> None:
     assert decimal_parts("bigint") is None
 
 
+def test_a_partitioned_table_knows_the_columns_that_it_is_partitioned_by() -> None:
+    assert table(partition=("month(day)", "id")).partition_columns == ("day", "id")
+    assert table().partition_columns == ()
+
+
 def test_tables_are_found_by_their_identifier() -> None:
     assert list(TABLES) == [each.identifier for each in TABLES.values()]
     assert {identifier.split(".")[0] for identifier in TABLES} == {"curated", "forecast"}

@@ -6,8 +6,6 @@ from datetime import date
 from decimal import Decimal
 from itertools import permutations
 
-import pytest
-
 from spark.tables import TABLES
 from spark.transforms.price_week import price_weeks
 from spark.transforms.promotion_week import promotion_weeks
@@ -48,30 +46,30 @@ def test_a_price_has_the_monday_of_its_week_and_the_place_of_its_delivery(frame)
     ]
 
 
-@pytest.mark.parametrize("again", ["5.99", "4.99", "6.99"])
-def test_a_later_delivery_of_a_week_replaces_its_prices_in_any_order(frame, again: str) -> None:
-    delivered = [
-        price(1, 52, "5.99", FIRST),
-        price(2, 52, "7.00", FIRST),
-        price(1, 52, again, AGAIN, "b2"),
-    ]
-    for order in permutations(delivered):
-        rows = price_weeks(frame(PRICES, [*order, order[0]]))
-        assert {
-            row["product_id"]: (row["shelf_price"], row["_batch_id"]) for row in rows.collect()
-        } == {
-            1: (Decimal(again), "b2"),
-            2: (Decimal("7.00"), "b1"),
-        }
+def test_a_later_delivery_of_a_week_replaces_its_prices_in_any_order(frame) -> None:
+    # Each product has its own order of the same deliveries, one of them repeated.
+    deliveries = [("5.99", FIRST, "b1"), ("4.99", AGAIN, "b3"), ("6.99", date(2018, 1, 2), "b2")]
+    rows = price_weeks(
+        frame(
+            PRICES,
+            [
+                price(product, 52, *delivery)
+                for product, order in enumerate(permutations(deliveries))
+                for delivery in (*order, order[0])
+            ],
+        )
+    ).collect()
+    assert len(rows) == 6
+    assert {(row["shelf_price"], row["_batch_id"]) for row in rows} == {(Decimal("4.99"), "b3")}
 
 
 def test_two_prices_of_one_day_end_in_the_same_one_whatever_their_order(frame) -> None:
-    delivered = [price(1, 52, "5.99", FIRST, "b1"), price(1, 52, "6.49", FIRST, "b2")]
-    found = {
-        price_weeks(frame(PRICES, order)).collect()[0]["shelf_price"]
+    delivered = [("5.99", FIRST, "b1"), ("6.49", FIRST, "b2")]
+    found = [
+        price_weeks(frame(PRICES, [price(1, 52, *each) for each in order])).collect()
         for order in permutations(delivered)
-    }
-    assert len(found) == 1
+    ]
+    assert found[0] == found[1]
 
 
 def test_places_of_a_week_are_one_row_with_all_of_them(frame) -> None:
@@ -118,18 +116,25 @@ def test_places_of_a_week_are_one_row_with_all_of_them(frame) -> None:
 
 def test_a_later_delivery_replaces_all_places_of_an_earlier_one_in_any_order(frame) -> None:
     delivered = [
-        promoted("2", "0"),
-        promoted("5", "A"),
-        promoted("9", "0", AGAIN, "b2"),
-        promoted("3", "0", AGAIN, "b2"),
+        ("2", "0", FIRST, "b1"),
+        ("5", "A", FIRST, "b1"),
+        ("9", "0", AGAIN, "b2"),
+        ("3", "0", AGAIN, "b2"),
     ]
-    for order in permutations(delivered):
-        (row,) = promotion_weeks(frame(PROMOTIONS, [*order, order[0]])).collect()
-        assert (row["display_locations"], row["mailer_locations"], row["_batch_id"]) == (
-            "3+9",
-            None,
-            "b2",
+    rows = promotion_weeks(
+        frame(
+            PROMOTIONS,
+            [
+                promoted(*row, product=product)
+                for product, order in enumerate(permutations(delivered))
+                for row in (*order, order[0])
+            ],
         )
+    ).collect()
+    assert len(rows) == 24
+    assert {
+        (row["display_locations"], row["mailer_locations"], row["_batch_id"]) for row in rows
+    } == {("3+9", None, "b2")}
 
 
 def test_a_delivery_in_two_parts_is_one_delivery(frame) -> None:
