@@ -12,6 +12,7 @@ export SCALE PRODUCT360_HOME DAGSTER_HOME
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 PACKAGES := product360_assets resources spark demo
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 
 ##@ Run
 
@@ -30,7 +31,7 @@ demo: install ## Run the whole lineage on real data (SCALE=smoke|demo|full)
 
 .PHONY: dev
 dev: install ## Open the Dagster UI on what the demo made, with the source systems running
-	@$(BIN)/python -m demo run -- $(BIN)/dagster dev -w workspace.yaml $(DEV_OPTIONS)
+	@$(BIN)/python -m demo dev $(DEV_OPTIONS)
 
 ##@ Prove
 
@@ -71,15 +72,29 @@ clean: ## Stop the demo company and remove all data the demo made (.venv stays)
 
 # --- installation -----------------------------------------------------------------------------
 
+# A .venv outlives the Python that it was made with, and may have been made with another one.
+.PHONY: venv-fits
+venv-fits:
+	@if [ -L $(BIN)/python ] || [ -e $(BIN)/python ]; then \
+	  $(BIN)/python -c '$(FITS)' 2>/dev/null || { \
+	    found=$$($(BIN)/python --version 2>/dev/null) \
+	      || found="$$(readlink $(BIN)/python || echo a file), which does not run"; \
+	    echo "make: the Python of .venv: found $$found." >&2; \
+	    echo "Expected: Python 3.11 or 3.12, as when .venv was made." >&2; \
+	    echo "Next: rm -rf .venv, then the same command again; it makes a new one." >&2; \
+	    exit 1; \
+	  }; \
+	fi
+
 # Python 3.11 or 3.12 of this machine; where there is neither, uv fetches one.
-.venv/bin/uv:
+.venv/bin/uv: | venv-fits
 	@for python in python3.12 python3.11 python3 python; do \
-	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
-	    >/dev/null 2>&1; then \
+	  if $$python -c '$(FITS)' >/dev/null 2>&1; then \
 	    echo "Making .venv with $$($$python --version)"; \
 	    $$python -m venv .venv && .venv/bin/python -m pip install -q uv==$(UV_VERSION) && exit 0; \
-	    echo "make: $$python cannot make a virtual environment (see above)." >&2; \
-	    echo "Expected: its venv and pip modules. On Debian: apt-get install python3-venv" >&2; \
+	    echo "make: $$python: found one that cannot make a virtual environment (see above)." >&2; \
+	    echo "Expected: its venv and pip modules, and a package index that answers." >&2; \
+	    echo "Next: on Debian, apt-get install python3-venv; then the same command again." >&2; \
 	    exit 1; \
 	  fi; \
 	done; \
@@ -87,11 +102,14 @@ clean: ## Stop the demo company and remove all data the demo made (.venv stays)
 	  && .venv/bootstrap/bin/python -m pip install -q uv==$(UV_VERSION) \
 	  && .venv/bootstrap/bin/uv venv -q --allow-existing --seed --python 3.12 .venv \
 	  && .venv/bin/python -m pip install -q uv==$(UV_VERSION); then exit 0; fi; \
-	echo "make: Python 3.11 or 3.12 is needed; found: $$(python3 --version 2>&1)." >&2; \
-	echo "Install one of them (python.org, apt, brew, pyenv) and run make again." >&2; \
+	rm -rf .venv/bootstrap; \
+	echo "make: Python: found $$(python3 --version 2>/dev/null || echo none)" \
+	  "($$(command -v python3 || echo 'no python3 in PATH')), and no other could be fetched." >&2; \
+	echo "Expected: Python 3.11 or 3.12 as python3.12, python3.11, python3 or python." >&2; \
+	echo "Next: install one of them (python.org, apt, brew, pyenv), then the same command again." >&2; \
 	exit 1
 
-.venv/.run: requirements.lock pyproject.toml | .venv/bin/uv
+.venv/.run: requirements.lock pyproject.toml | venv-fits .venv/bin/uv
 	@echo "Installing the locked packages (once; about half a minute)"
 	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install -q -p $(BIN)/python --no-deps -e .
@@ -102,13 +120,19 @@ clean: ## Stop the demo company and remove all data the demo made (.venv stays)
 	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# What to say where the system refuses to write: what it is, and how to choose another place.
+refused = { echo "make: $(1): found that it cannot be written (see above)." >&2; \
+  echo "Expected: a folder that this user may write to, on a disk with room." >&2; \
+  echo "Next: $(2), then the same command again." >&2; exit 1; }
+
 # `dagster dev`, `dg dev` and the product360 command read this file: all share one instance. To
 # Dagster it outranks the environment, so it says what this call of make was told.
 .PHONY: FORCE
 FORCE:
 .env: FORCE
-	@printf 'DAGSTER_HOME="%s"\nPRODUCT360_HOME="%s"\n' "$(DAGSTER_HOME)" "$(PRODUCT360_HOME)" > $@
+	@printf 'DAGSTER_HOME="%s"\nPRODUCT360_HOME="%s"\n' "$(DAGSTER_HOME)" "$(PRODUCT360_HOME)" > $@ \
+	  || $(call refused,$(CURDIR)/.env,clone to a folder of your own)
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
-	@mkdir -p "$(@D)"
-	@cp dagster.yaml "$@"
+	@{ mkdir -p "$(@D)" && cp dagster.yaml "$@"; } \
+	  || $(call refused,$(@D),choose another folder with PRODUCT360_HOME or DAGSTER_HOME)

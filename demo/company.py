@@ -47,10 +47,14 @@ def service_secret(system: str) -> str:
 
 @dataclass(frozen=True)
 class Started:
-    """A company at work; `borrowed` when somebody else runs it."""
+    """A company at work; `borrowed` when somebody else runs it.
+
+    `recovered`: one that had been killed was still about, and was cleared away first.
+    """
 
     state: CompanyState
     borrowed: bool
+    recovered: bool = False
 
 
 class Company:
@@ -83,7 +87,8 @@ class Company:
                 if state is not None and self.is_running(state):
                     return Started(state, borrowed=True)
                 self._clean_up(state)
-                return Started(self._start(scale, owned=owned), borrowed=False)
+                fresh = self._start(scale, owned=owned)
+                return Started(fresh, borrowed=False, recovered=state is not None)
         except BaseException:
             # Without the lock, because the guardian takes it once more before it goes.
             self._dismiss_guardian()

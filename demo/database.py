@@ -129,6 +129,7 @@ def start_database(server: Postgres, scale: Scale) -> DatabaseReady:
 
     Raises:
         ServiceUnavailable: the server does not start.
+        StorageFull: there is no room for its data.
     """
     marker = server.folder / "loaded"
     version = _version(scale)
@@ -138,7 +139,8 @@ def start_database(server: Postgres, scale: Scale) -> DatabaseReady:
         server.initialise()
     port = server.start()
     if fresh:
-        _load(server, port, scale)
+        with server.at_work():
+            _load(server, port, scale)
         marker.write_text(version, encoding="utf-8")
     with _session(server, port, DATABASE) as session:
         return DatabaseReady(

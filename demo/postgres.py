@@ -17,7 +17,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,8 @@ import psutil
 
 from demo.os_user import let_walk_to, unprivileged_user
 from demo.processes import Process, kill_process, running
-from resources.errors import EngineUnavailable, ServiceUnavailable
+from resources.errors import EngineUnavailable, Product360Error, ServiceUnavailable
+from resources.storage import refusal_in, says_full, storage_full
 
 HOST: Final = "127.0.0.1"
 SUPERUSER: Final = "postgres"
@@ -92,6 +94,7 @@ class Postgres:
 
         Raises:
             ServiceUnavailable: it did not start; the end of its log says why.
+            StorageFull: it has no room.
         """
         self.forget_dead()
         for _ in range(_PORT_ATTEMPTS):
@@ -168,7 +171,28 @@ class Postgres:
             return ""
         return self.log.read_text(encoding="utf-8", errors="replace")[-2000:].strip()
 
-    def _unavailable(self, found: str, expected: str) -> ServiceUnavailable:
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Explain an error of this block by the server's own words, where the disk is behind it.
+
+        A server without room for its write-ahead log dies, and its client hears of that only.
+
+        Raises:
+            StorageFull: there was no room for what the server was asked to keep.
+        """
+        try:
+            yield
+        except Exception as error:
+            refused = refusal_in(error, self.folder)
+            if refused is None and says_full(self._log_end()):
+                refused = storage_full(self.folder)
+            if refused is None:
+                raise
+            raise refused from error
+
+    def _unavailable(self, found: str, expected: str) -> Product360Error:
+        if says_full(found):
+            return storage_full(self.folder)
         return ServiceUnavailable(
             f"PostgreSQL in {self.folder}",
             found=found,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
 import typer
@@ -17,13 +17,13 @@ from rich.padding import Padding
 from rich.table import Table
 
 from demo.company import Company, Started, running_company
+from demo.progress import progress_lines
 from demo.settings import DemoSettings
 
 if TYPE_CHECKING:
     import dagster as dg
     from rich.console import Console
 
-    from demo.zones import Holding
     from product360_assets.automation.refresh import RefreshReport
     from resources.warehouse import WarehouseResource
 
@@ -78,22 +78,31 @@ def tell(settings: DemoSettings, console: Console, *, leave_if_asked: Callable[[
     """
     console.print(f"[bold]Product 360[/bold]: a retailer at scale [bold]{settings.scale}[/bold]")
     began = time.monotonic()
-    with running_company(Company(settings.home), settings.scale) as started:
+    with ExitStack() as stack:
+        with progress_lines(console) as lines:
+            lines.begin("starting the company's systems")
+            company = running_company(Company(settings.home), settings.scale)
+            started = stack.enter_context(company)
         _show_company(started, console, seconds=time.monotonic() - began)
         report = _bring_up_to_date(settings, console, leave_if_asked)
-    _show_zones(report, console)
+    _show_zones(console)
     if report.succeeded:
         _show_answers(console)
     _show_places(settings, console)
     console.print(f"\n{time.monotonic() - began:.0f} s in all.")
     if not report.succeeded:
-        console.print("[red]A run failed: see above, and `make dev` for the whole story.[/red]")
+        console.print(
+            "[red]A run failed: the lines above say why.[/red] When that is mended, `make demo` "
+            "goes on where it stopped; `make dev` shows the whole story."
+        )
         raise typer.Exit(1)
 
 
 def _show_company(started: Started, console: Console, *, seconds: float) -> None:
     happened = "runs already" if started.borrowed else f"is up in {seconds:.1f} s"
     console.print(f"\n[bold]1. The company[/bold] {happened}")
+    if started.recovered:
+        console.print("   A run of it had been killed; what was left of that is cleared away.")
     table = _table("system", "is", "holds")
     for system, kind in _SYSTEMS.items():
         held = [
@@ -108,15 +117,24 @@ def _show_company(started: Started, console: Console, *, seconds: float) -> None
 def _bring_up_to_date(
     settings: DemoSettings, console: Console, leave_if_asked: Callable[[], None]
 ) -> RefreshReport:
-    def tell_line(line: str) -> None:
-        console.print(Padding(escape(line), (0, 0, 0, 3), expand=False))
-        leave_if_asked()
-
     console.print("\n[bold]2. The platform[/bold] asks, accepts, cleans, publishes, forecasts")
-    with console.status("loading the graph"):
+    with progress_lines(console) as lines:
+        lines.begin("loading the graph")
         from product360_assets.automation.refresh import refresh
-    with _instance(settings) as instance:
-        return refresh(instance, tell_line)
+
+        def tell_line(line: str) -> None:
+            lines.write(line)
+            leave_if_asked()
+
+        with _instance(settings) as instance:
+            report = refresh(instance, tell_line, lines.watch)
+    if report.found_nothing_new:
+        console.print("\n   Nothing was new: no batch was accepted, and no table has changed.")
+    finished = [done for run in report.runs for done in run.finished]
+    if warned := sum(done.checks - done.checks_passed for done in finished):
+        checks = "check" if warned == 1 else "checks"
+        console.print(f"\n   {warned} {checks} did not pass; `make dev` shows what was found.")
+    return report
 
 
 @contextmanager
@@ -133,33 +151,24 @@ def _instance(settings: DemoSettings) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def _show_zones(report: RefreshReport, console: Console) -> None:
+def _show_zones(console: Console) -> None:
     from demo.zones import holdings
     from resources.environments import platform_resources
 
     console.print("\n[bold]3. What is where now[/bold]")
-    seconds = {run.job: run.seconds for run in report.runs}
-    numbers = ("rows", "quarantined", "took")
+    numbers = ("rows", "quarantined")
     table = _table("zone", "what", "made of", *numbers, right=numbers)
     zone = ""
     for held in holdings(platform_resources()):
-        new_zone, zone = held.zone != zone, held.zone
-        took = seconds.get(_job(held, first=new_zone))
         table.add_row(
-            held.zone if new_zone else "",
+            held.zone if held.zone != zone else "",
             held.name,
             held.parts,
             "" if held.rows is None else f"{held.rows:,}",
             f"{held.quarantined:,}" if held.quarantined else "",
-            "" if took is None else f"{took:.1f} s",
         )
+        zone = held.zone
     console.print(table)
-
-
-def _job(held: Holding, *, first: bool) -> str:
-    """The job that made this, if this is the row to say so."""
-    by_zone = {"landing": "ingest", "clean": f"accept_{held.name}", "curated": "publish"}
-    return by_zone.get(held.zone, "") if first or held.zone == "clean" else ""
 
 
 def _show_answers(console: Console) -> None:
@@ -172,7 +181,8 @@ def _show_answers(console: Console) -> None:
         table = _table(*answer.columns, right=answer.columns[1:])
         for row in answer.rows:
             table.add_row(*("" if value is None else escape(str(value)) for value in row))
-        console.print(f"\n   {question}")
+        console.print()
+        console.print(Padding(question, (0, 0, 0, 3)))
         console.print(table)
 
 

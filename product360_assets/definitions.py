@@ -11,26 +11,15 @@ from pathlib import Path
 
 import dagster as dg
 
+from product360_assets import curated, forecast, serving
 from product360_assets.automation.jobs import accept_job, ingest_job, publish_job
 from product360_assets.automation.schedules import daily_ingestion
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.core.contract import load_contracts
-from product360_assets.curated import (
-    click_event,
-    click_session,
-    customer,
-    interaction,
-    price_week,
-    product,
-    product_360,
-    product_week,
-    promotion_week,
-    sales_line,
-    store,
-)
-from product360_assets.forecast import demand, training
-from product360_assets.serving.answers import answer_assets
 from resources.environments import platform_resources
+
+# Every module of these rooms brings its own assets and checks.
+PUBLISHED_ZONES = (curated, forecast, serving)
 
 
 @dg.definitions
@@ -42,39 +31,14 @@ def defs() -> dg.Definitions:
         source_definitions(),
         dg.Definitions(
             assets=[
-                product.product,
-                customer.customer,
-                sales_line.sales_line,
-                click_event.click_event,
-                click_session.click_session,
-                price_week.price_week,
-                promotion_week.promotion_week,
-                store.store,
-                interaction.interaction,
-                product_week.product_week,
-                product_360.product_360,
-                training.weekly_demand,
-                demand.demand_backtest,
-                demand.forecast_accuracy,
-                demand.demand_forecast,
-                *answer_assets(),
+                asset
+                for zone in PUBLISHED_ZONES
+                for asset in dg.load_assets_from_package_module(zone)
             ],
             asset_checks=[
-                product.product_checks,
-                customer.customer_checks,
-                sales_line.sales_line_checks,
-                click_event.click_event_checks,
-                click_session.click_session_checks,
-                price_week.price_week_checks,
-                promotion_week.promotion_week_checks,
-                store.store_checks,
-                interaction.interaction_checks,
-                product_week.product_week_checks,
-                product_360.product_360_checks,
-                training.weekly_demand_checks,
-                demand.demand_backtest_checks,
-                demand.forecast_accuracy_checks,
-                demand.demand_forecast_checks,
+                check
+                for zone in PUBLISHED_ZONES
+                for check in dg.load_asset_checks_from_package_module(zone)
             ],
             jobs=[ingest_job(), *accepting, publish_job()],
             schedules=[daily_ingestion()],

@@ -22,6 +22,10 @@
         ├── TableMissing          no such table in the catalog
         ├── QueryRejected         SQL that this reader may not run
         ├── HomeMismatch          a home that holds something else than asked for
+        ├── StorageFull           a disk without room for what is being written
+        ├── StorageReadOnly       a folder that must be written and cannot be
+        ├── PortTaken             a port that another program listens on
+        ├── PythonUnfit           a Python that cannot run this project
         └── EngineUnavailable     the chosen engine cannot run on this machine
 
 The hazard: an error without a next move costs its reader an hour. All four parts are required, and
@@ -170,6 +174,22 @@ class QueryRejected(TerminalError):
 
 class HomeMismatch(TerminalError):
     """A home that holds something else than asked for."""
+
+
+class StorageFull(TerminalError):
+    """A disk without room for what is being written."""
+
+
+class StorageReadOnly(TerminalError):
+    """A folder that must be written and cannot be."""
+
+
+class PortTaken(TerminalError):
+    """A port that another program listens on."""
+
+
+class PythonUnfit(TerminalError):
+    """A Python that cannot run this project."""
 
 
 class EngineUnavailable(TerminalError):

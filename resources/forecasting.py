@@ -27,7 +27,8 @@ class ForecastPlan:
     Attributes:
         as_of: last business day that the data covers; weeks that end later are not closed.
         horizon_weeks: how many weeks ahead.
-        windows: backtest windows, the newest ending with the last closed week.
+        windows: backtest windows, the newest ending with the last closed week, each one horizon
+            long and right after the one before, so that no week is judged twice.
     """
 
     as_of: date
@@ -39,6 +40,14 @@ class ForecastPlan:
         """Monday of the last week whose Sunday is not after `as_of`."""
         monday = self.as_of - timedelta(days=self.as_of.weekday())
         return monday if self.as_of.weekday() == 6 else monday - timedelta(weeks=1)
+
+    @property
+    def origins(self) -> tuple[date, ...]:
+        """Monday of the last week that a model may know in each backtest window, newest first."""
+        steps = range(1, self.windows + 1)
+        return tuple(
+            self.last_closed_week - timedelta(weeks=step * self.horizon_weeks) for step in steps
+        )
 
 
 class ForecasterResource(dg.ConfigurableResource[Any], ABC):
@@ -68,6 +77,8 @@ class ForecasterResource(dg.ConfigurableResource[Any], ABC):
     @abstractmethod
     def backtest(self, history: pa.Table, plan: ForecastPlan) -> pa.Table:
         """Forecast closed weeks as if they had not happened, with every one of `models`.
+
+        Each model is fitted anew at each of the plan's origins, from what was known then.
 
         Returns:
             The columns of `forecast` and target_value (units really sold),

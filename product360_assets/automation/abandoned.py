@@ -35,7 +35,10 @@ def end_abandoned_runs(instance: dg.DagsterInstance, log: Callable[[str], None])
         message = "The run's process is gone: it was killed, or the machine went down."
         instance.report_run_failed(run, message)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        log(f"{run.job_name} ({run.run_id[:8]}): {message}")
+        log(
+            f"A run of {run.job_name} ({run.run_id[:8]}) was killed, or the machine went down; "
+            "its work is taken up."
+        )
         ended.append(run.run_id)
     return ended
 

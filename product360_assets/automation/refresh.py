@@ -2,14 +2,15 @@
 
 What sensors and the schedule do over a day, in order and at once. Every part is an ordinary run
 that the UI shows afterwards, executed in this process, so that all of them share one engine
-session. The hazard is company: a daemon may be running the same jobs, so it waits for its turn, and
-runs whose process was killed are ended first.
+session. Whoever watches is told of every part as it ends. The hazard is company: a daemon may be
+running the same jobs, so it waits for its turn, and runs whose process was killed are ended first.
 """
 
 from __future__ import annotations
 
 import importlib
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, cast
 import dagster as dg
 
 from product360_assets.automation.abandoned import STARTED, end_abandoned_runs
+from product360_assets.automation.follower import RunFollower
 from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
+from product360_assets.automation.progress import Finished, Seen
 from product360_assets.core.contract import load_contracts
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.pending import pending_landing_dates
@@ -46,6 +49,7 @@ class RefreshRun:
     run_id: str
     seconds: float
     failures: tuple[str, ...]
+    finished: tuple[Finished, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,19 @@ class RefreshReport:
         """Whether every run ended well."""
         return not any(run.failures for run in self.runs)
 
+    @property
+    def found_nothing_new(self) -> bool:
+        """Whether nothing was pending, and every published table says that it is unchanged."""
+        outcomes = {done.outcome for run in self.runs for done in run.finished}
+        return {run.job for run in self.runs} <= {INGEST, PUBLISH} and outcomes <= {
+            "unchanged",
+            None,
+        }
+
+
+def _in_silence(_: Seen) -> None:
+    """Watch nothing."""
+
 
 @dataclass(frozen=True)
 class Refresh:
@@ -68,23 +85,30 @@ class Refresh:
     instance: dg.DagsterInstance
     repository: dg.RepositoryDefinition
     log: Callable[[str], None]
+    watch: Callable[[Seen], None] = _in_silence
 
     def run(self, job: str, tags: Mapping[str, str] | None = None) -> RefreshRun:
         """Run one job to its end; a failure is reported and stops nothing else."""
         self._wait_for_turn()
         began = time.monotonic()
+        run_id = str(uuid.uuid4())
+        follower = RunFollower(self.watch)
+        self.instance.add_event_listener(run_id, follower)
         result = self.repository.get_job(job).execute_in_process(
             instance=self.instance,
+            run_id=run_id,
             run_config=QUIET,
             tags={**REPOSITORY_TAGS, **(tags or {})},
             raise_on_error=False,
         )
+        follower.close()
         failures = tuple(_failures(result))
         seconds = time.monotonic() - began
-        self.log(f"{job}: {'failed' if failures else 'done'} in {seconds:.1f} s")
+        if failures:
+            self.log(f"{job}: failed in {seconds:.1f} s")
         for failure in failures:
             self.log(f"  {failure}")
-        return RefreshRun(job, result.run_id, seconds, failures)
+        return RefreshRun(job, run_id, seconds, failures, tuple(follower.finished))
 
     def _wait_for_turn(self) -> None:
         end_abandoned_runs(self.instance, self.log)
@@ -97,8 +121,17 @@ class Refresh:
         wait_until(idle, deadline_seconds=LONGEST_WAIT_SECONDS, what="the runs that are under way")
 
 
-def refresh(instance: dg.DagsterInstance, log: Callable[[str], None]) -> RefreshReport:
-    """Ask every source, accept what is pending, publish; `log` is told a line per run.
+def refresh(
+    instance: dg.DagsterInstance,
+    log: Callable[[str], None],
+    watch: Callable[[Seen], None] = _in_silence,
+) -> RefreshReport:
+    """Ask every source, accept what is pending, publish.
+
+    Args:
+        instance: where the runs are recorded.
+        log: is told what went wrong, and what was waited for, in lines between runs.
+        watch: is told what is at work and what has ended, as it happens, from any thread.
 
     Raises:
         DeadlineExceeded: another process's runs did not end.
@@ -106,7 +139,7 @@ def refresh(instance: dg.DagsterInstance, log: Callable[[str], None]) -> Refresh
     began = time.monotonic()
     # By name, as Dagster's own processes load it: the composition is downstream of this room.
     definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
-    work = Refresh(instance, definitions.get_repository_def(), log)
+    work = Refresh(instance, definitions.get_repository_def(), log, watch)
     runs = [work.run(INGEST)]
     runs += [work.run(accept_name(system), tags) for system, tags in pending_work(instance)]
     runs.append(work.run(PUBLISH))

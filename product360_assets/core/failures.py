@@ -11,7 +11,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from resources.environments import settings
 from resources.errors import Product360Error
+from resources.storage import refusal_in
 
 # For steps that ask systems that are not ours.
 SOURCE_RETRIES = dg.RetryPolicy(
@@ -24,18 +26,29 @@ def explained_failures() -> Iterator[None]:
     """Turn an error of ours into a Dagster failure that shows its parts.
 
     Raises:
-        dagster.Failure: for every Product360Error; retries stay allowed for the retryable ones.
+        dagster.Failure: for every Product360Error, and for what a disk refused, whoever met it;
+            retries stay allowed for the retryable ones.
     """
     try:
         yield
     except Product360Error as error:
-        raise dg.Failure(
-            description=str(error),
-            metadata={
-                "thing": error.thing,
-                "found": error.found,
-                "expected": error.expected,
-                "next move": error.next_move,
-            },
-            allow_retries=error.retryable,
-        ) from error
+        raise failure_of(error) from error
+    except Exception as error:
+        refused = refusal_in(error, settings().home)
+        if refused is None:
+            raise
+        raise failure_of(refused) from error
+
+
+def failure_of(error: Product360Error) -> dg.Failure:
+    """The failure that shows an error of ours."""
+    return dg.Failure(
+        description=str(error),
+        metadata={
+            "thing": error.thing,
+            "found": error.found,
+            "expected": error.expected,
+            "next move": error.next_move,
+        },
+        allow_retries=error.retryable,
+    )

@@ -1,40 +1,28 @@
-"""Backtest, accuracy and forecast of weekly demand: test first, then let the best model speak.
+"""The forecast of weekly demand, by whichever model did best in the backtest.
 
-The model that forecasts is the one that did best on weeks it had not seen, even if that is the
-naive baseline: nobody is served a model that loses to "the same as last time". The hazard is a
-verdict over too little: one window of four weeks is a fact about those weeks and no more, which is
-why every number is stored beside its window.
+That may be the naive baseline: nobody is served a model that loses to "the same as last time". The
+hazard is a verdict over too little: a window of four weeks is a fact about those weeks and no more,
+so the pooled loss of all windows decides.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from product360_assets.curated.claims import Claim, table_checks
-from product360_assets.forecast.metrics import AVERAGE, WQL, accuracy
-from product360_assets.forecast.steps import ForecastTable, Inputs, forecast_asset
-from spark.tables.forecast import (
-    DEMAND_BACKTEST,
-    DEMAND_FORECAST,
-    FORECAST_ACCURACY,
-    WEEKLY_DEMAND,
+from product360_assets.forecast import charts
+from product360_assets.forecast.backtest import (
+    HORIZON_WEEKS,
+    OVER_ALL_WINDOWS,
+    WINDOWS,
+    quantiles_are_ordered,
 )
+from product360_assets.forecast.metrics import AVERAGE, COVERAGE, WQL
+from product360_assets.forecast.steps import ForecastTable, Inputs, forecast_asset
+from spark.tables.forecast import DEMAND_FORECAST, FORECAST_ACCURACY, WEEKLY_DEMAND
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-HORIZON_WEEKS = 4
-WINDOWS = 1
-
-
-def backtest_rows(inputs: Inputs) -> pa.Table:
-    """The last closed weeks, forecast as if they had not happened."""
-    return inputs.forecaster.backtest(inputs.rows(WEEKLY_DEMAND), inputs.plan)
-
-
-def accuracy_rows(inputs: Inputs) -> pa.Table:
-    """Every metric of the backtest."""
-    return accuracy(inputs.rows(DEMAND_BACKTEST), inputs.rows(WEEKLY_DEMAND))
 
 
 def forecast_rows(inputs: Inputs) -> pa.Table:
@@ -48,8 +36,8 @@ def best_model(inputs: Inputs) -> str:
     verdicts = inputs.warehouse.query(
         f"""
         SELECT model FROM {FORECAST_ACCURACY.identifier}
-        WHERE metric = ? AND forecast_type = ? AND value IS NOT NULL
-        GROUP BY model ORDER BY avg(value), model
+        WHERE metric = ? AND forecast_type = ? AND value IS NOT NULL AND {OVER_ALL_WINDOWS}
+        ORDER BY value, model
         """,
         parameters=[WQL, AVERAGE],
     )
@@ -57,81 +45,22 @@ def best_model(inputs: Inputs) -> str:
     return str(best)
 
 
-demand_backtest = forecast_asset(
-    ForecastTable(DEMAND_BACKTEST, (WEEKLY_DEMAND,), backtest_rows),
-    horizon_weeks=HORIZON_WEEKS,
-    windows=WINDOWS,
-)
+def forecast_shown(inputs: Inputs) -> dict[str, Any]:
+    """The model that is served, and what it expects."""
+    return {
+        "model": best_model(inputs),
+        "expected demand": charts.expected_demand(inputs.warehouse),
+    }
 
-forecast_accuracy = forecast_asset(
-    ForecastTable(FORECAST_ACCURACY, (WEEKLY_DEMAND, DEMAND_BACKTEST), accuracy_rows),
-    horizon_weeks=HORIZON_WEEKS,
-    windows=WINDOWS,
-)
 
 demand_forecast = forecast_asset(
-    ForecastTable(DEMAND_FORECAST, (WEEKLY_DEMAND, FORECAST_ACCURACY), forecast_rows),
+    ForecastTable(
+        DEMAND_FORECAST, (WEEKLY_DEMAND, FORECAST_ACCURACY), forecast_rows, forecast_shown
+    ),
     horizon_weeks=HORIZON_WEEKS,
     windows=WINDOWS,
 )
 
-
-def quantiles_are_ordered(table: str) -> Claim:
-    """A range whose low end is above its high end is no range."""
-    return Claim(
-        "quantiles_are_ordered",
-        "A range whose low end is above its high end is no range; demand is never negative.",
-        f"""
-        SELECT count(*) FILTER (ordered IS NOT TRUE) = 0 AS holds,
-               count(*) AS forecasts, count(*) FILTER (ordered IS NOT TRUE) AS out_of_order
-        FROM (SELECT 0 <= p10 AND p10 <= p50 AND p50 <= p90 AND mean >= 0 AS ordered FROM {table})
-        """,
-    )
-
-
-demand_backtest_checks = table_checks(
-    DEMAND_BACKTEST,
-    [
-        quantiles_are_ordered(DEMAND_BACKTEST.identifier),
-        Claim(
-            "targets_are_what_was_sold",
-            "A backtest that is judged by other numbers than the sales proves nothing.",
-            f"""
-            SELECT count(*) FILTER (target_value IS DISTINCT FROM demand) = 0 AS holds,
-                   count(*) AS forecasts,
-                   count(*) FILTER (target_value IS DISTINCT FROM demand) AS other_targets
-            FROM {DEMAND_BACKTEST.identifier} b
-            LEFT JOIN {WEEKLY_DEMAND.identifier} w
-                ON w.item_id = b.item_id AND w.week_start = b.date
-            """,
-        ),
-        Claim(
-            "no_model_saw_the_hidden_weeks",
-            "A forecast made with the answer in hand would look better than it is.",
-            f"""
-            SELECT count(*) = 0 AS holds, count(*) AS forecasts
-            FROM {DEMAND_BACKTEST.identifier} WHERE as_of_date >= backtestwindow_start_time
-            """,
-        ),
-    ],
-)
-
-forecast_accuracy_checks = table_checks(
-    FORECAST_ACCURACY,
-    [
-        Claim(
-            "every_model_is_judged_alike",
-            "Models compare only where each has every metric of every window.",
-            f"""
-            SELECT count(DISTINCT metrics) = 1 AS holds, count(*) AS models_and_windows
-            FROM (
-                SELECT list_sort(list(metric || ' ' || forecast_type)) AS metrics
-                FROM {FORECAST_ACCURACY.identifier} GROUP BY model, backtestwindow_start_time
-            )
-            """,
-        ),
-    ],
-)
 
 demand_forecast_checks = table_checks(
     DEMAND_FORECAST,
@@ -161,7 +90,7 @@ demand_forecast_checks = table_checks(
             f"""
             SELECT min(value) BETWEEN 0.7 AND 1 AS holds, round(min(value), 3) AS coverage
             FROM {FORECAST_ACCURACY.identifier}
-            WHERE metric = 'coverage'
+            WHERE metric = '{COVERAGE}' AND {OVER_ALL_WINDOWS}
                 AND model IN (SELECT model FROM {DEMAND_FORECAST.identifier})
             """,
             blocking=False,

@@ -1,152 +1,137 @@
-"""How far a backtest was from what was sold: one function per metric, all over arrays.
+"""How far forecasts were from what was sold: each metric is a sum over rows, per another sum.
 
 The definitions are those that demand planners know from managed forecasting services, so numbers
-compare: quantile losses are weighted by the sum of demand, and every metric stands beside the name
-of the quantile or mean that it judges. The hazard is a division by no demand at all: then a metric
-has no value (None), and never a zero that would read as perfect.
+compare: a metric of many items and weeks pools their rows (errors add up, then are divided once)
+and is never the mean of metrics, and each stands beside the name of the quantile or mean that it
+judges. The hazard is a division by nothing, such as no demand at all: then a metric has no value
+(NaN), and never a zero that would read as perfect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from resources.forecasting import QUANTILES
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     Values = NDArray[np.float64]
+    Groups = NDArray[np.intp]
 
-QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
-WQL = "wQL"
-AVERAGE = "average"
-# Rises when a definition changes, so that stored accuracies are computed again.
-VERSION = "1"
+WQL, AVERAGE = "wQL", "average"
+WAPE, RMSE, MASE, COVERAGE = "WAPE", "RMSE", "MASE", "coverage"
+INTERVAL = "p10 to p90"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One number of one model in one window; `items` is how many items it is computed over."""
+class Judged:
+    """Forecasts beside what was sold, one value per row, in units a week.
 
-    metric: str
-    forecast_type: str
-    value: float | None
-    items: int
-
-
-def weighted_quantile_loss(sold: Values, quantile: Values, *, share: float) -> float | None:
-    """Twice the pinball loss of one quantile, per unit sold."""
-    import numpy as np
-
-    error = sold - quantile
-    loss = np.maximum(share * error, (share - 1) * error).sum()
-    return _per(2 * loss, np.abs(sold).sum())
-
-
-def weighted_absolute_error(sold: Values, point: Values) -> float | None:
-    """WAPE: the absolute error, per unit sold."""
-    import numpy as np
-
-    return _per(np.abs(sold - point).sum(), np.abs(sold).sum())
-
-
-def root_mean_square_error(sold: Values, point: Values) -> float:
-    """RMSE, in units a week."""
-    import numpy as np
-
-    return float(np.sqrt(np.mean((sold - point) ** 2)))
-
-
-def coverage(sold: Values, low: Values, high: Values) -> float:
-    """Share of weeks that were inside the interval, its ends included."""
-    import numpy as np
-
-    return float(np.mean((low <= sold) & (sold <= high)))
-
-
-def scaled_error(sold: Values, point: Values, scale: Values) -> float | None:
-    """MASE: the absolute error in units of each item's own week-to-week change.
-
-    `scale` is that change, by row; rows whose item never changed (0) or is too young to tell (NaN)
-    are left out.
+    `scale` is how much the row's item changed from week to week before the forecast; 0 or NaN where
+    that cannot scale anything.
     """
+
+    sold: Values
+    p10: Values
+    p50: Values
+    p90: Values
+    mean: Values
+    scale: Values
+
+
+class Metric(NamedTuple):
+    """`amount` of all rows per `per` of all rows, and the square root of it where it is squared."""
+
+    name: str
+    forecast_type: str
+    amount: Callable[[Judged], Values]
+    per: Callable[[Judged], Values]
+    squared: bool = False
+
+
+def _sold(rows: Judged) -> Values:
+    return abs(rows.sold)
+
+
+def _each(rows: Judged) -> Values:
     import numpy as np
 
-    known = scale > 0
-    return float(np.mean(np.abs(sold - point)[known] / scale[known])) if known.any() else None
+    return np.ones_like(rows.sold)
 
 
-def accuracy(backtest: pa.Table, history: pa.Table) -> pa.Table:
-    """Every metric for every model and window of a backtest.
+def _quantile_loss(name: str) -> Callable[[Judged], Values]:
+    """Twice the pinball loss of one quantile."""
+
+    def twice_pinball(rows: Judged) -> Values:
+        import numpy as np
+
+        missed = rows.sold - getattr(rows, name)
+        loss: Values = np.maximum(QUANTILES[name] * missed, (QUANTILES[name] - 1) * missed)
+        return 2 * loss
+
+    return twice_pinball
+
+
+def _average_loss(rows: Judged) -> Values:
+    """The mean of the quantiles' losses."""
+    losses = [_quantile_loss(name)(rows) for name in QUANTILES]
+    return sum(losses[1:], start=losses[0]) / len(losses)
+
+
+def _error(name: str) -> Callable[[Judged], Values]:
+    return lambda rows: abs(rows.sold - getattr(rows, name))
+
+
+def _squared_error(name: str) -> Callable[[Judged], Values]:
+    return lambda rows: (rows.sold - getattr(rows, name)) ** 2
+
+
+def _scaled_error(rows: Judged) -> Values:
+    """The error of p50 in units of the item's own change from week to week."""
+    import numpy as np
+
+    known = _scalable(rows) > 0
+    return np.divide(abs(rows.sold - rows.p50), rows.scale, np.zeros_like(rows.sold), where=known)
+
+
+def _scalable(rows: Judged) -> Values:
+    return (rows.scale > 0).astype(float)
+
+
+def _inside(rows: Judged) -> Values:
+    return ((rows.p10 <= rows.sold) & (rows.sold <= rows.p90)).astype(float)
+
+
+METRICS = (
+    *(Metric(WQL, name, _quantile_loss(name), _sold) for name in QUANTILES),
+    Metric(WQL, AVERAGE, _average_loss, _sold),
+    *(Metric(WAPE, name, _error(name), _sold) for name in ("p50", "mean")),
+    *(Metric(RMSE, name, _squared_error(name), _each, squared=True) for name in ("p50", "mean")),
+    Metric(MASE, "p50", _scaled_error, _scalable),
+    Metric(COVERAGE, INTERVAL, _inside, _each),
+)
+
+
+def measure(metric: Metric, rows: Judged, group: Groups, groups: int) -> Values:
+    """The metric of each group of rows.
 
     Args:
-        backtest: as forecasters give it.
-        history: item_id, week_start, demand; only weeks before a window scale its errors.
+        metric: one of `METRICS`.
+        rows: n forecasts.
+        group: number of each row's group, 0 to `groups` - 1; n of them.
+        groups: how many there are.
 
     Returns:
-        model, backtestwindow_start_time, backtestwindow_end_time, metric, forecast_type, value,
-        items.
+        One value per group; NaN where there is nothing to divide by.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    group = ["model", "backtestwindow_start_time", "backtestwindow_end_time"]
-    rows = []
-    for key in backtest.group_by(group, use_threads=False).aggregate([]).to_pylist():
-        of_model = pc.equal(backtest["model"], key["model"])
-        of_window = pc.equal(backtest[group[1]], pa.scalar(key[group[1]], pa.date32()))
-        part = backtest.filter(pc.and_(of_model, of_window))
-        scales = weekly_changes(history, before=key[group[1]])
-        rows += [{**key, **vars(measured)} for measured in _measure(part, scales)]
-    return pa.Table.from_pylist(rows)
-
-
-def weekly_changes(history: pa.Table, *, before: date) -> dict[str, float]:
-    """Each item's mean absolute change from week to week, in units; items of two weeks or more."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    past = history.filter(pc.less(history["week_start"], pa.scalar(before, pa.date32())))
-    ordered = past.sort_by([("item_id", "ascending"), ("week_start", "ascending")])
-    codes = ordered["item_id"].combine_chunks().dictionary_encode()
-    item = codes.indices.to_numpy()
-    same = item[1:] == item[:-1]
-    change = np.abs(np.diff(ordered["demand"].to_numpy()))[same]
-    total = np.bincount(item[1:][same], weights=change, minlength=len(codes.dictionary))
-    count = np.bincount(item[1:][same], minlength=len(codes.dictionary))
-    names = codes.dictionary.to_pylist()
-    return {names[i]: float(total[i] / count[i]) for i in np.flatnonzero(count)}
-
-
-def _measure(part: pa.Table, scales: dict[str, float]) -> Iterator[Measured]:
-    """All metrics of one model in one window."""
     import numpy as np
 
-    item = part["item_id"].to_pylist()
-    items = len(set(item))
-    sold = part["target_value"].to_numpy()
-    of = {name: part[name].to_numpy() for name in (*QUANTILES, "mean")}
-    losses = {
-        name: weighted_quantile_loss(sold, of[name], share=share)
-        for name, share in QUANTILES.items()
-    }
-    for name, loss in losses.items():
-        yield Measured(WQL, name, loss, items)
-    known = [loss for loss in losses.values() if loss is not None]
-    yield Measured(WQL, AVERAGE, sum(known) / len(known) if known else None, items)
-    for name in ("p50", "mean"):
-        yield Measured("WAPE", name, weighted_absolute_error(sold, of[name]), items)
-        yield Measured("RMSE", name, root_mean_square_error(sold, of[name]), items)
-    scale = np.array([scales.get(each, np.nan) for each in item])
-    scaled = len({each for each in item if scales.get(each, 0.0) > 0})
-    yield Measured("MASE", "p50", scaled_error(sold, of["p50"], scale), scaled)
-    yield Measured("coverage", "p10 to p90", coverage(sold, of["p10"], of["p90"]), items)
-
-
-def _per(amount: float, total: float) -> float | None:
-    return float(amount / total) if total else None
+    amount = np.bincount(group, weights=metric.amount(rows), minlength=groups)
+    per = np.bincount(group, weights=metric.per(rows), minlength=groups)
+    value = np.divide(amount, per, np.full(groups, np.nan), where=per > 0)
+    root: Values = np.sqrt(value)
+    return root if metric.squared else value

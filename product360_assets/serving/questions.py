@@ -129,14 +129,15 @@ FORECAST_QUALITY = Question(
     "forecast_quality",
     "How far was each model from what was sold, in weeks that it had not seen?",
     f"""
-    SELECT model, backtestwindow_start_time AS first_week, items,
+    SELECT model, backtestwindow_start_time AS first_week,
+           backtestwindow_end_time AS last_week, windows, items,
            round(any_value(value) FILTER (metric = 'wQL' AND forecast_type = 'average'), 3) AS wql,
            round(any_value(value) FILTER (metric = 'WAPE' AND forecast_type = 'p50'), 3) AS wape,
            round(any_value(value) FILTER (metric = 'coverage'), 3) AS coverage
     FROM {FORECAST_ACCURACY.identifier}
     WHERE metric <> 'MASE'
-    GROUP BY model, backtestwindow_start_time, items
-    ORDER BY wql, model
+    GROUP BY model, first_week, last_week, windows, items
+    ORDER BY windows DESC, first_week, wql, model
     """,
     (FORECAST_ACCURACY,),
     "demand-planning",

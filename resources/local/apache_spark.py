@@ -136,6 +136,8 @@ def _logging_settings(home: Path) -> Path:
     settings.write_text(
         "\n".join(
             (
+                # On a full disk it would print a page for every line that it cannot write.
+                "status = off",
                 "rootLogger.level = warn",
                 "rootLogger.appenderRef.file.ref = file",
                 "appender.file.type = File",

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from resources.errors import KeyInvalid, ObjectChanged
 from resources.objects import Backend, ObjectInfo
+from resources.storage import writing_to
 
 STAGING = ".staging"
 STAGING_KEPT_SECONDS = 24 * 3600
@@ -41,7 +42,12 @@ class Folder:
         Raises:
             FileExistsError: the key holds an object.
             KeyInvalid: the key is a folder, or lies below an object.
+            StorageFull, StorageReadOnly: the file system refuses; nothing is left behind.
         """
+        with writing_to(self.root):
+            self._create(key, chunks)
+
+    def _create(self, key: str, chunks: Iterable[bytes]) -> None:
         target = self.root / key
         staged = self._staging() / uuid.uuid4().hex
         try:

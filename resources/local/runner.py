@@ -1,25 +1,28 @@
 """Runs jobs on this machine, in this process's engine, through the same entry as on a cluster.
 
 The job's code is found by name (`spark.cli:main`), as spark-submit would find it, so that nothing
-here depends on it. What happened is read from the report, never guessed from the job's silence.
+here depends on it. What happened is read from the report, never guessed from the job's silence; the
+report is followed while the job runs, so that whoever watches sees it advance.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from resources.errors import JobFailed, ObjectExists, ReportMissing
+from resources.errors import JobFailed, ObjectExists, Product360Error, ReportMissing
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.local.engines import Lease, lease_engine
+from resources.local.job_report import followed
 from resources.objects import LakeResource, ObjectStore
+from resources.storage import refusal_in
 
 SPECS = "job-specs"
 REPORTS = "job-reports"
@@ -28,6 +31,18 @@ BUNDLE = "spark.bundle"
 # Spent on failed jobs only.
 LAST_LOOKS = 10
 LAST_LOOKS_SECONDS = 0.5
+ENGINE_ENDED = (
+    "run it again, on a new engine; a SIGKILL that nobody sent means that memory was short"
+)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a job failed, as far as its runner can tell; `refused` is what the disk did not take."""
+
+    found: str
+    next_move: str = "correct the cause and run it again"
+    refused: Product360Error | None = None
 
 
 class LocalJobRunner(JobRunner):
@@ -52,14 +67,14 @@ class LocalJobRunner(JobRunner):
         report_uri = results.uri_of(report_prefix).removesuffix("/")
         started = time.monotonic()
         with lease_engine(self.engine, home=home) as lease:
-            log(f"job {request.job} ({work}) on {self.engine}")
+            log(f"job {request.job} on {self.engine} ({work})")
             arguments = [request.job, "--spec", spec_uri, "--report", report_uri]
-            with lease.bridge.stamp(request.commit):
-                failure = _run_job(arguments, lease)
-        events = list(_events(results, report_prefix))
-        for event in events:
-            if event["event"] == "progress":
-                log(event["message"])
+            with (
+                lease.bridge.stamp(request.commit),
+                followed(results, report_prefix, log) as report,
+            ):
+                failure = _run_job(arguments, lease, home)
+        events = report.events
         _raise_failure(request, failure, events, log, report_uri)
         reported = [event for event in events if event["event"] == "results"]
         if not reported:
@@ -89,7 +104,7 @@ def _publish_spec(results: ObjectStore, key: str, document: bytes) -> str:
     return results.uri_of(key)
 
 
-def _run_job(arguments: list[str], lease: Lease) -> str | None:
+def _run_job(arguments: list[str], lease: Lease, home: Path) -> _Failure | None:
     """Run the job; return why it failed, or None.
 
     The exception itself is not kept: an engine's error can carry hundreds of lines of Java. The job
@@ -98,14 +113,17 @@ def _run_job(arguments: list[str], lease: Lease) -> str | None:
     cli: Any = importlib.import_module(JOB_ENTRY)
     known = cli.job_names()
     if arguments[0] not in known:
-        return f"no such job; there are: {', '.join(known) or 'none'}"
+        return _Failure(f"no such job; there are: {', '.join(known) or 'none'}")
     try:
         cli.main(arguments)
     except Exception as error:  # noqa: BLE001 - a job may raise anything; it becomes JobFailed
         ended = _how_it_ended(lease)
         if ended:
-            return f"the engine ended in the middle of the job ({ended})"
-        return f"{type(error).__name__}: {str(error).splitlines()[0][:500] if str(error) else ''}"
+            return _Failure(f"the engine ended in the middle of the job ({ended})", ENGINE_ENDED)
+        # Then the job could not write down its own reason either.
+        refused = refusal_in(error, home)
+        first_line = next(iter(str(error).splitlines()), "")
+        return _Failure(f"{type(error).__name__}: {first_line[:500]}", refused=refused)
     return None
 
 
@@ -119,16 +137,9 @@ def _how_it_ended(lease: Lease) -> str | None:
     return None
 
 
-def _events(results: ObjectStore, prefix: str) -> Iterator[dict[str, Any]]:
-    for info in results.list(prefix):
-        if not info.key.rsplit("/", 1)[-1].startswith(("_", ".")):
-            for line in results.read(info.key).decode().splitlines():
-                yield json.loads(line)
-
-
 def _raise_failure(
     request: JobRequest,
-    failure: str | None,
+    failure: _Failure | None,
     events: list[dict[str, Any]],
     log: Callable[[str], None],
     report_uri: str,
@@ -139,9 +150,13 @@ def _raise_failure(
         return
     if told and told[-1]["frames"]:
         log(told[-1]["frames"])
+    failure = failure or _Failure("a report of a failure")
+    found = told[-1]["message"] if told else failure.found
+    if failure.refused is not None:
+        raise failure.refused
     raise JobFailed(
         f"job {request.job} ({request.name})",
-        found=told[-1]["message"] if told else str(failure),
+        found=found,
         expected="a job that runs to its end",
-        next_move=f"correct the cause and run it again; its report is {report_uri}",
+        next_move=f"{failure.next_move}; its report is {report_uri}",
     )

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -110,6 +111,8 @@ class SailEngine(Engine):
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         process.wait()
         if not self._stopping:
+            # Each request under way would say it; the job's own failure says it better.
+            warnings.filterwarnings("ignore", "ReleaseExecute failed", UserWarning)
             self._session.stop()
 
 

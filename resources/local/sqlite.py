@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.errors import ServiceUnavailable
+from resources.storage import writing_to
 
 LOCK_WAIT_SECONDS = 30
 
@@ -22,14 +23,15 @@ LOCK_WAIT_SECONDS = 30
 class Database:
     """One connection, which the threads of this process use in turn.
 
-    Readers never wait for writers. A commit is on disk before `writing` ends.
+    Readers never wait for writers. A commit is on disk before `writing` ends. What SQLite refuses
+    is a ServiceUnavailable, or a StorageFull or StorageReadOnly where it can tell.
     """
 
     def __init__(self, path: Path, schema: str) -> None:
         self.path = path
         self._lock = threading.RLock()
-        path.parent.mkdir(parents=True, exist_ok=True)
         with self._answering():
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(
                 path, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -92,7 +94,8 @@ class Database:
     @contextmanager
     def _answering(self) -> Iterator[None]:
         try:
-            yield
+            with writing_to(self.path.parent):
+                yield
         except sqlite3.OperationalError as error:
             raise self._unavailable(str(error)) from error
 
@@ -101,5 +104,6 @@ class Database:
             str(self.path),
             found=found,
             expected=f"a writable SQLite file, free within {LOCK_WAIT_SECONDS} s",
-            next_move="see which other process holds the file, and whether the disk is full",
+            next_move="see which other process holds the file, who may write to its folder, and "
+            "whether its disk is full",
         )

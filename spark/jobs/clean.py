@@ -66,6 +66,8 @@ def _clean(
 ) -> list[dict[str, Any]]:
     intake, rows = _stage(session, spec, f"{staging}/rows", report)
     tally = tally_of(rows, spec)
+    read = sum(tally.rows_in(batch.batch_id) for batch in spec.batches)
+    report.progress(f"{read:,} rows read; now they are written")
     expect_records(tally, intake.expected)
     repeated = _repeated(session, spec, rows, f"{staging}/repeated", tally)
     expect_no_halt(tally, spec)

@@ -22,11 +22,13 @@ from spark.tables.forecast import (
     DEMAND_BACKTEST,
     DEMAND_FORECAST,
     FORECAST_ACCURACY,
+    ITEM_ACCURACY,
     WEEKLY_DEMAND,
 )
-from spark.tables.model import Column, DictionaryError, Table
+from spark.tables.model import Column, DictionaryError, Table, View
+from spark.tables.serving import PRODUCT_360_OUTLOOK
 
-__all__ = ["TABLES", "Column", "DictionaryError", "Table"]
+__all__ = ["TABLES", "VIEWS", "Column", "DictionaryError", "Table", "View"]
 
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
@@ -47,6 +49,11 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             DEMAND_FORECAST,
             DEMAND_BACKTEST,
             FORECAST_ACCURACY,
+            ITEM_ACCURACY,
         )
     }
+)
+
+VIEWS: Mapping[str, View] = MappingProxyType(
+    {view.identifier: view for view in (PRODUCT_360_OUTLOOK,)}
 )

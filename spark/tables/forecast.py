@@ -77,8 +77,10 @@ DEMAND_BACKTEST = Table(
 FORECAST_ACCURACY = Table(
     zone="forecast",
     name="forecast_accuracy",
-    doc="How far each model's backtest was from what was sold, beside simple baselines.",
-    grain="one row per model, backtest window, metric and forecast type",
+    doc="How far each model's backtest was from what was sold, beside simple baselines. Beside "
+    "each window stands the whole backtest, as a window from the first hidden week to the last: "
+    "its rows are pooled and judged at once, which is not the mean of the windows.",
+    grain="one row per model, backtest window (and the whole backtest), metric and forecast type",
     owner=_OWNER,
     key=(
         "model",
@@ -90,9 +92,61 @@ FORECAST_ACCURACY = Table(
     columns=(
         _MODEL,
         *_WINDOW,
-        Column("metric", "string", "wQL, WAPE, MASE, RMSE, coverage …", nullable=False),
-        Column("forecast_type", "string", "Quantile or mean that is judged.", nullable=False),
-        Column("value", "double", "The metric's value; lower is better, except coverage."),
+        Column(
+            "metric",
+            "string",
+            "wQL: quantile loss per unit sold. WAPE: absolute error per unit sold. RMSE: root mean "
+            "square error, units a week. MASE: absolute error per the item's mean change from week "
+            "to week before the window. coverage: share of weeks between p10 and p90.",
+            nullable=False,
+        ),
+        Column(
+            "forecast_type",
+            "string",
+            "What is judged: a quantile, the mean, the range, or for wQL the average of the "
+            "quantiles' losses.",
+            nullable=False,
+        ),
+        Column(
+            "value",
+            "double",
+            "The metric's value, lower is better, except coverage; null where nothing was sold.",
+        ),
         Column("items", "bigint", "Items that the value is computed over."),
+        Column(
+            "windows",
+            "bigint",
+            "Backtest windows that the value pools: 1, or all of them for the whole backtest.",
+        ),
+    ),
+)
+
+ITEM_ACCURACY = Table(
+    zone="forecast",
+    name="item_accuracy",
+    doc="How far each model's backtest was from what was sold of each item, over all windows. Join "
+    "by item and model to know how far a served forecast can be trusted.",
+    grain="one row per item and model",
+    owner=_OWNER,
+    key=("item_id", "model"),
+    columns=(
+        _ITEM,
+        _MODEL,
+        Column("weeks", "bigint", "Hidden weeks that are judged: those of all windows together."),
+        Column("units", "double", "Units that were really sold in them."),
+        Column(
+            "wql",
+            "double",
+            "Quantile loss per unit sold, average of p10, p50 and p90; null where nothing sold.",
+        ),
+        Column("wape", "double", "Absolute error of p50 per unit sold; null where nothing sold."),
+        Column("rmse", "double", "Root mean square error of p50, units a week."),
+        Column(
+            "mase",
+            "double",
+            "Absolute error of p50 per the item's mean change from week to week before each "
+            "window: under 1 is better than repeating the last week; null where it never changed.",
+        ),
+        Column("coverage", "double", "Share of the weeks that lay between p10 and p90."),
     ),
 )

@@ -45,9 +45,11 @@ def test_the_story_in_the_readme_is_the_one_the_demo_tells(sail: Lineage) -> Non
     shown = re.search(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert shown is not None
     told = sail.demo()
-    # Times differ, and a second demo accepts nothing; counts and answers do not differ.
+    # Times differ, and a second demo accepts nothing; what stands in the zones does not differ.
     lines = [line.strip() for line in shown[1].splitlines() if re.search(r"\d", line)]
-    stable = [line for line in lines if not re.search(r"\d s\b|/lake|done in|^product360 ", line)]
+    stable = [
+        line for line in lines if not re.search(r"\d s\b|/lake|did not pass|^product360 ", line)
+    ]
     assert len(stable) > 15
     told_lines = {line.strip() for line in told.splitlines()}
     assert [line for line in stable if line not in told_lines] == []

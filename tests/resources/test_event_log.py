@@ -81,3 +81,13 @@ def test_a_long_lived_process_keeps_few_files_open(
     if isinstance(storage, event_log.ReusingEventLogStorage):
         assert len(storage._engines) <= 2
     assert history(instance) == [(day, day) for day in DAYS]
+
+
+def test_a_commit_of_the_history_waits_for_no_disk_and_the_file_stays_consistent(
+    tmp_path: Path,
+) -> None:
+    storage = event_log.ReusingSqliteStorage(str(tmp_path))
+    with storage.event_log_storage.index_connection() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    storage.dispose()

@@ -38,19 +38,24 @@ def history(sales: Sales, *, start: date = MONDAY) -> pa.Table:
     )
 
 
-def forecast(rows: pa.Table, plan: ForecastPlan) -> pa.Table:
-    return LocalForecaster().forecast(rows, plan, model="empirical_quantiles")
+def forecast(rows: pa.Table, plan: ForecastPlan, *, model: str = "empirical_quantiles") -> pa.Table:
+    return LocalForecaster().forecast(rows, plan, model=model)
 
 
 def sunday_after(weeks: int) -> date:
     return MONDAY + timedelta(days=7 * weeks - 1)
 
 
-def expected_quantile(weeks: Sequence[float], share: float) -> float:
-    """The smallest value whose weight, with that of all smaller ones, reaches the share."""
+def weighted_weeks(weeks: Sequence[float], *, smoothed: bool) -> list[tuple[float, float]]:
+    """Each week's demand and weight; smoothed: not the first week, and one without a sale."""
     weighted = [(value, math.exp(-0.06 * age)) for age, value in enumerate(reversed(weeks))]
+    return [(0.0, 1.0), *weighted[:-1]] if smoothed else weighted
+
+
+def expected_quantile(weighted: Sequence[tuple[float, float]], share: float) -> float:
+    """The smallest value whose weight, with that of all smaller ones, reaches the share."""
     total = sum(weight for _, weight in weighted)
-    for candidate in sorted(weeks):
+    for candidate in sorted(value for value, _ in weighted):
         if sum(w for value, w in weighted if value <= candidate) >= (share - 1e-9) * total:
             return candidate
     raise AssertionError("a share below one is always reached")
@@ -70,24 +75,27 @@ def test_an_item_that_always_sells_the_same_is_forecast_to_go_on() -> None:
         assert rows[column].to_pylist() == pytest.approx([3.0] * 4)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from(["a", "b", "c", "d"]),
-        st.lists(st.integers(0, 9).map(float), min_size=1, max_size=30),
-        min_size=1,
-    )
+UNITS = st.integers(0, 9).map(float)
+SALES = st.dictionaries(
+    st.sampled_from(["a", "b", "c", "d"]),
+    st.lists(UNITS, min_size=1, max_size=30),
+    min_size=1,
 )
-def test_quantiles_and_mean_are_those_of_the_definition(sales: Sales) -> None:
+
+
+@settings(max_examples=60, deadline=None)
+@given(SALES, st.booleans())
+def test_quantiles_and_mean_are_those_of_the_definition(sales: Sales, smoothed: bool) -> None:
     weeks = max(len(values) for values in sales.values())
-    rows = forecast(history(sales), ForecastPlan(sunday_after(weeks)))
+    model = "smoothed_quantiles" if smoothed else "empirical_quantiles"
+    rows = forecast(history(sales), ForecastPlan(sunday_after(weeks)), model=model)
     first = {row["item_id"]: row for row in reversed(rows.to_pylist())}
     assert set(first) == set(sales)
     for item, values in sales.items():
+        weighted = weighted_weeks(values, smoothed=smoothed)
         for name, share in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9)):
-            assert first[item][name] == expected_quantile(values, share), (item, name)
-        weights = [math.exp(-0.06 * age) for age in range(len(values))][::-1]
-        mean = sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+            assert first[item][name] == expected_quantile(weighted, share), (item, name)
+        mean = sum(v * w for v, w in weighted) / sum(w for _, w in weighted)
         assert first[item]["mean"] == pytest.approx(mean)
 
 
@@ -121,7 +129,52 @@ def test_a_backtest_hides_the_weeks_it_is_judged_by() -> None:
     quiet = LocalForecaster().backtest(history({"a": [2] * 16 + [2] * 4}), plan)
     loud = LocalForecaster().backtest(history({"a": [2] * 16 + [70, 80, 90, 99]}), plan)
     assert loud.drop_columns("target_value") == quiet.drop_columns("target_value")
-    assert loud["target_value"].to_pylist() == [70.0, 80.0, 90.0, 99.0] * 2
+    assert loud["target_value"].to_pylist() == [70.0, 80.0, 90.0, 99.0] * 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), SALES)
+def test_what_happens_after_an_origin_changes_no_forecast_from_it(
+    data: st.DataObject, sales: Sales
+) -> None:
+    """Whatever is sold after a window's origin, also by items that nobody knew then."""
+    weeks, forecaster = 40, LocalForecaster()
+    plan = ForecastPlan(sunday_after(weeks), windows=3)
+    origin = data.draw(st.sampled_from(plan.origins))
+    known = (origin - MONDAY).days // 7 + 1
+    whole = {item: [0.0] * (weeks - len(values)) + list(values) for item, values in sales.items()}
+    # A first item that sells from the first week on keeps the calendar where it is.
+    whole["always"] = [1.0] * weeks
+    other = {
+        item: values[:known]
+        + data.draw(st.lists(UNITS, min_size=weeks - known, max_size=weeks - known))
+        for item, values in whole.items()
+    }
+    other["later"] = [5.0] * (weeks - known)
+    columns = ["item_id", "date", "p10", "p50", "p90", "mean", "model", "method", "as_of_date"]
+    first, second = (
+        table.filter(pc.equal(table["backtestwindow_start_time"], origin + timedelta(weeks=1)))
+        for table in (forecaster.backtest(history(each), plan) for each in (whole, other))
+    )
+    assert first.num_rows == len(whole) * 4 * 3
+    assert first.select(columns) == second.select(columns)
+    assert set(first["as_of_date"].to_pylist()) == {origin + timedelta(days=6)}
+
+
+@settings(max_examples=30, deadline=None)
+@given(SALES)
+def test_a_window_is_what_would_have_been_forecast_on_its_eve(sales: Sales) -> None:
+    table = history({**sales, "always": [1.0] * 40})
+    plan = ForecastPlan(sunday_after(40), windows=3)
+    tested = LocalForecaster().backtest(table, plan)
+    for origin in plan.origins:
+        past = table.filter(pc.less_equal(table["week_start"], origin))
+        eve = ForecastPlan(origin + timedelta(days=6))
+        window = tested.filter(pc.equal(tested["as_of_date"], eve.as_of))
+        for model in LocalForecaster().models():
+            rows = window.filter(pc.equal(window["model"], model))
+            then = forecast(past, eve, model=model)
+            assert rows.select(then.column_names) == then
 
 
 def test_a_backtest_says_which_weeks_it_hid_and_what_it_had_seen() -> None:
@@ -130,7 +183,7 @@ def test_a_backtest_says_which_weeks_it_hid_and_what_it_had_seen() -> None:
         .backtest(history({"a": [2.0] * 20}), ForecastPlan(sunday_after(20)))
         .to_pylist()
     )
-    assert {row["model"] for row in rows} == {"empirical_quantiles", "seasonal_naive"}
+    assert {row["model"] for row in rows} == set(LocalForecaster().models())
     assert {row["backtestwindow_start_time"] for row in rows} == {MONDAY + timedelta(weeks=16)}
     assert {row["backtestwindow_end_time"] for row in rows} == {MONDAY + timedelta(weeks=19)}
     assert {row["as_of_date"] for row in rows} == {sunday_after(16)}
@@ -159,6 +212,7 @@ def test_the_baseline_repeats_last_week_and_widens_with_distance() -> None:
         .to_pylist()
     )
     naive = [row for row in rows if row["model"] == "seasonal_naive"]
+    assert {row["method"] for row in naive} == {"last week carried forward"}
     assert [row["p50"] for row in naive] == [6.0] * 4
     # Errors in the sample are always 2: 6 +- 1.28 * 2 * sqrt(weeks ahead), in whole units.
     assert [row["p10"] for row in naive] == [3.0, 2.0, 2.0, 1.0]
@@ -203,6 +257,15 @@ def test_the_models_of_a_backtest_can_be_asked_to_forecast() -> None:
         rows = LocalForecaster().forecast(history({"a": [2.0] * 8}), plan, model=model)
         assert set(rows["model"].to_pylist()) == {model}
         assert rows["p50"].to_pylist() == [2.0] * 4
+
+
+def test_an_item_that_was_sold_once_just_now_is_not_taken_for_a_best_seller() -> None:
+    plan, sales = ForecastPlan(sunday_after(8)), history({"new": [9.0], "old": [2.0] * 8})
+    high = {
+        model: forecast(sales, plan, model=model).to_pylist()[0]["p90"]
+        for model in ("empirical_quantiles", "smoothed_quantiles")
+    }
+    assert high == {"empirical_quantiles": 9.0, "smoothed_quantiles": 0.0}
 
 
 def test_a_model_that_nobody_knows_is_refused_by_name() -> None:

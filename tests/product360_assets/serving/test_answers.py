@@ -11,7 +11,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from product360_assets.serving.answers import answer_asset, answer_assets
+from product360_assets.serving.answers import answer_asset, answers
 from product360_assets.serving.questions import (
     BEST_SELLERS,
     DEPARTMENT_TREND,
@@ -177,7 +177,7 @@ def test_models_are_compared_by_their_quantile_loss(shelf: Shelf) -> None:
 
 
 def test_every_question_becomes_an_asset_that_keeps_its_answer(shelf: Shelf) -> None:
-    assert shelf.materialize(*answer_assets()).success
+    assert shelf.materialize(*answers).success
     assert sorted(key.split("/")[1] for key in shelf.kept()) == sorted(q.name for q in QUESTIONS)
 
 

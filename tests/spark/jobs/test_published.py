@@ -209,6 +209,7 @@ NOT_BY_A_JOB = (
     "forecast.demand_forecast",
     "forecast.demand_backtest",
     "forecast.forecast_accuracy",
+    "forecast.item_accuracy",
 )
 
 

@@ -1,0 +1,85 @@
+"""The report of a job that runs, followed event by event.
+
+A job says where it is by writing small files (`spark/report.py`); nobody would see them before its
+end if nobody looked. So a thread looks twice a second, which costs a listing of a folder that holds
+a handful of files. The hazard: an engine may still be writing what the listing shows. An event
+counts when its line has come to its end, and the last look, after the job, sees them all.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from resources.errors import ObjectChanged, ObjectMissing
+from resources.objects import ObjectStore
+
+LOOK_EVERY_SECONDS = 0.5
+
+
+class JobReportReader:
+    """The events of one attempt of one job, in the order in which they were reported."""
+
+    def __init__(self, results: ObjectStore, prefix: str, log: Callable[[str], None]) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._results = results
+        self._prefix = prefix
+        self._log = log
+        self._read: set[str] = set()
+
+    def look(self) -> None:
+        """Read what is new, and tell what the job says of its progress."""
+        for key in self._new_keys():
+            lines = self._results.read(key).decode().splitlines(keepends=True)
+            if not lines or not lines[-1].endswith("\n"):
+                continue
+            self._read.add(key)
+            for event in map(json.loads, lines):
+                self.events.append(event)
+                if event["event"] == "progress":
+                    self._log(event["message"])
+
+    def look_until(self, ended: threading.Event) -> None:
+        """Look again and again. What goes wrong here, the last look meets in its caller's hands."""
+        with suppress(Exception):
+            while not ended.wait(LOOK_EVERY_SECONDS):
+                # A file may be renamed between listing and reading; the next look finds it.
+                with suppress(ObjectMissing, ObjectChanged):
+                    self.look()
+
+    def _new_keys(self) -> list[str]:
+        listed = (info.key for info in self._results.list(self._prefix))
+        return [key for key in listed if key not in self._read and self._is_event(key)]
+
+    def _is_event(self, key: str) -> bool:
+        """Not what a writer keeps beside its events, under names that it hides."""
+        parts = key.removeprefix(self._prefix).split("/")
+        return not any(part.startswith(("_", ".")) for part in parts)
+
+
+@contextmanager
+def followed(
+    results: ObjectStore, prefix: str, log: Callable[[str], None]
+) -> Iterator[JobReportReader]:
+    """Follow the report while the block runs; after it, `events` holds all of them.
+
+    Args:
+        results: the zone that holds the report.
+        prefix: the report's folder, with a slash at its end.
+        log: is told every progress event, while the job runs, from another thread.
+    """
+    reader = JobReportReader(results, prefix, log)
+    ended = threading.Event()
+    follower = threading.Thread(
+        target=reader.look_until, args=(ended,), name="job-report", daemon=True
+    )
+    follower.start()
+    try:
+        yield reader
+    finally:
+        ended.set()
+        follower.join()
+    reader.look()
