@@ -34,11 +34,7 @@ MEASURES = tuple(
 PRICES = ("shelf_price", "loyalty_price")
 
 
-def product_week(
-    products: DataFrame,
-    sources: Sequence[DataFrame],
-    as_of: date,
-) -> DataFrame:
+def product_week(products: DataFrame, sources: Sequence[DataFrame], as_of: date) -> DataFrame:
     """Rows of `curated.product_week`: every product and closed week of which any source tells.
 
     Args:
@@ -56,16 +52,8 @@ def product_week(
     fuel = products.select("product_id", "is_fuel")
     filled = merged.join(fuel, on="product_id", how="left")
     return filled.select(
-        *KEY,
-        number_of_week(F.col("week_start")).alias("business_week"),
-        F.when(~F.coalesce(F.col("is_fuel"), F.lit(False)), or_zero("units")).alias("units"),
-        *(
-            F.col(column.name) if column.name in PRICES else or_zero(column.name)
-            for column in MEASURES
-            if column.name != "units"
-        ),
-        (or_zero("stores_promoted") > 0).alias("is_promoted"),
-    ).select(*(F.col(each.name).cast(each.type).alias(each.name) for each in PRODUCT_WEEK.columns))
+        *(_said_of(each.name).cast(each.type).alias(each.name) for each in PRODUCT_WEEK.columns)
+    )
 
 
 def sold(lines: DataFrame) -> DataFrame:
@@ -180,6 +168,17 @@ def _by_week(rows: DataFrame, day: Column) -> GroupedData:
     """Rows grouped by product and business week; those without either tell of neither."""
     known = rows.where(F.col("product_id").isNotNull() & day.isNotNull())
     return known.groupBy("product_id", monday_of(day).alias("week_start"))
+
+
+def _said_of(name: str) -> Column:
+    """What a column says of a merged week: zero where no source tells of it, but for prices."""
+    if name == "business_week":
+        return number_of_week(F.col("week_start"))
+    if name == "units":
+        return F.when(~F.coalesce(F.col("is_fuel"), F.lit(False)), or_zero(name))
+    if name == "is_promoted":
+        return or_zero("stores_promoted") > 0
+    return F.col(name) if name in (*KEY, *PRICES) else or_zero(name)
 
 
 def _with_every_measure(part: DataFrame) -> DataFrame:

@@ -47,10 +47,13 @@ class Story:
         self.session = session
         self.catalog = catalog
 
-    def fill(self, table: Table, *rows: Mapping[str, Any]) -> None:
+    def begin(self, table: Table) -> None:
         if self.catalog.load().table_exists(table.identifier):
             self.catalog.load().drop_table(table.identifier)
         self.catalog.ensure_table(table)
+
+    def fill(self, table: Table, *rows: Mapping[str, Any]) -> None:
+        self.begin(table)
         empty = {
             column.name: None if column.nullable else ANYTHING.get(column.type, NOON)
             for column in table.columns
@@ -123,13 +126,15 @@ def story(every_session: SparkSession, tmp_path_factory: pytest.TempPathFactory)
         {"event_id": "3", "product_id": 1, "event_type": "add_to_cart", **step},
     )
     made.fill(CLICK_SESSION, {"visitor_id": "v", "started_at": NOON, "ended_at": NOON})
-    made.fill(PRODUCT_WEEK)
-    made.fill(PRODUCT_360)
+    made.begin(PRODUCT_WEEK)
+    made.begin(PRODUCT_360)
     return made
 
 
 def test_a_week_and_a_product_say_what_all_sources_say(story: Story) -> None:
     assert story.tell() == [("curated.product_week", 1), ("curated.product_360", 2)]
+    for table in (PRODUCT_WEEK, PRODUCT_360):
+        assert len(story.catalog.snapshot_summaries(table.identifier)) == 1
     (week,) = story.rows(PRODUCT_WEEK)
     assert week == {
         "product_id": 1,
