@@ -10,14 +10,25 @@ from __future__ import annotations
 def delivered_weeks(relation: str, *key: str) -> str:
     """A subquery: a clean relation with `week_start`, and of each key and week its newest delivery.
 
-    Several rows of one delivery with one key all stay.
+    Several rows of one delivery with one key all stay. Only weeks that were delivered more than
+    once are compared by key: to do so with all of them costs as much as everything else together.
     """
-    weeks = f"(SELECT *, {_monday_of('week', '_landing_date')} AS week_start FROM {relation})"
+    weeks = f"""(
+        SELECT *, count(*) OVER (PARTITION BY week_start) AS deliveries
+        FROM (SELECT week, _landing_date,
+                     {_monday_of("week", "_landing_date")} AS week_start FROM (
+                  SELECT DISTINCT week, _landing_date FROM {relation}))
+    )"""
+    dated = f"(FROM {relation} JOIN {weeks} USING (week, _landing_date))"
     same = ", ".join((*key, "week_start"))
     return f"""(
-        FROM {weeks} SEMI JOIN (
-            SELECT {same}, max(_landing_date) AS _landing_date FROM {weeks} GROUP BY {same}
+        FROM {dated} WHERE deliveries = 1
+        UNION ALL
+        FROM {dated} SEMI JOIN (
+            SELECT {same}, max(_landing_date) AS _landing_date
+            FROM {dated} WHERE deliveries > 1 GROUP BY {same}
         ) USING ({same}, _landing_date)
+        WHERE deliveries > 1
     )"""
 
 

@@ -1,8 +1,8 @@
 """`curated.promotion_week`: which products each store displayed or mailed in each business week.
 
-The hazard is the second display: a product can stand in two places of one store, which the source
-says in two rows of one key. They become one row that names both. A row that says nothing of a store
-means nothing either: most stores never deliver a promotion.
+The hazard is the second row: the source can place a product twice in one store and week, mostly once
+nowhere and once on a display. Both become one row with every place that is named. And no row is
+silence, not absence: most stores never deliver a promotion.
 """
 
 from __future__ import annotations

@@ -14,13 +14,14 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from spark.transforms.business_week import week_start
-from spark.transforms.fold import change_order, committed_on_delivery
+from spark.transforms.fold import change_order
 from spark.transforms.repetition import maybe_repeated, surely_single
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 KEY = ["product_id", "store_id", "week_start"]
+DELIVERED = ["week", "_landing_date", "_epoch"]
 # The code by which a row says that the product was in no such place.
 NOWHERE = "0"
 
@@ -31,15 +32,14 @@ def promotion_weeks(promotions: DataFrame) -> DataFrame:
     Args:
         promotions: clean rows of the weekly promotion files.
     """
-    placed = committed_on_delivery(promotions).select(
-        "product_id",
-        "store_id",
-        week_start(F.col("week"), F.col("_landing_date")).alias("week_start"),
+    placed = promotions.join(F.broadcast(_delivered_weeks(promotions)), on=DELIVERED, how="left")
+    placed = placed.select(
+        *KEY,
         F.col("week").alias("business_week"),
         _place("display_location").alias("display_locations"),
         _place("mailer_location").alias("mailer_locations"),
         "_batch_id",
-        change_order().alias("_change_order"),
+        "_change_order",
     )
     single = surely_single(placed, key=KEY)
     combined = _newest_combined(maybe_repeated(placed, key=KEY))
@@ -52,6 +52,22 @@ def promotion_weeks(promotions: DataFrame) -> DataFrame:
         "mailer_locations",
         "_batch_id",
         "_change_order",
+    )
+
+
+def _delivered_weeks(promotions: DataFrame) -> DataFrame:
+    """The Monday and the place in history of each delivered week: for all its rows at once."""
+    weeks = promotions.select(*DELIVERED).distinct()
+    # A delivery is ordered as a whole, whatever its rows say of themselves.
+    whole = weeks.select(
+        "*",
+        F.col("_landing_date").cast("timestamp").alias("_committed_at"),
+        F.lit(None).cast("string").alias("_change_sequence"),
+    )
+    return whole.select(
+        *DELIVERED,
+        week_start(F.col("week"), F.col("_landing_date")).alias("week_start"),
+        change_order().alias("_change_order"),
     )
 
 

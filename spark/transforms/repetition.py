@@ -17,16 +17,20 @@ _HASH = "_key_hash"
 
 def maybe_repeated(rows: DataFrame, *, key: Sequence[str]) -> DataFrame:
     """Rows whose key may occur more than once; all rows of such a key."""
-    return _joined(rows, key, "left_semi")
+    return _marked(rows, key).where("_times IS NOT NULL").select(*rows.columns)
 
 
 def surely_single(rows: DataFrame, *, key: Sequence[str]) -> DataFrame:
     """The other rows: their key occurs once."""
-    return _joined(rows, key, "left_anti")
+    return _marked(rows, key).where("_times IS NULL").select(*rows.columns)
 
 
-def _joined(rows: DataFrame, key: Sequence[str], how: str) -> DataFrame:
+def _marked(rows: DataFrame, key: Sequence[str]) -> DataFrame:
+    """Rows with `_times`, null where the key is single.
+
+    The hashes stand on the left: of an outer or anti join, that is the side Sail keeps in memory.
+    """
     hashes = rows.select(xxhash64(*key).alias(_HASH)).groupBy(_HASH)
-    repeated = hashes.agg(count(lit(1)).alias("_times")).where("_times > 1").select(_HASH)
+    repeated = hashes.agg(count(lit(1)).alias("_times")).where("_times > 1")
     hashed = rows.withColumn(_HASH, xxhash64(*key))
-    return hashed.join(broadcast(repeated), on=_HASH, how=how).select(*rows.columns)
+    return broadcast(repeated).join(hashed, on=_HASH, how="right")

@@ -46,8 +46,8 @@ PRICE_WEEK = Table(
 PROMOTION_WEEK = Table(
     zone="curated",
     name="promotion_week",
-    doc="Where each product was displayed or mailed, by store and week. A product on two displays "
-    "of one store is one row with both.",
+    doc="Where each product was displayed or mailed, by store and week. A product that "
+    "two rows of a delivery place in one store and week is one row with all of its places.",
     grain="one row per product, store and business week",
     owner="pricing",
     key=("product_id", "store_id", "week_start"),
