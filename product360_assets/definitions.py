@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import dagster as dg
+from dagster_shared.record import replace
 
 from product360_assets import curated, forecast, serving
 from product360_assets.automation.jobs import (
@@ -73,4 +74,11 @@ def source_definitions() -> dg.Definitions:
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
         tree = dg.ComponentTree.for_project(Path(__file__).parent)
-        return tree.build_defs_at_path(tree.defs_module_path)
+        built = tree.build_defs_at_path(tree.defs_module_path)
+        # The tree gives checks back as assets; Dagster would make checks of them again later on,
+        # and warn at each.
+        checks = [
+            dg.AssetChecksDefinition(**each.get_attributes_dict())
+            for each in built.asset_checks or ()
+        ]
+        return replace(built, asset_checks=checks)

@@ -1,7 +1,7 @@
 """`serving.product_360_outlook`: each product today, beside what is expected of it.
 
-The hazard is the join: a product that is not forecast (never sold, fuel, too new) must keep its
-row, with nulls where a forecast would stand.
+The hazard is the join: a product that is not forecast (never sold, sold by volume, too new) must
+keep its row, with nulls where a forecast would stand.
 """
 
 from __future__ import annotations
