@@ -1,8 +1,8 @@
 """`curated.promotion_week`: which products each store displayed or mailed in each business week.
 
-The hazard is the second row: the source can place a product twice in one store and week, mostly
-once nowhere and once on a display. Both become one row with every place that is named. And no row is
-silence, not absence: most stores never deliver a promotion.
+The hazard is the second row: the source can place a product twice in one store and week, mostly on
+no display and on one. Both become one row with every place that is named. And no row is silence,
+not absence: most stores never deliver a promotion.
 """
 
 from __future__ import annotations
