@@ -146,9 +146,10 @@ def _choices(kind: str, *, is_name: bool, dice: random.Random) -> Sequence[Any]:
 
 def _mostly_recent(values: Sequence[Any], drawn: Sequence[Any]) -> Sequence[Any]:
     """Half of all in 2017, where windows look; few long ago, for each of these has many weeks."""
-    old = [value for value in values if value.year < 2000]
+    ancient = [value for value in values if value.year < 1500]
+    old = [value for value in values if 1500 <= value.year < 2000]
     recent = [value for value in values if value.year >= 2000]
-    return [*old, *recent * 25, *drawn * (25 * len(recent))]
+    return [*ancient, *old * 8, *recent * 40, *drawn * (40 * len(recent))]
 
 
 def _decimals(precision: int, scale: int) -> list[Decimal]:
