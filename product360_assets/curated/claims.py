@@ -28,7 +28,7 @@ from resources.catalog import CatalogResource
 from resources.ledger import Ledger, LedgerResource
 from resources.objects import LakeResource
 from resources.warehouse import Answer, WarehouseResource
-from spark.tables import Table
+from spark.tables import Table, View
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,9 @@ def newest(relation: str, *key: str) -> str:
 def table_checks(table: Table, claims: Sequence[Claim]) -> dg.AssetChecksDefinition:
     """The claims, and what holds and is watched for every table, as checks of its asset."""
     by_name = {each.name: each for each in (is_not_empty(table), key_is_unique(table), *claims)}
-    specs = [*(_spec(table, claim) for claim in by_name.values()), *watch_specs(table)]
+    specs = [_spec(table, claim) for claim in by_name.values()]
+    if not isinstance(table, View):  # a view has no snapshots that could be watched
+        specs += watch_specs(table)
 
     @dg.multi_asset_check(
         name=f"{table.zone}_{table.name}_checks",

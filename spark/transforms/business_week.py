@@ -34,7 +34,7 @@ def first_whole_week(first_day: Column) -> Column:
 def number_of_week(monday: Column) -> Column:
     """Number in its year, from 1, of the week that begins on a Monday; int."""
     # The Sunday says which year it is: 1 January is in no earlier week.
-    first = monday_of(F.trunc(F.date_add(monday, 6), "year"))
+    first = monday_of(_new_year(F.date_add(monday, 6)))
     return (F.datediff(monday, first) / F.lit(7)).cast("int") + F.lit(1)
 
 
@@ -60,9 +60,14 @@ def week_start(week: Column, delivered: Column) -> Column:
         week: number of the week in its year, from 1.
         delivered: date of the delivery that says so; a second delivery may be up to a year late.
     """
-    new_year = F.trunc(delivered, "year")
+    new_year = _new_year(delivered)
     this, following, before = (
         F.date_add(monday_of(F.add_months(new_year, months)), (week - F.lit(1)) * F.lit(7))
         for months in (0, 12, -12)
     )
     return F.when(following <= delivered, following).when(this <= delivered, this).otherwise(before)
+
+
+def _new_year(day: Column) -> Column:
+    """1 January of a date's year; `trunc` would fail on Sail for dates before 1677."""
+    return F.make_date(F.year(day), F.lit(1), F.lit(1))

@@ -28,7 +28,7 @@ from resources.local import engines
 from spark.session import open_session
 from spark.transforms.fold import change_order
 from spark.transforms.hashing import content_hash
-from spark.transforms.weekly_demand import monday_of
+from spark.transforms.business_week import monday_of
 
 pytestmark = pytest.mark.spark
 
