@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.plain.product_360 import product_360
 from benchmarks.plain.pyspark_story import interaction, product_week
 from benchmarks.plain.work import Work, expect
 from resources.catalog import LocalCatalogResource
@@ -25,6 +26,12 @@ def publish_all(session: SparkSession, work: Work) -> None:
         with work.timed(identifier):
             catalog.ensure_table(TABLES[identifier])
             _publish(session, work, identifier, query)
+    as_of = session.sql("SELECT max(business_date) FROM sales_line").collect()[0][0]
+    campaigns = "concat_ws('+', sort_array(collect_set(CAST(campaign_id AS string))))"
+    with work.timed("curated.product_360"):
+        catalog.ensure_table(TABLES["curated.product_360"])
+        query = product_360(as_of, campaigns_as_text=campaigns)
+        _publish(session, work, "curated.product_360", query)
     _check_sales(session)
 
 
