@@ -28,11 +28,11 @@ def publish_all(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
         with work.timed(identifier):
             _publish(connection, work, catalog, identifier, query)
     (as_of,) = connection.execute("SELECT max(business_date) FROM sales_line").fetchone() or ()
-    # DuckDB's own function wants the unit first.
-    connection.execute("CREATE MACRO datediff(later, earlier) AS later - earlier")
     campaigns = "string_agg(CAST(campaign_id AS VARCHAR), '+' ORDER BY campaign_id)"
     with work.timed("curated.product_360"):
-        query = product_360(as_of, campaigns_as_text=campaigns)
+        query = product_360(
+            as_of, campaigns_as_text=campaigns, days_between="({later} - {earlier})"
+        )
         _publish(connection, work, catalog, "curated.product_360", query)
     _check_sales(connection)
 

@@ -1,7 +1,7 @@
-"""`product_360` in SQL that DuckDB and both Spark engines read alike.
+"""`product_360` in SQL that DuckDB, polars and both Spark engines read alike.
 
-One text for two scripts, because a second copy would only measure who wrote it. Days are literals:
-the script knows its last day by then.
+One text for three scripts, because more would only measure who wrote them. Days are literals: the
+script knows its last day by then. In two places the engines' words differ; there they are asked.
 """
 
 from __future__ import annotations
@@ -23,23 +23,26 @@ COUNTS = (
 )
 
 
-def product_360(as_of: date, *, campaigns_as_text: str) -> str:
+def product_360(as_of: date, *, campaigns_as_text: str, days_between: str) -> str:
     """Rows of `curated.product_360`, from product, sales_line, product_week and interaction.
 
     Args:
         as_of: last business day that counts.
         campaigns_as_text: aggregate over campaign_id that gives equal text for equal sets.
+        days_between: days from {earlier} to {later}.
     """
     last_week = as_of - timedelta(days=(as_of.weekday() + 1) % 7 + 6)
     year, quarter = (_day(last_week - timedelta(weeks=weeks)) for weeks in (51, 12))
     made = {
         **dict.fromkeys(ATTRIBUTES),
         "as_of_date": _day(as_of),
-        "days_since_last_sale": f"datediff({_day(as_of)}, last_sale_date)",
+        "days_since_last_sale": days_between.format(later=_day(as_of), earlier="last_sale_date"),
         "lifecycle_stage": _stage(as_of),
         "category_price_index": _category_index(),
         "discount_depth_91d": _ratio("shelf_value - week_revenue", "shelf_value"),
-        "promotion_uplift": _uplift(last_week),
+        "promotion_uplift": _uplift(
+            days_between.format(later=_day(last_week), earlier="first_week")
+        ),
         "view_to_cart_rate_91d": _ratio("cart_additions_91d", "views_91d"),
         "cart_to_purchase_rate_91d": _ratio("online_purchases_91d", "cart_additions_91d"),
         **{name: f"coalesce({name}, 0)" for name in COUNTS},
@@ -209,8 +212,8 @@ def _category_index() -> str:
     return f"CASE WHEN product_category IS NOT NULL THEN {index} END"
 
 
-def _uplift(last_week: date) -> str:
-    weeks = f"(datediff({_day(last_week)}, first_week) / 7 + 1)"
+def _uplift(days: str) -> str:
+    weeks = f"({days} / 7 + 1)"
     others = f"({weeks} - promoted_weeks)"
     usual = _ratio("other_units", others)
     return f"""

@@ -30,7 +30,9 @@ def publish_all(session: SparkSession, work: Work) -> None:
     campaigns = "concat_ws('+', sort_array(collect_set(CAST(campaign_id AS string))))"
     with work.timed("curated.product_360"):
         catalog.ensure_table(TABLES["curated.product_360"])
-        query = product_360(as_of, campaigns_as_text=campaigns)
+        query = product_360(
+            as_of, campaigns_as_text=campaigns, days_between="datediff({later}, {earlier})"
+        )
         _publish(session, work, "curated.product_360", query)
     _check_sales(session)
 
