@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from benchmarks.plain.claims import CLAIMS
 from benchmarks.plain.duckdb_story import PRODUCT_WEEK, interaction
 from benchmarks.plain.iceberg import open_catalog, write_table
 from benchmarks.plain.product_360 import product_360
@@ -271,18 +272,4 @@ QUERIES = {
     ),
     "curated.product_week": PRODUCT_WEEK,
     "forecast.weekly_demand": _WEEKLY_DEMAND,
-}
-CLAIMS = {
-    "every line has its receipt": """
-        SELECT count(*) = 0 FROM sales_line
-        WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL
-    """,
-    "every event is in one visit": """
-        SELECT (SELECT sum(events) FROM click_session) = (
-            SELECT count(*) FROM click_event
-            WHERE event_date <= (SELECT max(as_of_date) FROM click_session))
-    """,
-    "the stores' revenue is the sales' to the cent": """
-        SELECT (SELECT sum(revenue) FROM store) = (SELECT sum(sales_value) FROM sales_line)
-    """,
 }
