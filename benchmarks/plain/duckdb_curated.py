@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from benchmarks.plain.claims import CLAIMS
 from benchmarks.plain.duckdb_story import PRODUCT_WEEK, interaction
 from benchmarks.plain.iceberg import open_catalog, write_table
+from benchmarks.plain.product_360 import product_360
 from benchmarks.plain.work import Work, expect
 from spark.tables import TABLES
 
@@ -26,6 +28,13 @@ def publish_all(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
     for identifier, query in QUERIES.items():
         with work.timed(identifier):
             _publish(connection, work, catalog, identifier, query)
+    (as_of,) = connection.execute("SELECT max(business_date) FROM sales_line").fetchone() or ()
+    campaigns = "string_agg(CAST(campaign_id AS VARCHAR), '+' ORDER BY campaign_id)"
+    with work.timed("curated.product_360"):
+        query = product_360(
+            as_of, campaigns_as_text=campaigns, days_between="({later} - {earlier})"
+        )
+        _publish(connection, work, catalog, "curated.product_360", query)
     _check_sales(connection)
 
 
@@ -263,18 +272,4 @@ QUERIES = {
     ),
     "curated.product_week": PRODUCT_WEEK,
     "forecast.weekly_demand": _WEEKLY_DEMAND,
-}
-CLAIMS = {
-    "every line has its receipt": """
-        SELECT count(*) = 0 FROM sales_line
-        WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL
-    """,
-    "every event is in one visit": """
-        SELECT (SELECT sum(events) FROM click_session) = (
-            SELECT count(*) FROM click_event
-            WHERE event_date <= (SELECT max(as_of_date) FROM click_session))
-    """,
-    "the stores' revenue is the sales' to the cent": """
-        SELECT (SELECT sum(revenue) FROM store) = (SELECT sum(sales_value) FROM sales_line)
-    """,
 }

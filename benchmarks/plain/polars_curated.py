@@ -18,6 +18,7 @@ from benchmarks.plain.polars_clicks import (
     latest,
 )
 from benchmarks.plain.polars_story import interactions, product_weeks
+from benchmarks.plain.product_360 import product_360
 from benchmarks.plain.work import Work, expect
 from spark.tables import TABLES
 
@@ -56,6 +57,7 @@ def publish_all(work: Work) -> None:
     expect("the stores' revenue is the sales' to the cent", holds=equal)
     publish("curated.interaction", lambda: interactions(clean, sold))
     publish("curated.product_week", lambda: product_weeks(made, as_of))
+    publish("curated.product_360", lambda: _product_360(made, as_of))
     publish("forecast.weekly_demand", lambda: _weekly_demand(sold.lazy(), as_of))
 
 
@@ -211,6 +213,15 @@ def _stores(sold: pl.DataFrame, promoted: pl.DataFrame, as_of: date) -> pl.LazyF
         as_of_date=pl.lit(as_of),
         has_promotions=pl.col("promotion_weeks").is_not_null(),
     )
+
+
+def _product_360(made: dict[str, pl.DataFrame], as_of: date) -> pl.LazyFrame:
+    query = product_360(
+        as_of,
+        campaigns_as_text="string_agg(CAST(campaign_id AS VARCHAR), '+' ORDER BY campaign_id)",
+        days_between="(CAST({later} AS int) - CAST({earlier} AS int))",
+    )
+    return pl.SQLContext(frames=made).execute(query)
 
 
 def _weekly_demand(sold: pl.LazyFrame, as_of: date) -> pl.LazyFrame:

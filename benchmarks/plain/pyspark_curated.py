@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.plain.claims import CLAIMS
+from benchmarks.plain.product_360 import product_360
 from benchmarks.plain.pyspark_story import interaction, product_week
 from benchmarks.plain.work import Work, expect
 from resources.catalog import LocalCatalogResource
@@ -25,6 +27,14 @@ def publish_all(session: SparkSession, work: Work) -> None:
         with work.timed(identifier):
             catalog.ensure_table(TABLES[identifier])
             _publish(session, work, identifier, query)
+    as_of = session.sql("SELECT max(business_date) FROM sales_line").collect()[0][0]
+    campaigns = "concat_ws('+', sort_array(collect_set(CAST(campaign_id AS string))))"
+    with work.timed("curated.product_360"):
+        catalog.ensure_table(TABLES["curated.product_360"])
+        query = product_360(
+            as_of, campaigns_as_text=campaigns, days_between="datediff({later}, {earlier})"
+        )
+        _publish(session, work, "curated.product_360", query)
     _check_sales(session)
 
 
@@ -280,18 +290,4 @@ QUERIES = {
     ),
     "curated.product_week": product_week(),
     "forecast.weekly_demand": _WEEKLY_DEMAND,
-}
-CLAIMS = {
-    "every line has its receipt": """
-        SELECT count(*) = 0 FROM sales_line
-        WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL
-    """,
-    "every event is in one visit": """
-        SELECT (SELECT sum(events) FROM click_session) = (
-            SELECT count(*) FROM click_event
-            WHERE event_date <= (SELECT max(as_of_date) FROM click_session))
-    """,
-    "the stores' revenue is the sales' to the cent": """
-        SELECT (SELECT sum(revenue) FROM store) = (SELECT sum(sales_value) FROM sales_line)
-    """,
 }
