@@ -26,9 +26,9 @@ from safe_expressions import SAFE, SAFE_QUERIES
 
 from resources.local import engines
 from spark.session import open_session
+from spark.transforms.business_week import monday_of
 from spark.transforms.fold import change_order
 from spark.transforms.hashing import content_hash
-from spark.transforms.business_week import monday_of
 
 pytestmark = pytest.mark.spark
 
