@@ -114,13 +114,13 @@ venv-fits:
 
 .venv/.run: requirements.lock pyproject.toml | venv-fits .venv/bin/uv
 	@echo "Installing the locked packages (once; about half a minute)"
-	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install -q -p $(BIN)/python --no-deps -e .
 	@touch $@
 
 .venv/.dev: requirements-dev.lock .venv/.run
 	@echo "Installing what tests and checks need"
-	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes -r requirements-dev.lock
+	@$(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
 # What to say where the system refuses to write: what it is, and how to choose another place.
