@@ -132,8 +132,9 @@ def _bring_up_to_date(
         console.print("\n   Nothing was new: no batch was accepted, and no table has changed.")
     finished = [done for run in report.runs for done in run.finished]
     if warned := sum(done.checks - done.checks_passed for done in finished):
-        checks = "check" if warned == 1 else "checks"
-        console.print(f"\n   {warned} {checks} did not pass; `make dev` shows what was found.")
+        # A check that stops what follows has failed its run, which is told where it happened.
+        warn = "check warns" if warned == 1 else "checks warn"
+        console.print(f"\n   {warned} {warn} of what to know about this data; `make dev` shows it.")
     return report
 
 
