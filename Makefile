@@ -11,7 +11,7 @@ export SCALE PRODUCT360_HOME DAGSTER_HOME
 
 BIN := .venv/bin
 UV_VERSION := 0.13.9
-PACKAGES := product360_assets resources spark demo benchmarks
+PACKAGES := product360_assets resources spark demo
 
 ##@ Run
 
