@@ -262,7 +262,9 @@ class Bench:
             raise OutOfTime(what)
 
     def _fail(self, what: str) -> None:
-        self.results.failed.append(what)
+        lines = what.strip().splitlines()
+        # A log between first and last may be long, and may name places of this machine.
+        self.results.failed.append(": ".join(dict.fromkeys((lines[0], lines[-1]))))
         self.say(f"FAILED {what}")
         self.keep()
 

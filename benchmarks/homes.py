@@ -88,7 +88,7 @@ class Home:
         )
         if found.status != 0:
             last = (work / "log").read_text(errors="replace")[-3000:]
-            raise BenchmarkFailed(f"{' '.join(arguments)}: exit status {found.status}\n{last}")
+            raise BenchmarkFailed(f"{' '.join(arguments[:2])}: exit status {found.status}\n{last}")
         return found
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -82,7 +83,7 @@ def _staged(table: SourceTable) -> pl.LazyFrame:
     texts = pl.struct(pl.col(f"^{GIVEN}.*$")).struct.json_encode()
     good = pl.col("problem").is_null()
     warned = {
-        f"_warned_{number}": good & pl.sql_expr(rule.expression).not_()
+        f"_warned_{number}": good & pl.sql_expr(_sql(rule.expression)).not_()
         for number, rule in enumerate(table.rules)
         if rule.action == "warn"
     }
@@ -156,13 +157,18 @@ def _problem(table: SourceTable) -> pl.Expr:
         if not column.nullable:
             found.append((value.is_null() & is_change, f"required {column.name}"))
     found += [
-        (pl.sql_expr(rule.expression).not_() & is_change, f"rule {rule.name}")
+        (pl.sql_expr(_sql(rule.expression)).not_() & is_change, f"rule {rule.name}")
         for rule in table.rules
         if rule.action != "warn"
     ]
     # A condition that is null does not hold, in polars as in SQL.
     cases = [pl.when(condition).then(pl.lit(what)) for condition, what in found]
     return pl.coalesce(*cases, pl.lit(None, pl.String()))
+
+
+def _sql(expression: str) -> str:
+    """Spark's SQL, in polars's words: nothing is left without some letters, nor between them."""
+    return re.sub(r"translate\((\w+), ('[^']*'), ''\)", r"trim(BOTH \2 FROM \1)", expression)
 
 
 def _repeated(kept: pl.LazyFrame, table: SourceTable) -> pl.DataFrame | None:
