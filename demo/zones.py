@@ -50,10 +50,10 @@ def holdings(resources: Mapping[str, object]) -> Iterator[Holding]:
 
 
 def _clean(resource: LedgerResource) -> Iterator[Holding]:
-    from product360_assets.core.contract import load_contracts
+    from product360_assets.core.contract import known_contracts
 
     ledger = resource.open()
-    for system, contract in load_contracts().items():
+    for system, contract in known_contracts().items():
         states = [
             state
             for table in contract.tables

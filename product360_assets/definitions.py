@@ -22,7 +22,7 @@ from product360_assets.automation.jobs import (
 )
 from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
-from product360_assets.core.contract import load_contracts
+from product360_assets.core.contract import known_contracts
 from resources.environments import platform_resources
 
 # Every module of these rooms brings its own assets and checks.
@@ -32,7 +32,7 @@ PUBLISHED_ZONES = (curated, forecast, serving)
 @dg.definitions
 def defs() -> dg.Definitions:
     """Everything that Dagster is told."""
-    contracts = list(load_contracts().values())
+    contracts = list(known_contracts().values())
     accepting = [accept_job(contract) for contract in contracts]
     return dg.Definitions.merge(
         source_definitions(),

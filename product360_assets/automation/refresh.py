@@ -21,7 +21,7 @@ from product360_assets.automation.abandoned import STARTED, end_abandoned_runs
 from product360_assets.automation.follower import RunFollower
 from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
 from product360_assets.automation.progress import Finished, Seen
-from product360_assets.core.contract import load_contracts
+from product360_assets.core.contract import known_contracts
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.pending import pending_landing_dates
 from resources.environments import platform_resources
@@ -151,7 +151,7 @@ def pending_work(instance: dg.DagsterInstance) -> Iterator[tuple[str, Mapping[st
     resources = platform_resources()
     ledger = cast("LedgerResource", resources["ledger"]).open()
     lake = cast("LakeResource", resources["lake"])
-    for system, contract in load_contracts().items():
+    for system, contract in known_contracts().items():
         days = pending_landing_dates(contract, ledger=ledger, lake=lake)
         if days:
             register_landing_dates(instance, system, days)

@@ -75,7 +75,7 @@ def delivery_checks(contract: SourceContract) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with explained_failures():
             opened = ledger.open()
-            now = today(opened, known_contracts())
+            now = today(opened, known_contracts().values())
             for key in sorted(context.selected_asset_check_keys):
                 table, judge = judges[key.asset_key, key.name]
                 verdict = judge(watched(opened, contract, table, now=now))

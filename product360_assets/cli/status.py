@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from product360_assets.core.contract import load_contracts
+from product360_assets.core.contract import known_contracts
 from product360_assets.core.states import CLEAN, RAW
 from resources.errors import TableMissing
 from spark.tables import TABLES, Table
@@ -61,7 +61,7 @@ def rows_of(statuses: list[TableStatus] | list[RunStatus]) -> list[tuple[object,
 
 def table_statuses(ledger: Ledger, catalog: CatalogResource) -> list[TableStatus]:
     """Every source table in raw and clean, and every published table."""
-    names = [(system, table.name) for system, c in load_contracts().items() for table in c.tables]
+    names = [(system, table.name) for system, c in known_contracts().items() for table in c.tables]
     return [
         *(_accepted(ledger, system, table) for system, table in names),
         *(_cleaned(ledger, system, table) for system, table in names),
@@ -117,7 +117,7 @@ def _published(ledger: Ledger, catalog: CatalogResource, table: Table) -> TableS
 
 def _taken_in(ledger: Ledger, table: Table) -> Iterator[ZoneState]:
     """The clean batches that a published table holds."""
-    for system, contract in load_contracts().items():
+    for system, contract in known_contracts().items():
         for source in contract.tables:
             for state in ledger.zone_states(system, source.name, table.identifier).values():
                 if state.details.get("state") == "committed":

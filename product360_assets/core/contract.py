@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -206,13 +207,13 @@ def load_contracts(folder: Path = SOURCES) -> Mapping[str, SourceContract]:
 
 
 @cache
-def known_contracts() -> tuple[SourceContract, ...]:
-    """The contracts of this installation, by name; read once in a process.
+def known_contracts() -> Mapping[str, SourceContract]:
+    """The contracts of this installation by name, read once in a process.
 
     Raises:
         ContractInvalid: see `load_contracts`.
     """
-    return tuple(load_contracts().values())
+    return MappingProxyType(dict(load_contracts()))
 
 
 def read_contract(path: Path) -> SourceContract:

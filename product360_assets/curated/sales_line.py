@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from product360_assets.core.contract import load_contracts
+from product360_assets.core.contract import known_contracts
 from product360_assets.curated.business_day import latest_closed_day
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
@@ -51,7 +51,7 @@ sales_line = publication_asset(
     PUBLICATION,
     upstream=[PRODUCT],
     parameters=lambda: {
-        "time_zone": load_contracts()["pos"].time_zone,
+        "time_zone": known_contracts()["pos"].time_zone,
         "product": f"lake.{PRODUCT.identifier}",
     },
     plots=PLOTS,

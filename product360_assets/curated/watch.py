@@ -59,7 +59,7 @@ class Published:
 def is_up_to_date(seen: Published) -> Verdict:
     """Whether the table holds what was delivered, or was made as of a recent day."""
     newest = next(iter(seen.states()), {})
-    contracts = known_contracts()
+    contracts = known_contracts().values()
     if AS_OF_DATE in newest:
         as_of = date.fromisoformat(newest[AS_OF_DATE])
         return timeliness(as_of, now=today(seen.ledger, contracts), allowed=AS_OF_MAY_BE_OLD)

@@ -71,9 +71,9 @@ def test_the_newest_delivery_of_a_week_is_what_prices_are_compared_with(
         "pricing.price_week",
         PRICE_WEEK,
         delivered_price(1, "2.50"),
-        delivered_price(1, "9.00", AGAIN, week=1),
+        delivered_price(1, "3.00", AGAIN, week=1),
     )
-    new_year = price(1, "9.00", week_start=date(2018, 1, 1), business_week=1)
+    new_year = price(1, "3.00", week_start=date(2018, 1, 1), business_week=1)
     shop.fill(PRICE_WEEK, price(1, published), new_year)
     assert shop.failing(price_week_checks) == failing
 

@@ -19,7 +19,9 @@ from product360_assets.forecast.steps import Inputs
 from resources.catalog import LocalCatalogResource
 from resources.forecasting import ForecastPlan
 from resources.local.forecaster import LocalForecaster
+from resources.local.ledger import SqliteLedgerResource
 from resources.local.warehouse import LocalWarehouse
+from resources.objects import LakeResource
 from spark.tables.curated import PRODUCT
 from spark.tables.forecast import FORECAST_ACCURACY, WEEKLY_DEMAND
 
@@ -36,6 +38,8 @@ class Planning:
     def __init__(self, home: Path) -> None:
         self.catalog = LocalCatalogResource(home=str(home))
         self.warehouse = LocalWarehouse(catalog=self.catalog)
+        self.ledger = SqliteLedgerResource(path=str(home / "ledger.db"))
+        self.lake = LakeResource(uri=f"file://{home}/lake")
 
     def learn(self, sales: Mapping[str, list[float]]) -> None:
         self.catalog.ensure_table(WEEKLY_DEMAND)
@@ -53,8 +57,8 @@ class Planning:
             "catalog": self.catalog,
             "warehouse": self.warehouse,
             "forecaster": LocalForecaster(),
-            "ledger": None,
-            "lake": None,
+            "ledger": self.ledger,
+            "lake": self.lake,
         }
         return dg.materialize(
             [
@@ -78,7 +82,12 @@ class Planning:
         """The names of the checks that fail on the tables as they are now."""
         result = dg.materialize(
             [checks],
-            resources={"catalog": None, "warehouse": self.warehouse, "ledger": None, "lake": None},
+            resources={
+                "catalog": self.catalog,
+                "warehouse": self.warehouse,
+                "ledger": self.ledger,
+                "lake": self.lake,
+            },
             selection=dg.AssetSelection.checks(checks),
             raise_on_error=False,
         )
