@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
+# An engine holds its own gigabytes beside it; what does not fit is spilled to disk.
+MEMORY = "2GB"
 _ALLOWED = "one SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN"
 
 
@@ -76,7 +78,9 @@ def _session() -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="product360-query-") as spill:
-        session = duckdb.connect(":memory:", config={"temp_directory": spill})
+        session = duckdb.connect(
+            ":memory:", config={"temp_directory": spill, "memory_limit": MEMORY}
+        )
         try:
             session.execute("SET TimeZone = 'UTC'")
             yield session

@@ -32,8 +32,9 @@ def promotion_weeks(promotions: DataFrame) -> DataFrame:
     Args:
         promotions: clean rows of the weekly promotion files.
     """
-    placed = promotions.join(F.broadcast(_delivered_weeks(promotions)), on=DELIVERED, how="left")
-    placed = placed.select(
+    # The few weeks stand on the left: of an outer join, that is the side Sail keeps in memory.
+    weeks = F.broadcast(_delivered_weeks(promotions))
+    placed = weeks.join(promotions, on=DELIVERED, how="right").select(
         *KEY,
         F.col("week").alias("business_week"),
         _place("display_location").alias("display_locations"),
