@@ -72,6 +72,9 @@ def tell_time(axes: Axes, *, ticks: int = 8) -> None:
     locator = AutoDateLocator(minticks=2, maxticks=ticks)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    # A margin beyond the first or last day that there is could not be written.
+    left, right = axes.get_xlim()
+    axes.set_xlim(max(left, place(date.min)), min(right, place(date.max)))
 
 
 def finished(

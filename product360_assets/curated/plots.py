@@ -104,7 +104,15 @@ def drawn(
     origin = dg.MetadataValue.text(f"snapshot {snapshot} by {digest_of(map(repr, plots))}")
     if before.get(DRAWN_FROM) == origin:
         return {name: before[name] for name in (*(plot.title for plot in plots), DRAWN_FROM)}
-    return {**{plot.title: plot.draw(warehouse) for plot in plots}, DRAWN_FROM: origin}
+    return {**{plot.title: _picture(plot, warehouse) for plot in plots}, DRAWN_FROM: origin}
+
+
+def _picture(plot: Plot, warehouse: WarehouseResource) -> dg.MetadataValue[Any]:
+    """The plot, or why there is none: a picture must not fail the table that it shows."""
+    try:
+        return plot.draw(warehouse)
+    except Exception as error:  # noqa: BLE001 - see above
+        return dg.MetadataValue.text(f"could not be drawn: {error}")
 
 
 def last_said(instance: dg.DagsterInstance, asset: dg.AssetKey) -> Mapping[str, Any]:

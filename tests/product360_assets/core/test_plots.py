@@ -187,3 +187,9 @@ def test_drawing_leaves_pyplot_alone() -> None:
 )
 def test_a_bar_s_value_is_written_as_people_write_it(value: float | None, text: str) -> None:
     assert bar_label(value) == text
+
+
+def test_the_first_and_the_last_day_that_there_are_can_be_drawn() -> None:
+    points = [(date.min, 1.0), (date(2017, 1, 1), 2.0), (date.max, 3.0)]
+    drawn = line_chart({"rows": points}, title="Rows", x="", y="rows")
+    assert "data:image/png;base64," in str(drawn.value)
