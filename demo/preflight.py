@@ -20,8 +20,8 @@ from resources.storage import megabytes, storage_full, storage_read_only
 if TYPE_CHECKING:
     from demo.settings import DemoSettings, Scale
 
-# Measured at its highest, with as much again to be safe: 123 MB at smoke, 230 MB at demo scale.
-# Full is reckoned from these.
+# Measured, with as much again to be safe: 123 MB at the end at smoke, 229 MB at the highest at demo
+# scale, 1,800 MB at the end at full scale.
 NEEDED_MEGABYTES: Final = {"smoke": 250, "demo": 500, "full": 4000}
 _LONGEST_COMMAND: Final = 60
 
