@@ -97,22 +97,22 @@ def summary(lineage: Lineage) -> dict[str, Any]:
     return dict(zip(names, row, strict=True))
 
 
-def test_click_events_equal_the_delivered_files(sail: Lineage) -> None:
-    compare_events(sail)
+def test_click_events_equal_the_delivered_files(retailer: Lineage) -> None:
+    compare_events(retailer)
 
 
-def test_visits_equal_those_found_by_walking_through_the_events(sail: Lineage) -> None:
-    compare_visits(sail)
+def test_visits_equal_those_found_by_walking_through_the_events(retailer: Lineage) -> None:
+    compare_visits(retailer)
 
 
-def test_the_cart_of_a_visit_is_the_real_baskets(sail: Lineage) -> None:
-    compare_carts(sail, "smoke")
+def test_the_cart_of_a_visit_is_the_real_baskets(retailer: Lineage) -> None:
+    compare_carts(retailer, retailer.scale)
 
 
-def test_visits_are_synthetic_and_nobody_is_taken_for_a_bot(sail: Lineage) -> None:
-    numbers = summary(sail)
+def test_visits_are_synthetic_and_nobody_is_taken_for_a_bot(retailer: Lineage) -> None:
+    numbers = summary(retailer)
     assert (numbers["bots"], numbers["real"]) == (0, 0)
     assert numbers["ids"] == numbers["visits"]
-    assert numbers["as_of"] == oracle_clicks.last_closed_day(sail.home)
+    assert numbers["as_of"] == oracle_clicks.last_closed_day(retailer.home)
     # The model's own share of buying visits, within what chance does at this scale.
     assert 0.10 < numbers["converted"] / numbers["visits"] < 0.21
