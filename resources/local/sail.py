@@ -2,8 +2,8 @@
 
 Sail is not Spark; where it differs silently is written down with the jobs. Two hazards here: it
 reads timestamps right only with TZ=UTC, hence a process of its own; and when it dies in the middle
-of a job, the Spark Connect client would go on knocking for ten minutes, so its channel is closed
-at once.
+of a job, the Spark Connect client would go on knocking for ten minutes, so it is told to give up
+after seconds and its channel is closed at once.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ HOST_SCRIPT = Path(__file__).with_name("sail_host.py")
 MEMORY_SHARE = 0.5
 # After 15 minutes without a request, the default, the server would drop the session for good.
 IDLE_SECONDS = 30 * 24 * 60 * 60
+# Four seconds in all. The server is on this machine: if it does not answer then, it never will, and
+# closing the channel waits for whoever still knocks.
+PATIENCE = {"max_retries": 6, "max_backoff": 1000}
 
 
 class SailEngine(Engine):
@@ -70,6 +73,8 @@ class SailEngine(Engine):
         from pyspark.sql.connect.session import SparkSession
 
         self._session = SparkSession.builder.remote(f"sc://{address}").create()
+        # Only the client's constructor takes a policy, and the session makes the client.
+        self._session.client._retry_policy.update(PATIENCE)
         threading.Thread(
             target=self._watch, args=(self._process,), name="sail-watch", daemon=True
         ).start()
