@@ -145,6 +145,37 @@ def test_the_backtest_is_stored_beside_its_baseline(sail: Lineage) -> None:
     assert len(models) >= 2
 
 
+def test_the_outlook_shows_each_forecast_beside_its_product(sail: Lineage) -> None:
+    """Joined again in Python, from the tables as PyIceberg reads them."""
+    catalog = sail.resources()["catalog"]
+    weeks: dict[int, list[dict[str, Any]]] = {}
+    for row in catalog.table("forecast.demand_forecast").scan().to_arrow().to_pylist():
+        weeks.setdefault(int(row["item_id"]), []).append(row)
+    wapes = {
+        (int(row["item_id"]), row["model"]): row["wape"]
+        for row in catalog.table("forecast.item_accuracy").scan().to_arrow().to_pylist()
+    }
+    names = [
+        f"{quantile}_week_{week}" for week in range(1, 5) for quantile in ("p10", "p50", "p90")
+    ]
+    shown = sail.query(
+        f"""SELECT product_id, forecast_model, item_wape, expected_units_28d, {", ".join(names)}
+            FROM product_360_outlook"""
+    )
+    assert len(shown) == catalog.row_count("curated.product_360")
+    assert sum(row["forecast_model"] is not None for row in shown) == len(weeks) > 0
+    for row in shown:
+        expected = sorted(weeks.get(row["product_id"], []), key=lambda each: each["date"])
+        quantiles = [each[name] for each in expected for name in ("p10", "p50", "p90")]
+        assert [row[name] for name in names] == (quantiles or [None] * 12)
+        if expected:
+            model = expected[0]["model"]
+            assert row["forecast_model"] == model
+            assert row["item_wape"] == wapes.get((row["product_id"], model))
+            total = sum(each["mean"] for each in expected)
+            assert row["expected_units_28d"] == pytest.approx(total)
+
+
 def test_running_the_demo_again_changes_nothing(sail: Lineage) -> None:
     digests, snapshots = sail.digests(), sail.snapshots()
     sail.demo()
