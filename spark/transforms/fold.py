@@ -23,7 +23,7 @@ from pyspark.sql.functions import (
 )
 
 from spark.transforms.hashing import content_hash
-from spark.transforms.repetition import maybe_repeated, surely_single
+from spark.transforms.repetition import split_by_repetition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +68,9 @@ def latest_changes(changes: DataFrame, key: Sequence[str]) -> DataFrame:
         col("_batch_id").asc(),
     )
     # Sorting all rows would cost five times what it costs to find the few keys that repeat.
-    placed = maybe_repeated(ordered, key=key).withColumn("_place", row_number().over(newest_first))
-    return surely_single(ordered, key=key).unionAll(placed.where("_place = 1").drop("_place"))
+    single, several = split_by_repetition(ordered, key=key)
+    placed = several.withColumn("_place", row_number().over(newest_first))
+    return single.unionAll(placed.where("_place = 1").drop("_place"))
 
 
 def standing(latest: DataFrame) -> DataFrame:
