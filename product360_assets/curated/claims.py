@@ -1,9 +1,10 @@
 """Checks of a published table: each is a claim, written as one query that says whether it holds.
 
 A claim's query gives one row with a boolean `holds`; its other columns are the numbers behind it
-and become metadata. All claims of one table run as one step, and on their own at any time. A query
-may read clean data too, as `clean_<source>_<table>`: only the batches that the table has taken in,
-so that what is still under way is nobody's error.
+and become metadata. All claims of one table run as one step, and on their own at any time; one that
+held of the very same data is said again and not asked (`proofs`). A query may read clean data too,
+as `clean_<source>_<table>`: only the batches that the table has taken in, so that what is still
+under way is nobody's error.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as types.

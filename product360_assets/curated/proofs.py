@@ -63,7 +63,8 @@ class Evidence:
 
 
 def _words(sql: str) -> set[str]:
-    return set(_WORD.findall(sql))
+    # SQL knows its tables in any case.
+    return set(_WORD.findall(sql.lower()))
 
 
 def standing(
