@@ -59,8 +59,11 @@ class ItemTable:
             )
         return _plain(answer["Item"]) if "Item" in answer else None
 
-    def query(self, pk: str, prefix: str = "") -> Iterator[Item]:
-        """All items of a partition whose sort key starts with `prefix`, by sort key."""
+    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False) -> Iterator[Item]:
+        """All items of a partition whose sort key starts with `prefix`, by sort key.
+
+        `newest_first` begins with the last sort key.
+        """
         condition, values = "pk = :pk", {":pk": {"S": pk}}
         if prefix:
             condition += " AND begins_with(sk, :prefix)"
@@ -70,6 +73,7 @@ class ItemTable:
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
             ConsistentRead=True,
+            ScanIndexForward=not newest_first,
         )
         with self._answering():
             for page in pages:

@@ -14,6 +14,7 @@
         ├── DeleteRefused         objects of this zone are never deleted
         ├── ObjectClaimed         another batch holds that object
         ├── LedgerConflict        the ledger holds something else than expected
+        ├── RegistryConflict      somebody else published or switched meanwhile
         ├── SecretMissing         a connection that nobody published
         ├── ContractInvalid       a source's YAML contradicts itself or its data
         ├── JobFailed             a job said that it failed
@@ -142,6 +143,10 @@ class ObjectClaimed(TerminalError):
 
 class LedgerConflict(TerminalError):
     """The ledger holds something else than the caller expected."""
+
+
+class RegistryConflict(TerminalError):
+    """The registry holds another version than the caller had seen."""
 
 
 class SecretMissing(TerminalError):
