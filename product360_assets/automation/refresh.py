@@ -22,6 +22,7 @@ from product360_assets.automation.follower import RunFollower
 from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
 from product360_assets.automation.progress import Finished, Seen
 from product360_assets.core.contract import known_contracts
+from product360_assets.core.evolution import in_force
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.pending import pending_landing_dates
 from resources.environments import platform_resources
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from resources.ledger import LedgerResource
     from resources.objects import LakeResource
+    from resources.registry import RegistryResource
 
 COMPOSITION = "product360_assets.definitions"
 LONGEST_WAIT_SECONDS = 30 * 60.0
@@ -151,8 +153,9 @@ def pending_work(instance: dg.DagsterInstance) -> Iterator[tuple[str, Mapping[st
     resources = platform_resources()
     ledger = cast("LedgerResource", resources["ledger"]).open()
     lake = cast("LakeResource", resources["lake"])
-    for system, contract in known_contracts().items():
-        days = pending_landing_dates(contract, ledger=ledger, lake=lake)
+    registry = cast("RegistryResource", resources["registry"]).open()
+    for system, written in known_contracts().items():
+        days = pending_landing_dates(in_force(registry, written), ledger=ledger, lake=lake)
         if days:
             register_landing_dates(instance, system, days)
             yield system, run_tags(instance, system, days)

@@ -10,6 +10,8 @@ from resources.ledger import Ledger, ZoneState
 # The zones whose work on a batch the ledger knows; curated tables have one each besides.
 RAW = "raw"
 CLEAN = "clean"
+# Batches that are laid out in a way that the table's drift mode refuses.
+REFUSED = "refused"
 
 
 def record_once(

@@ -72,6 +72,7 @@ class InputBatch:
         return {
             "batch_id": self.batch.batch_id,
             "location": self.clean.location,
+            "config_version": self.clean.config_version,
             "landing_date": self.batch.landing_date.isoformat(),
             "epoch": self.batch.epoch,
         }
