@@ -37,7 +37,10 @@ class Change:
 
 def in_force(registry: Registry, contract: SourceContract) -> SourceContract:
     """The contract that runs go by: the file's, with what was accepted since."""
-    latest = registry.latest(contract.name)
+    return _in_force(registry.latest(contract.name), contract)
+
+
+def _in_force(latest: Published | None, contract: SourceContract) -> SourceContract:
     if latest is None:
         return contract
     found = SourceContract.model_validate(latest.document)
@@ -55,12 +58,12 @@ def evolve(
         RegistryConflict: others kept publishing meanwhile.
     """
     for attempt in range(1, _ATTEMPTS + 1):
-        base = in_force(registry, contract)
-        evolved = with_changes(base, table, changes)
+        latest = registry.latest(contract.name)
+        # Of the very version that the next one follows: another's changes must not be lost.
+        evolved = with_changes(_in_force(latest, contract), table, changes)
         try:
-            latest = registry.latest(contract.name) or _publish(
-                registry, contract, expected=None, note="as the source's file says"
-            )
+            if latest is None:
+                latest = _publish(registry, contract, expected=None, note="as the file says")
             _publish(registry, evolved, expected=latest.version, note=_note(table, changes))
         except RegistryConflict:
             if attempt == _ATTEMPTS:

@@ -234,7 +234,8 @@ def _spelled_alike(names: Sequence[str]) -> list[list[str]]:
 
 
 def _is_same(found: str, declared: str) -> bool:
-    return found == declared or (found, declared) == ("timestamp_ntz", "timestamp")
+    """Whether it is the declared type; or text, of which every value is judged by itself."""
+    return found in (declared, "string") or (found, declared) == ("timestamp_ntz", "timestamp")
 
 
 def _is_in_order(spec: CleanSpec, names: Sequence[str], spelled: Mapping[str, str]) -> bool:
