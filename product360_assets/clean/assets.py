@@ -15,14 +15,18 @@ from product360_assets.core.checks import (
 )
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import explained_failures
+from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key, raw_key
 from product360_assets.core.metadata import column_lineage, column_schema
 from product360_assets.core.partitions import days_of, landing_dates
 from product360_assets.core.references import contract_reference
+from product360_assets.core.states import CLEAN
 from product360_assets.ingestion.assets import table_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
+from resources.locks import holding
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 
 GROUP = "clean"
 FEW_DAYS = 7
@@ -69,10 +73,29 @@ def clean_asset(
         lake: LakeResource,
         ledger: LedgerResource,
         runner: JobRunner,
+        registry: RegistryResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        opened, days = ledger.open(), days_of(context.partition_keys)
-        with explained_failures():
-            cleaned = Cleaning(contract, table, opened, lake, runner, context.log.info).clean(days)
+        days = days_of(context.partition_keys)
+        with (
+            explained_failures(),
+            holding(
+                ledger.open(),
+                f"{CLEAN}.{contract.name}.{table.name}",
+                work=f"run {context.run_id}",
+                log=context.log.info,
+            ) as opened,
+        ):
+            agreed = in_force(registry.open(), contract)
+            declared = agreed.table(table.name)
+            cleaned = Cleaning(
+                agreed.contract,
+                declared,
+                opened,
+                lake,
+                runner,
+                context.log.info,
+                agreed.version,
+            ).clean(days)
         for day, said in by_day(days, cleaned).items():
             context.add_asset_metadata(said, partition_key=day)
         # What a run says is kept once for each of its partitions: no pictures for a whole year.
@@ -80,13 +103,14 @@ def clean_asset(
         return dg.MaterializeResult(
             metadata={
                 "dagster/uri": lake.zone("clean").uri_of(f"{contract.name}/{table.name}"),
+                "contract version": agreed.version,
                 "jobs": len(cleaned.reports),
                 "job seconds": sum(report.seconds for report in cleaned.reports),
                 "reports": [report.report_uri for report in cleaned.reports],
                 "dagster/column_lineage": column_lineage(
-                    table, raw_key(contract.name, table.name), renamed=True
+                    declared, raw_key(contract.name, table.name), renamed=True
                 ),
-                "preview": preview_of(table, cleaned.batches, lake),
+                "preview": preview_of(declared, cleaned.batches, lake),
                 **(rows_by_day(clean_deliveries(opened, contract, table)) if few else {}),
             },
             check_results=check_results(table, key, cleaned),

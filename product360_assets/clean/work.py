@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from product360_assets.clean.accounting import discrepancies, null_counts
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
-from product360_assets.core.states import CLEAN, RAW, record_once
+from product360_assets.core.states import CLEAN, RAW, published_as, record_once
 from resources.jobs import JobReport, JobResult, JobRunner
 from resources.ledger import Ledger, ZoneState
 from resources.objects import LakeResource
@@ -50,7 +50,10 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """Makes one table of one source clean; `log` tells the run what happens."""
+    """Makes one table of one source clean.
+
+    `log` tells the run what happens; `contract_version` is recorded with what is made.
+    """
 
     contract: SourceContract
     table: TableContract
@@ -58,6 +61,7 @@ class Cleaning:
     lake: LakeResource
     runner: JobRunner
     log: Callable[[str], None]
+    contract_version: int | None = None
 
     def clean(self, landing_dates: Collection[date]) -> Cleaned:
         """Make every batch of these days clean that is not.
@@ -120,7 +124,13 @@ class Cleaning:
                 continue
             state = record_once(
                 self.ledger,
-                _state(unit, by_batch[batch_id], batch_id, nulls.get(batch_id, {})),
+                _state(
+                    unit,
+                    by_batch[batch_id],
+                    batch_id,
+                    nulls.get(batch_id, {}),
+                    contract_version=self.contract_version,
+                ),
                 replacing=earlier.get(batch_id),
             )
             made.append(CleanedBatch(raw, state, made=True))
@@ -128,7 +138,12 @@ class Cleaning:
 
 
 def _state(
-    unit: CleanUnit, result: JobResult, batch_id: str, nulls: Mapping[str, int]
+    unit: CleanUnit,
+    result: JobResult,
+    batch_id: str,
+    nulls: Mapping[str, int],
+    *,
+    contract_version: int | None,
 ) -> ZoneState:
     return ZoneState(
         batch_id=batch_id,
@@ -144,6 +159,7 @@ def _state(
         recorded_at=datetime.now(UTC),
         details={
             **result.details,
+            **published_as(contract_version),
             FILES: str(result.files),
             BYTES: str(result.bytes),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},
