@@ -7,6 +7,7 @@ a process that is alive under the number and began at another time is somebody e
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 from dataclasses import dataclass
 
@@ -40,6 +41,16 @@ def this_process(work: str) -> Owner:
 
     pid = os.getpid()
     return Owner(socket.gethostname(), pid, psutil.Process(pid).create_time(), work)
+
+
+def operator() -> str:
+    """Who runs this process, as others are told: user@machine."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        # Containers run as users that nobody has named.
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def is_gone(owner: Owner) -> bool:

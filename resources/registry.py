@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -162,6 +162,16 @@ def overtaken(source: str, *, expected: int | None, latest: Published | None) ->
         ),
         expected="no version yet" if expected is None else f"version {expected} as the latest",
         next_move=f"see what it says (product360 registry diff {source}), then publish again",
+    )
+
+
+def no_version(source: str, number: int | None, known: Sequence[Published]) -> RegistryConflict:
+    """The error for a version that there is not; without a number, for a source without any."""
+    return RegistryConflict(
+        f"contract of source {source}",
+        found=f"versions 1 to {known[-1].version}" if known else "no version at all",
+        expected="a published version" if number is None else f"a version {number}",
+        next_move="product360 registry show lists the sources and what is in force",
     )
 
 

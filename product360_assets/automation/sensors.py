@@ -16,7 +16,7 @@ import dagster as dg
 from product360_assets.automation.abandoned import end_abandoned_runs
 from product360_assets.automation.jobs import AcceptJob, accept_name
 from product360_assets.core.contract import SourceContract
-from product360_assets.core.evolution import in_force
+from product360_assets.core.in_force import in_force, said_of
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.curated.commits import digest_of
 from product360_assets.raw.pending import pending_landing_dates
@@ -58,8 +58,13 @@ def landing_arrivals(
         end_abandoned_runs(context.instance, context.log.info)
         opened, published = ledger.open(), registry.open()
         requested = 0
-        for written in contracts:
-            contract = in_force(published, written)
+        paused: list[str] = []
+        for declared in contracts:
+            if said := said_of(published.switches(declared.name)):
+                context.log.info(f"{declared.name} is {said}")
+                paused.append(f" {declared.name} is {said}.")
+                continue
+            contract = in_force(published, declared).contract
             days = pending_landing_dates(contract, ledger=opened, lake=lake)
             work = digest_of(day.isoformat() for day in days)
             if not days or is_under_way(context.instance, contract.name, work):
@@ -69,7 +74,9 @@ def landing_arrivals(
             yield dg.RunRequest(job_name=accept_name(contract.name), tags=tags)
             requested += 1
         if not requested:
-            yield dg.SkipReason("Everything that was delivered is accepted or under way.")
+            yield dg.SkipReason(
+                "Everything that was delivered is accepted or under way." + "".join(paused)
+            )
 
     return look
 

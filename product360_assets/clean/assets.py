@@ -17,13 +17,16 @@ from product360_assets.core.checks import (
 )
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import explained_failures
+from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key, raw_key
 from product360_assets.core.metadata import column_lineage, column_schema
 from product360_assets.core.partitions import days_of, landing_dates
 from product360_assets.core.references import contract_reference
+from product360_assets.core.states import CLEAN
 from product360_assets.ingestion.assets import table_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
+from resources.locks import holding
 from resources.objects import LakeResource
 from resources.registry import RegistryResource
 
@@ -74,14 +77,32 @@ def clean_asset(
         runner: JobRunner,
         registry: RegistryResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        opened, days = ledger.open(), days_of(context.partition_keys)
-        with explained_failures():
+        days = days_of(context.partition_keys)
+        with (
+            explained_failures(),
+            holding(
+                ledger.open(),
+                f"{CLEAN}.{contract.name}.{table.name}",
+                work=f"run {context.run_id}",
+                log=context.log.info,
+            ) as opened,
+        ):
+            published = registry.open()
+            agreed = in_force(published, contract)
             evolved = clean_evolving(
-                Cleaning(contract, table, opened, lake, runner, context.log.info),
-                registry.open(),
+                Cleaning(
+                    agreed.contract,
+                    agreed.table(table.name),
+                    opened,
+                    lake,
+                    runner,
+                    context.log.info,
+                    agreed.version,
+                ),
+                published,
                 days,
             )
-        cleaned = evolved.cleaned
+        cleaned, declared = evolved.cleaned, evolved.table
         for day, said in by_day(days, cleaned).items():
             context.add_asset_metadata(said, partition_key=day)
         # What a run says is kept once for each of its partitions: no pictures for a whole year.
@@ -89,13 +110,14 @@ def clean_asset(
         return dg.MaterializeResult(
             metadata={
                 "dagster/uri": lake.zone("clean").uri_of(f"{contract.name}/{table.name}"),
+                "contract version": evolved.version,
                 "jobs": len(cleaned.reports),
                 "job seconds": sum(report.seconds for report in cleaned.reports),
                 "reports": [report.report_uri for report in cleaned.reports],
                 "dagster/column_lineage": column_lineage(
-                    table, raw_key(contract.name, table.name), renamed=True
+                    declared, raw_key(contract.name, table.name), renamed=True
                 ),
-                "preview": preview_of(table, cleaned.batches, lake),
+                "preview": preview_of(declared, cleaned.batches, lake),
                 **(rows_by_day(clean_deliveries(opened, contract, table)) if few else {}),
                 **_evolved_schema(evolved),
             },

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from product360_assets.clean.request import CleanUnit, RawBatch
-from product360_assets.core.evolution import Change
-from product360_assets.core.states import REFUSED
+from product360_assets.core.evolution import Accepted
+from product360_assets.core.states import REFUSED, published_as
 from resources.jobs import JobResult
 from resources.ledger import ZoneState
 
@@ -56,10 +56,10 @@ class Drifted:
     differences: tuple[Mapping[str, Any], ...]
 
     @property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[Accepted]:
         """What its layout asks a contract for that may evolve."""
         return [
-            Change(each["column"], each["type"], added=each["kind"] == "added")
+            Accepted(each["column"], each["type"], added=each["kind"] == "added")
             for each in self.differences
             if each["verdict"] == EVOLVE
         ]
@@ -89,7 +89,7 @@ def drifted(raw: RawBatch, details: Mapping[str, str]) -> Drifted | None:
     return Drifted(raw, details.get(HELD), tuple(json.loads(details[DRIFT])))
 
 
-def refusal(unit: CleanUnit, result: JobResult) -> ZoneState:
+def refusal(unit: CleanUnit, result: JobResult, contract_version: int | None) -> ZoneState:
     """What the ledger remembers of a batch that is not made clean under this contract."""
     return ZoneState(
         batch_id=result.batch_id or "",
@@ -103,7 +103,7 @@ def refusal(unit: CleanUnit, result: JobResult) -> ZoneState:
         config_version=unit.config_version,
         snapshot_id=None,
         recorded_at=datetime.now(UTC),
-        details=dict(result.details),
+        details={**result.details, **published_as(contract_version)},
     )
 
 
@@ -117,7 +117,7 @@ def refused_reason(found: Drifted) -> str:
     return "; ".join(told[:3]) + (f"; and {len(told) - 3} more" if len(told) > 3 else "")
 
 
-def wanted_changes(found: Iterable[Drifted]) -> list[Change]:
+def wanted_changes(found: Iterable[Drifted]) -> list[Accepted]:
     """What all of these batches ask for, each change once."""
     return list(dict.fromkeys(change for each in found for change in each.changes))
 

@@ -8,14 +8,14 @@ the other's version, take it for their own, and go on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
 
 from product360_assets.clean.drift import EVOLVE, wanted_changes
 from product360_assets.clean.work import Cleaned, CleanedBatch, Cleaning
 from product360_assets.core.contract import TableContract
-from product360_assets.core.evolution import Change, compatible_versions, evolve, in_force
+from product360_assets.core.evolution import Accepted, compatible_versions, evolve
 from resources.registry import Registry
 
 # Text shows only after each widening whether it is wide enough, and there are two widths at most.
@@ -24,11 +24,15 @@ _ROUNDS = 4
 
 @dataclass(frozen=True)
 class Evolved:
-    """What came of the batches, the table's contract at the end, and how it changed on the way."""
+    """What came of the batches, and the table's contract at the end.
+
+    `version` is the contract's in the registry, and `changes` are what was accepted on the way.
+    """
 
     cleaned: Cleaned
     table: TableContract
-    changes: tuple[Change, ...] = ()
+    version: int | None
+    changes: tuple[Accepted, ...] = ()
 
 
 def clean_evolving(
@@ -41,19 +45,25 @@ def clean_evolving(
         JobFailed, ReportMissing, EngineUnavailable: see Cleaning.clean.
     """
     done: list[Cleaned] = []
-    changes: list[Change] = []
-    contract = in_force(registry, cleaning.contract)
+    changes: list[Accepted] = []
     while True:
-        table = contract.table(cleaning.table.name)
-        compatible = compatible_versions(registry, contract, table.name)
-        going = replace(cleaning, contract=contract, table=table, compatible=compatible)
-        done.append(going.clean(landing_dates))
+        contract, table = cleaning.contract, cleaning.table.name
+        compatible = compatible_versions(registry, contract, table)
+        done.append(replace(cleaning, compatible=compatible).clean(landing_dates))
         wanted = wanted_changes(each for each in done[-1].drifted if each.held == EVOLVE)
         if not wanted or len(done) == _ROUNDS:
-            return Evolved(_together(done), table, tuple(changes))
-        contract = evolve(registry, contract, table.name, wanted)
+            return Evolved(
+                _together(done), cleaning.table, cleaning.contract_version, tuple(changes)
+            )
+        agreed = evolve(registry, contract, table, wanted)
         changes += wanted
-        cleaning.log(f"the contract of {contract.name} has a new version: {_told(wanted)}")
+        cleaning.log(f"{contract.name} has version {agreed.version}: {', '.join(map(str, wanted))}")
+        cleaning = replace(
+            cleaning,
+            contract=agreed.contract,
+            table=agreed.table(table),
+            contract_version=agreed.version,
+        )
 
 
 def _together(done: list[Cleaned]) -> Cleaned:
@@ -70,7 +80,3 @@ def _together(done: list[Cleaned]) -> Cleaned:
         batches=tuple(map(of_this_run, done[-1].batches)),
         reports=tuple(report for cleaned in done for report in cleaned.reports),
     )
-
-
-def _told(changes: Iterable[Change]) -> str:
-    return ", ".join(f"{each.column} is {each.type}" for each in changes)

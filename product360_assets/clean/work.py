@@ -20,7 +20,7 @@ from product360_assets.clean.accounting import discrepancies, null_counts
 from product360_assets.clean.drift import REFUSE, Drifted, drifted, refusal, refused_reason
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
-from product360_assets.core.states import CLEAN, RAW, REFUSED, record_once
+from product360_assets.core.states import CLEAN, RAW, REFUSED, published_as, record_once
 from resources.jobs import JobReport, JobResult, JobRunner
 from resources.ledger import Ledger, ZoneState
 from resources.objects import LakeResource
@@ -56,9 +56,10 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """Makes one table of one source clean; `log` tells the run what happens.
+    """Makes one table of one source clean.
 
-    `compatible` are earlier versions of the configuration whose clean rows stand as they are.
+    `log` tells the run what happens; `contract_version` is recorded with what is made. `compatible`
+    are earlier configurations whose clean rows stand as they are.
     """
 
     contract: SourceContract
@@ -67,6 +68,7 @@ class Cleaning:
     lake: LakeResource
     runner: JobRunner
     log: Callable[[str], None]
+    contract_version: int | None = None
     compatible: frozenset[str] = frozenset()
 
     def clean(self, landing_dates: Collection[date]) -> Cleaned:
@@ -148,7 +150,13 @@ class Cleaning:
                 continue
             state = record_once(
                 self.ledger,
-                _state(unit, by_batch[batch_id], batch_id, nulls.get(batch_id, {})),
+                _state(
+                    unit,
+                    by_batch[batch_id],
+                    batch_id,
+                    nulls.get(batch_id, {}),
+                    contract_version=self.contract_version,
+                ),
                 replacing=earlier.get(batch_id),
             )
             made.append(CleanedBatch(raw, state, made=True))
@@ -166,7 +174,7 @@ class Cleaning:
         for batch_id, found in held.items():
             self.log(f"{batch_id} is held ({found.held}). {refused_reason(found)}")
             if found.held == REFUSE:
-                state = refusal(unit, results[batch_id])
+                state = refusal(unit, results[batch_id], self.contract_version)
                 earlier = self.ledger.zone_state(batch_id, REFUSED)
                 record_once(self.ledger, state, replacing=earlier)
         return held
@@ -179,7 +187,12 @@ def _drifted(found: Iterable[tuple[RawBatch, Mapping[str, str]]]) -> dict[str, D
 
 
 def _state(
-    unit: CleanUnit, result: JobResult, batch_id: str, nulls: Mapping[str, int]
+    unit: CleanUnit,
+    result: JobResult,
+    batch_id: str,
+    nulls: Mapping[str, int],
+    *,
+    contract_version: int | None,
 ) -> ZoneState:
     return ZoneState(
         batch_id=batch_id,
@@ -195,6 +208,7 @@ def _state(
         recorded_at=datetime.now(UTC),
         details={
             **result.details,
+            **published_as(contract_version),
             FILES: str(result.files),
             BYTES: str(result.bytes),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},

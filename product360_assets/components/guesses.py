@@ -1,4 +1,4 @@
-"""What a column probably is: whose data, a key, a version, an enumeration; from its name and profile.
+"""What a column probably is, by its name and profile: whose data, a key, a version, a choice.
 
 Guesses are for a person to confirm, and lean to the safe side: a column that may be personal is
 proposed as personal. The hazard is the quiet miss, so a name is enough and a pattern is enough.
@@ -54,6 +54,7 @@ _BY_WORD: dict[str, Personal] = {
     **dict.fromkeys(("birth", "birthday", "birthdate", "dob"), _BIRTH),
     **dict.fromkeys(("iban", "ssn", "passport", "card", "taxid"), _ACCOUNT),
     **dict.fromkeys(("gender", "religion", "health", "diagnosis", "salary"), _PRIVATE),
+    **dict.fromkeys(("income", "marital", "age"), _PRIVATE),
 }
 # "name" alone is a product's as often as a person's.
 _NAMES_OF_PERSONS = ("first", "last", "full", "given", "family", "middle", "maiden", "contact")
@@ -101,7 +102,9 @@ def order_of(profile: TableProfile) -> str | None:
 def allowed_of(column: ColumnProfile, rows: int) -> tuple[str, ...]:
     """The only values that seem to be right; empty for anything but an enumeration."""
     few = rows >= max(_FEWEST_ROWS, _TIMES_EACH * len(column.values))
-    short = all(0 < len(value) <= _LONGEST_VALUE for value in column.values)
+    short = len(column.values) > 1 and all(
+        0 < len(value) <= _LONGEST_VALUE for value in column.values
+    )
     return column.values if column.type == "string" and few and short else ()
 
 

@@ -1,4 +1,4 @@
-"""Proposes a source's YAML from what its data looks like: valid as it stands, for a person to finish.
+"""Proposes a source's YAML from what its data looks like: valid at once, for a person to finish.
 
 Everything that a sample cannot know is marked TODO: what things mean, who owns them, how often they
 come. The hazard is a proposal that is believed: so every guess stands beside its reason, and rules
@@ -7,6 +7,7 @@ that were only guessed warn and set nothing aside.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,14 @@ from resources.replication import CHANGE_SEQUENCE, COMMIT_TIME, OPERATION
 COMPONENT = "product360_assets.components.SourceSystem"
 # What delivery adds to a table's own columns is no column of the source.
 _ADDED = frozenset({OPERATION, COMMIT_TIME, CHANGE_SEQUENCE})
+
+# Words of SQL that are names of columns as well; of those in quotes, both engines think alike.
+_RESERVED = re.compile(
+    "all|and|any|as|between|by|case|cast|check|column|cross|current|date|day|distinct|else|end|"
+    "fetch|for|from|full|group|having|hour|in|interval|into|is|join|left|like|limit|minute|month|"
+    "not|null|offset|on|or|order|right|second|select|set|table|then|time|to|union|unique|user|"
+    "using|values|when|where|window|with|year"
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ def _source_lines(suggested: Suggested, profile: TableProfile) -> Iterator[str]:
     yield f"# Proposed from {of} {profile.rows:,} rows; finish what says TODO. See docs/sources.md."
     yield f"type: {COMPONENT}"
     yield "attributes:"
-    yield f"  name: {suggested.source}"
+    yield f"  name: {_scalar(suggested.source)}"
     yield f"  kind: {suggested.kind}"
     yield "  description: TODO what this system is, and who works with it."
     yield "  owners: [team:todo]"
@@ -87,7 +96,7 @@ def _table_lines(
 ) -> Iterator[str]:
     names = _names(columns)
     yield "  tables:"
-    yield f"    - name: {suggested.table}"
+    yield f"    - name: {_scalar(suggested.table)}"
     if suggested.source_name and suggested.source_name != suggested.table:
         yield f"      source_name: {_scalar(suggested.source_name)}"
     yield "      description: TODO what one row of this table is."
@@ -96,7 +105,7 @@ def _table_lines(
     yield from _key_lines(key, names, columns)
     order = order_of(profile)
     if order in names:
-        yield f"      order: {names[order]}"
+        yield f"      order: {_scalar(names[order])}"
     yield "      # TODO how often it comes, and after how many hours it is late."
     yield "      cadence: daily"
     yield "      freshness_hours: 36"
@@ -110,7 +119,7 @@ def _table_lines(
             column, names[column.name], profile.rows, in_key=column.name in key
         )
     for name, kind in profile.left_out.items():
-        yield f"        # Left out, because its type is {_in_a_comment(kind)}: {_in_a_comment(name)}"
+        yield f"        # Left out: {_in_a_comment(name)}, of type {_in_a_comment(kind)}."
     yield from _rule_lines([c for c in columns if c.name not in key], names)
 
 
@@ -119,14 +128,14 @@ def _key_lines(
 ) -> Iterator[str]:
     if key:
         yield "      # Tells every row of the sample apart."
-        yield f"      key: [{', '.join(names[name] for name in key)}]"
+        yield f"      key: [{', '.join(_scalar(names[name]) for name in key)}]"
     else:
         yield "      # TODO no column or few of them tell the rows apart; this is the first column."
-        yield f"      key: [{names[columns[0].name]}]"
+        yield f"      key: [{_scalar(names[columns[0].name])}]"
 
 
 def _column_lines(column: ColumnProfile, name: str, rows: int, *, in_key: bool) -> Iterator[str]:
-    yield f"        - name: {name}"
+    yield f"        - name: {_scalar(name)}"
     if name != column.name:
         yield f"          source_name: {_scalar(column.name)}"
     yield f"          type: {column.type}"
@@ -150,7 +159,7 @@ def _rule_lines(columns: Sequence[ColumnProfile], names: Mapping[str, str]) -> I
     yield "      rules:"
     for name in amounts:
         yield f"        - name: {name[:46]}_is_not_negative"
-        yield f"          expression: {name} >= 0"
+        yield f"          expression: {_scalar(f'{_in_sql(name)} >= 0')}"
         yield "          action: warn"
         yield "          why: No value of the sample is negative."
 
@@ -161,6 +170,10 @@ def _names(columns: Sequence[ColumnProfile]) -> dict[str, str]:
     for column in columns:
         names[column.name] = column_name(column.name, set(names.values()))
     return names
+
+
+def _in_sql(name: str) -> str:
+    return f"`{name}`" if _RESERVED.fullmatch(name) else name
 
 
 def _scalar(text: str) -> str:

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from product360_assets.core.states import CONTRACT_VERSION
 from product360_assets.curated.commits import (
     BATCH_IDS,
     CODE_VERSION,
     COMMIT_ID,
+    CONTRACTS,
     RUN_ID,
     batch_list,
     digest_of,
@@ -49,11 +51,15 @@ class Publication:
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing did. `recovered`: an earlier commit had landed and was not recorded."""
+    """What publishing did. `recovered`: an earlier commit had landed and was not recorded.
+
+    `contracts` names the versions of the contracts by which the batches were made clean.
+    """
 
     outcome: Outcome
     batch_ids: tuple[str, ...] = ()
     rows: int = 0
+    contracts: str = ""
     report: JobReport | None = None
 
 
@@ -138,7 +144,12 @@ class Publisher:
             config_version=batch.clean.config_version,
             snapshot_id=None,
             recorded_at=datetime.now(UTC),
-            details={"state": OPEN, "commit": commit.id, "run": self.run_id},
+            details={
+                "state": OPEN,
+                "commit": commit.id,
+                "run": self.run_id,
+                **_contract_version(batch),
+            },
         )
         self.ledger.record_zone(state, replacing=batch.recorded)
         return state
@@ -150,6 +161,7 @@ class Publisher:
             BATCH_IDS: batch_list(batch.batch.batch_id for batch in pending),
             CODE_VERSION: self.runner.code_version(),
             RUN_ID: self.run_id,
+            CONTRACTS: _contracts(pending),
         }
         return _Commit(commit_id, properties)
 
@@ -202,6 +214,21 @@ class Publisher:
         return snapshot_with(self.catalog, publication.table.identifier, {COMMIT_ID: commit})
 
 
+def _contract_version(batch: InputBatch) -> dict[str, str]:
+    version = batch.contract_version
+    return {} if version is None else {CONTRACT_VERSION: version}
+
+
+def _contracts(batches: Sequence[InputBatch]) -> str:
+    """The versions of the contracts by which the batches were made clean: `catalog 1, pos 3`."""
+    versions = {
+        (batch.input.source, int(batch.contract_version))
+        for batch in batches
+        if batch.contract_version is not None
+    }
+    return ", ".join(f"{source} {version}" for source, version in sorted(versions))
+
+
 def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str, Any]:
     """The batches that the job reads, by input.
 
@@ -232,5 +259,6 @@ def _published(
         outcome,
         tuple(batch.batch.batch_id for batch in batches),
         sum(batch.clean.rows_out for batch in batches),
+        _contracts(batches),
         report,
     )

@@ -22,6 +22,7 @@ from product360_assets.core.partitions import landing_dates_name
 from product360_assets.raw.acceptance import Acceptance
 from resources.ledger import Batch, Ledger, ZoneState
 from resources.local.ledger import SqliteLedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.objects import LakeResource
 
 SHOP = SourceContract.model_validate(
@@ -52,6 +53,7 @@ class Desk:
         self.instance = instance
         self.lake = LakeResource(uri=f"file://{home}/lake")
         self.ledger_resource = SqliteLedgerResource(path=str(home / "ledger.db"))
+        self.registry = SqliteRegistryResource(path=str(home / "registry.db"))
         self.ledger: Ledger = self.ledger_resource.open()
         self.job = accept_job(SHOP)
         self.sensor = landing_arrivals([SHOP], [self.job])
@@ -62,7 +64,11 @@ class Desk:
     def look(self) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(
             instance=self.instance,
-            resources={"ledger": self.ledger_resource, "lake": self.lake},
+            resources={
+                "ledger": self.ledger_resource,
+                "lake": self.lake,
+                "registry": self.registry,
+            },
         )
         found = self.sensor.evaluate_tick(context).run_requests
         return list(found or [])

@@ -16,6 +16,7 @@ from product360_assets.core.partitions import register_landing_dates, run_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 
 DAYS = [date(2017, 5, 1), date(2017, 5, 2)]
 MONDAY = "order_id,Member,total\n1,ann,1.10\n2,,250.00\n2,ann,9.99\n"
@@ -36,6 +37,7 @@ def run(
     instance: dg.DagsterInstance,
     lake: LakeResource,
     ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
     runner: JobRunner,
 ) -> Run:
     contract = shop()
@@ -44,7 +46,12 @@ def run(
         return dg.materialize(
             [clean_asset(contract, contract.table("order"), jobs_version="jobs")],
             instance=instance,
-            resources={"lake": lake, "ledger": ledger_resource, "runner": runner},
+            resources={
+                "lake": lake,
+                "ledger": ledger_resource,
+                "registry": registry_resource,
+                "runner": runner,
+            },
             tags=run_tags(instance, "shop", DAYS),
         )
 

@@ -8,22 +8,23 @@ from typing import Any
 
 import pytest
 
+from product360_assets.core.compatibility import breaking, changes
 from product360_assets.core.contract import SourceContract
 from product360_assets.core.evolution import (
-    Change,
+    Accepted,
     column_name,
     compatible_versions,
     evolve,
-    in_force,
     is_evolution,
     with_changes,
 )
+from product360_assets.core.in_force import contract_of, in_force, publish
 from resources.errors import RegistryConflict
 from resources.local.registry import SqliteRegistry
 from resources.registry import Published, Registry
 
-COLOUR = Change("Colour Code", "string", added=True)
-WIDER = Change("Stock", "bigint", added=False)
+COLOUR = Accepted("Colour Code", "string", added=True)
+WIDER = Accepted("Stock", "bigint", added=False)
 
 
 @pytest.fixture
@@ -65,23 +66,31 @@ def types(contract: SourceContract) -> dict[str, str]:
     return {column.name: column.type for column in contract.table("article").columns}
 
 
-def test_without_a_published_version_the_file_is_in_force(registry: Registry) -> None:
-    assert in_force(registry, shop()) == shop()
-
-
 def test_accepted_changes_become_the_next_version(registry: Registry) -> None:
-    evolved = evolve(registry, shop(), "article", [COLOUR, WIDER])
+    agreed = evolve(registry, shop(), "article", [COLOUR, WIDER])
 
-    assert types(evolved) == {"article_id": "bigint", "stock": "bigint", "colour_code": "string"}
+    assert types(agreed.contract) == {
+        "article_id": "bigint",
+        "stock": "bigint",
+        "colour_code": "string",
+    }
     [first, second] = registry.versions("shop")
-    assert SourceContract.model_validate(first.document) == shop()
-    assert SourceContract.model_validate(second.document) == evolved
-    assert second.note == ("article: new column Colour Code (string), wider type of Stock (bigint)")
-    assert in_force(registry, shop()) == evolved
+    assert contract_of(first) == shop()
+    assert contract_of(second) == agreed.contract
+    assert second.note == "article: new column Colour Code (string), wider type of Stock (bigint)"
+    assert in_force(registry, shop()) == agreed
+
+
+def test_such_a_version_breaks_nobody(registry: Registry) -> None:
+    agreed = evolve(registry, shop(), "article", [COLOUR, WIDER])
+    found = changes(shop(), agreed.contract)
+    assert len(found) == 2
+    assert breaking(found) == []
 
 
 def test_a_new_column_is_nullable_undescribed_and_protected(registry: Registry) -> None:
-    column = evolve(registry, shop(), "article", [COLOUR]).table("article").columns[-1]
+    agreed = evolve(registry, shop(), "article", [COLOUR])
+    column = agreed.table("article").columns[-1]
     assert (column.source_name, column.nullable, column.sensitivity) == (
         "Colour Code",
         True,
@@ -91,7 +100,7 @@ def test_a_new_column_is_nullable_undescribed_and_protected(registry: Registry) 
 
 def test_what_is_known_already_makes_no_version(registry: Registry) -> None:
     evolve(registry, shop(), "article", [COLOUR])
-    evolve(registry, shop(), "article", [COLOUR])
+    evolve(registry, shop(), "article", [COLOUR, Accepted("COLOUR CODE", "string", added=True)])
     assert len(registry.versions("shop")) == 2
 
 
@@ -99,9 +108,10 @@ def test_clean_rows_of_earlier_versions_stand(registry: Registry) -> None:
     once = evolve(registry, shop(), "article", [COLOUR])
     twice = evolve(registry, shop(), "article", [WIDER])
 
-    versions = [each.config_version("article") for each in (shop(), once, twice)]
+    contracts = [shop(), once.contract, twice.contract]
+    versions = [each.config_version("article") for each in contracts]
     assert len(set(versions)) == 3
-    assert compatible_versions(registry, twice, "article") == set(versions)
+    assert compatible_versions(registry, twice.contract, "article") == set(versions)
 
 
 def test_clean_rows_of_another_contract_do_not(registry: Registry) -> None:
@@ -110,14 +120,8 @@ def test_clean_rows_of_another_contract_do_not(registry: Registry) -> None:
     assert compatible_versions(registry, stricter, "article") == frozenset()
 
 
-def test_a_file_that_says_otherwise_holds(registry: Registry) -> None:
-    evolve(registry, shop(), "article", [COLOUR])
-    edited = shop(drift="strict")
-    assert in_force(registry, edited) == edited
-
-
-def test_a_file_that_declares_the_column_describes_it(registry: Registry) -> None:
-    evolved = evolve(registry, shop(), "article", [COLOUR, Change("size", "string", added=True)])
+def test_a_file_that_declares_the_column_makes_nothing_clean_again(registry: Registry) -> None:
+    agreed = evolve(registry, shop(), "article", [COLOUR])
     declared = {
         "name": "colour_code",
         "source_name": "Colour Code",
@@ -125,23 +129,25 @@ def test_a_file_that_declares_the_column_describes_it(registry: Registry) -> Non
         "nullable": True,
         "description": "Colour as the maker calls it.",
     }
+    written = shop(more=[declared])
+    publish(registry, written, latest=registry.latest("shop"), note="", by="owner")
 
-    found = in_force(registry, shop(more=[declared]))
-
-    columns = found.table("article").columns
-    assert [column.name for column in columns] == ["article_id", "stock", "colour_code", "size"]
-    assert (columns[2].description, columns[2].sensitivity) == (declared["description"], "public")
-    assert found.config_version("article") == evolved.config_version("article")
+    assert in_force(registry, written).contract == written
+    assert written.config_version("article") == agreed.contract.config_version("article")
 
 
 def test_two_who_meet_the_same_column_agree(registry: Registry) -> None:
     """The other one publishes between our look at the registry and our own attempt."""
     overtaken = Overtaken(registry, lambda: evolve(registry, shop(), "article", [COLOUR]))
 
-    evolved = evolve(overtaken, shop(), "article", [COLOUR, WIDER])
+    agreed = evolve(overtaken, shop(), "article", [WIDER])
 
-    assert types(evolved)["colour_code"] == "string"
-    assert in_force(registry, shop()) == evolved
+    assert types(agreed.contract) == {
+        "article_id": "bigint",
+        "stock": "bigint",
+        "colour_code": "string",
+    }
+    assert in_force(registry, shop()) == agreed
 
 
 def test_whoever_is_overtaken_for_ever_says_so(registry: Registry) -> None:
@@ -149,7 +155,7 @@ def test_whoever_is_overtaken_for_ever_says_so(registry: Registry) -> None:
 
     def publish_another() -> None:
         name = f"c{next(others)}"
-        evolve(registry, shop(), "article", [Change(name, "string", added=True)])
+        evolve(registry, shop(), "article", [Accepted(name, "string", added=True)])
 
     with pytest.raises(RegistryConflict):
         evolve(Overtaken(registry, publish_another, always=True), shop(), "article", [COLOUR])
@@ -168,8 +174,9 @@ class Overtaken:
 
     def publish(self, *given: Any, **more: Any) -> Published:
         if not self._done:
-            self._done = not self._again
+            self._done = True
             self._other()
+            self._done = not self._again
         return self._registry.publish(*given, **more)
 
     def __getattr__(self, name: str) -> Any:
@@ -177,13 +184,12 @@ class Overtaken:
 
 
 def test_an_evolution_only_adds() -> None:
-    before = shop().table("article")
-    after = with_changes(shop(), "article", [COLOUR, WIDER]).table("article")
-    assert is_evolution(before, before)
-    assert is_evolution(before, after)
-    assert not is_evolution(after, before)
-    required = [{"name": "size", "type": "string", "description": "Size."}]
-    assert not is_evolution(before, shop(more=required).table("article"))
+    before, after = shop(), with_changes(shop(), "article", [COLOUR, WIDER])
+    required = shop(more=[{"name": "size", "type": "string", "description": "Size."}])
+    assert is_evolution(before, before, "article")
+    assert is_evolution(before, after, "article")
+    assert not is_evolution(after, before, "article")
+    assert not is_evolution(before, required, "article")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from product360_assets.core.keys import landing_key, source_key
 from product360_assets.core.partitions import landing_dates
 from product360_assets.ingestion.assets import landing_assets, source_specs
 from resources.ledger import LedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.local.replication import LocalReplication
 from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource
@@ -40,6 +41,7 @@ def resources(
     return {
         "lake": lake,
         "ledger": ledger_resource,
+        "registry": SqliteRegistryResource(path=str(tmp_path / "registry.db")),
         "secrets": secrets,
         "replication": LocalReplication(),
         "saas": listed_saas(now="2017-05-01T12:00:00Z", records=records),

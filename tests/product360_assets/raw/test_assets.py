@@ -15,6 +15,7 @@ from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.assets import raw_asset
 from resources.ledger import Ledger, LedgerResource
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 
 DAYS = [date(2017, 5, 1), date(2017, 5, 2)]
 
@@ -31,11 +32,12 @@ def accept(
     instance: dg.DagsterInstance,
     lake: LakeResource,
     ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
 ) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [raw_asset(contract, contract.table("order"))],
         instance=instance,
-        resources={"lake": lake, "ledger": ledger_resource},
+        resources={"lake": lake, "ledger": ledger_resource, "registry": registry_resource},
         tags=run_tags(instance, "shop", DAYS),
         raise_on_error=False,
     )
@@ -46,8 +48,9 @@ def test_each_landing_date_says_what_it_holds(
     instance: dg.DagsterInstance,
     lake: LakeResource,
     ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
 ) -> None:
-    result = accept(contract, instance, lake, ledger_resource)
+    result = accept(contract, instance, lake, ledger_resource, registry_resource)
 
     materializations = result.asset_materializations_for_node("raw__shop__order")
     said = {
@@ -63,14 +66,15 @@ def test_an_altered_object_blocks_what_comes_after(
     instance: dg.DagsterInstance,
     lake: LakeResource,
     ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
     ledger: Ledger,
 ) -> None:
-    accept(contract, instance, lake, ledger_resource)
+    accept(contract, instance, lake, ledger_resource, registry_resource)
     [accepted, _] = ledger.accepted_objects(ledger.batches("shop", "order")[0].batch_id)
     path = lake.zone("raw").uri_of(accepted.raw_key).removeprefix("file://")
     Path(path).write_bytes(b"id\n9\n")
 
-    result = accept(contract, instance, lake, ledger_resource)
+    result = accept(contract, instance, lake, ledger_resource, registry_resource)
 
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert [(check.check_name, check.blocking) for check in failed] == [
@@ -84,12 +88,13 @@ def test_rewritten_landing_objects_warn(
     instance: dg.DagsterInstance,
     lake: LakeResource,
     ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
 ) -> None:
-    accept(contract, instance, lake, ledger_resource)
+    accept(contract, instance, lake, ledger_resource, registry_resource)
     lake.zone("landing").delete("shop/order/2017-05-02/till-1.csv")
     lake.zone("landing").put("shop/order/2017-05-02/till-1.csv", b"id\n33\n")
 
-    result = accept(contract, instance, lake, ledger_resource)
+    result = accept(contract, instance, lake, ledger_resource, registry_resource)
 
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert [(check.check_name, check.severity) for check in failed] == [
