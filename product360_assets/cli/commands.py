@@ -17,6 +17,7 @@ from product360_assets.cli.output import (
     write,
 )
 from product360_assets.cli.registry import registry
+from product360_assets.cli.sources import source
 
 if TYPE_CHECKING:
     from product360_assets.cli.status import RunStatus
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 
 app.add_typer(registry)
+app.add_typer(source)
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
 

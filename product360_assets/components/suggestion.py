@@ -22,11 +22,11 @@ from product360_assets.components.guesses import (
 )
 from product360_assets.core.contract import SourceKind
 from product360_assets.core.evolution import column_name
+from product360_assets.core.mistakes import COMPONENT
 from resources.errors import SourceRejected
 from resources.profiles import ColumnProfile, TableProfile
 from resources.replication import CHANGE_SEQUENCE, COMMIT_TIME, OPERATION
 
-COMPONENT = "product360_assets.components.SourceSystem"
 # What delivery adds to a table's own columns is no column of the source.
 _ADDED = frozenset({OPERATION, COMMIT_TIME, CHANGE_SEQUENCE})
 
