@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
-from pyspark.sql.functions import count, expr, lit
+from pyspark.sql.functions import col, count, expr, lit
 
 from spark.failures import RowsUnaccounted, RuleHalted
 from spark.transforms.contract import CleanSpec, DeliveredFile
@@ -59,7 +59,7 @@ def tally_of(rows: DataFrame, spec: CleanSpec) -> Tally:
         if rule.action == "warn"
     }
     outgrown = [OUTGROWN] if spec.drift == "evolve" else []
-    groups = ["_batch_id", "_source_file", expr("_problem.rule AS rule"), *outgrown]
+    groups = [*map(col, ("_batch_id", "_source_file", *outgrown)), expr("_problem.rule AS rule")]
     counted = rows.groupBy(*groups).agg(
         count(lit(1)).alias("rows"),
         *(expr(f"count(CASE WHEN {column} THEN 1 END)").alias(column) for column in warned),

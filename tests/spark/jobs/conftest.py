@@ -123,6 +123,12 @@ def cleaner(every_session: SparkSession, tmp_path: Path) -> Cleaner:
     return Cleaner(every_session, tmp_path)
 
 
+@pytest.fixture
+def make_cleaner() -> type[Cleaner]:
+    """For tests of one engine."""
+    return Cleaner
+
+
 def read(location: str) -> list[dict[str, Any]]:
     """Rows of a Parquet folder, by a reader that is no engine."""
     files = sorted(Path(location.removeprefix("file://")).glob("*.parquet"))

@@ -7,14 +7,15 @@ taken is looked for again: published with these values, or quarantined.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 
 from spark.jobs import clean
 
@@ -175,14 +176,40 @@ def outcomes(cleaned: Any) -> dict[str, Outcome]:
     return found
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("file_format", ["parquet", "csv", "json"])
-def test_f18_each_mode_does_as_it_says(cleaner: Any, file_format: str, mode: str) -> None:
+def expect_every_case(cleaner: Any, file_format: str, mode: str) -> None:
     deliver(cleaner, file_format)
 
     cleaned = cleaner.clean(file_format, columns=COLUMNS, drift=mode)
 
     assert outcomes(cleaned) == {case: by[mode] for case, by in EXPECTED[file_format].items()}
+
+
+every_mode = pytest.mark.parametrize("mode", MODES)
+every_format = pytest.mark.parametrize("file_format", ["parquet", "csv", "json"])
+
+
+@every_mode
+@every_format
+def test_f18_each_mode_does_as_it_says(
+    session: SparkSession, tmp_path: Path, make_cleaner: Any, file_format: str, mode: str
+) -> None:
+    expect_every_case(make_cleaner(session, tmp_path), file_format, mode)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "mode"), [("parquet", "evolve"), ("csv", "discard"), ("json", "freeze")]
+)
+def test_f18_both_engines_see_the_same_layouts(cleaner: Any, file_format: str, mode: str) -> None:
+    expect_every_case(cleaner, file_format, mode)
+
+
+@pytest.mark.long
+@every_mode
+@every_format
+def test_f18_both_engines_do_the_same_in_every_mode(
+    cleaner: Any, file_format: str, mode: str
+) -> None:
+    expect_every_case(cleaner, file_format, mode)
 
 
 def test_f18_a_refusal_says_what_was_found_where(cleaner: Any) -> None:
@@ -255,9 +282,6 @@ def test_f18_damage_is_quarantined_in_every_mode(cleaner: Any) -> None:
     }
     # What stands in the first line of such a file is data, and no name to be shown as one.
     assert "drift" not in cleaned.results["2017-01-09-headless"]["details"]
-
-
-Break = Callable[[pytest.MonkeyPatch], None]
 
 
 def test_f18_without_the_comparison_drift_passes_in_silence(
