@@ -161,8 +161,9 @@ class Publisher:
             BATCH_IDS: batch_list(batch.batch.batch_id for batch in pending),
             CODE_VERSION: self.runner.code_version(),
             RUN_ID: self.run_id,
-            CONTRACTS: _contracts(pending),
         }
+        if contracts := _contracts(pending):
+            properties[CONTRACTS] = contracts
         return _Commit(commit_id, properties)
 
     def _run(

@@ -129,7 +129,7 @@ class Desk:
             config_version="config-1",
             snapshot_id=None,
             recorded_at=datetime(2017, 1, day, tzinfo=UTC),
-            details={},
+            details={"contract.version": "3"},
         )
         before = self.ledger.zone_state(batch_id, "clean")
         self.ledger.record_zone(state, replacing=before)

@@ -37,6 +37,7 @@ def test_a_commit_says_which_batches_it_holds_and_who_made_it(desk: Any) -> None
     assert summary["product360.batch-ids"] == batch
     assert summary["product360.code-version"] == "code-1"
     assert summary["product360.run-id"] == "run-1"
+    assert summary["product360.contract-versions"] == "desk 3"
     assert len(summary["product360.commit-id"]) == 16
 
 
@@ -107,6 +108,7 @@ def test_the_ledger_knows_the_snapshot_of_every_batch(desk: Any) -> None:
     assert state.snapshot_id == int(summary["snapshot-id"])
     assert (state.rows_in, state.rows_out, state.location) == (2, 2, NOTES)
     assert state.details["state"] == "committed"
+    assert (state.config_version, state.details["contract.version"]) == ("config-1", "3")
 
 
 def test_a_batch_without_rows_is_done_without_a_snapshot(desk: Any) -> None:
