@@ -106,6 +106,7 @@ class Publisher:
             name=f"{publication.zone}-{commit.id}",
             spec={"inputs": inputs, "target": f"lake.{publication.zone}", **parameters},
             commit=commit.properties,
+            once=COMMIT_ID,
         )
         report = self._run(publication, request, commit)
         self._close(publication, opened, commit)

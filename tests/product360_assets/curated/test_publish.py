@@ -12,11 +12,13 @@ import pytest
 
 from product360_assets.curated.pending import Input
 from resources.catalog import LocalCatalogResource
-from resources.errors import JobFailed, LedgerConflict, TableMissing
+from resources.errors import JobFailed, LedgerConflict, LockLost, TableMissing
+from resources.jobs import JobReport, JobRequest
 from resources.ledger import Ledger, ZoneState
 from resources.local.bridge import CatalogBridge
 from resources.local.bridge_errors import CommitFault
 from resources.local.ledger import SqliteLedgerResource
+from resources.owners import this_process
 
 NOTES = "curated.note"
 
@@ -271,3 +273,50 @@ def _in_a_child(work: Callable[[], None]) -> int:
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Sleeping:
+    """A runner whose first job begins only after somebody else has done the work."""
+
+    def __init__(self, runner: Any, meanwhile: Callable[[], object]) -> None:
+        self._runner = runner
+        self._meanwhile = [meanwhile]
+
+    def code_version(self) -> str:
+        return str(self._runner.code_version())
+
+    def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        report: JobReport = self._runner.run(request, log=log)
+        return report
+
+
+def overtaken(desk: Any) -> None:
+    """Publish in a process that sleeps through its lease while another takes over."""
+    lost = desk.ledger.take_lock(NOTES, this_process("sleeper"), over=None)
+
+    def meanwhile() -> None:
+        taken = desk.ledger.take_lock(NOTES, this_process("next"), over=lost)
+        assert desk.publish(ledger=desk.ledger.under(taken)).outcome == "published"
+
+    desk.publish(ledger=desk.ledger.under(lost), runner=Sleeping(desk.runner, meanwhile))
+
+
+def test_f25_a_publisher_that_slept_while_another_took_over_commits_nothing(desk: Any) -> None:
+    batch = desk.deliver(1, "a", "b")
+    with pytest.raises(LockLost):
+        overtaken(desk)
+    assert (desk.notes(), desk.snapshots()) == (["a", "b"], 1)
+    assert desk.states()[batch].details["state"] == "committed"
+    assert desk.publish().outcome == "unchanged"
+
+
+def test_f25_without_the_catalogs_refusal_it_commits_twice(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CatalogBridge, "_refuse_again", lambda *_: None)
+    desk.deliver(1, "a", "b")
+    with pytest.raises(LockLost):
+        overtaken(desk)
+    assert desk.notes() == ["a", "a", "b", "b"]
