@@ -222,7 +222,7 @@ def _contract_version(batch: InputBatch) -> dict[str, str]:
 
 
 def _contracts(batches: Sequence[InputBatch]) -> str:
-    """The versions of the contracts by which the batches were made clean: `catalog 1, pos 3`."""
+    """The versions of the contracts by which the batches were made clean: `desk 1, shop 3`."""
     versions = {
         (batch.input.source, int(batch.contract_version))
         for batch in batches
