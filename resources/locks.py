@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from resources.errors import LockHeld, LockLost, RetryableError
+from resources.errors import LockHeld, LockLost, Product360Error
 from resources.owners import Owner, is_gone, this_process
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def holding(
     finally:
         over.set()
         beating.join()
-        ledger.release_lock(lock)
+        # What cannot be released beats no more; and no error of the work may be hidden by this one.
+        with suppress(Product360Error):
+            ledger.release_lock(lock)
 
 
 def _take(
@@ -148,8 +150,9 @@ def _beat(ledger: Ledger, lock: Lock, over: threading.Event, every_seconds: floa
             lock = ledger.renew_lock(lock)
         except LockLost:
             return
-        except RetryableError:
-            # The next beat may come through; if none does, the lease is over as it should be.
+        except Product360Error:
+            # A busy or full disk: the next beat may come through. If none does, the lease is over,
+            # as it should be.
             continue
 
 

@@ -83,7 +83,7 @@ def clean_asset(
             holding(
                 ledger.open(),
                 f"{CLEAN}.{contract.name}.{table.name}",
-                work=f"run {context.run_id}",
+                work=f"run {context.run.run_id}",
                 log=context.log.info,
             ) as opened,
         ):

@@ -24,7 +24,7 @@ registry = typer.Typer(
     no_args_is_help=True,
 )
 
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A source system, such as pos.")]
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A source system.")]
 Why = Annotated[str, typer.Option("--why", help="The reason; whoever looks later reads it.")]
 After = Annotated[
     int | None,

@@ -142,9 +142,10 @@ def publish(
 
     Raises:
         ContractBreaking: a change is breaking and may not be.
+        ContractInvalid: the latest version cannot be read, and breaking changes may not pass.
         RegistryConflict: another version is the latest by now.
     """
-    found = [] if latest is None else changes(contract_of(latest), contract)
+    found = _found(latest, contract, may_break=may_break)
     if latest is not None and not may_break:
         refuse_breaking(contract.name, latest.version, found)
     published = registry.publish(
@@ -176,9 +177,21 @@ def contract_of(published: Published) -> SourceContract:
             f"version {published.version} of the contract of {published.source}",
             found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
             expected="a contract as this version of the code reads it",
-            next_move=f"product360 registry publish {published.source} with what Git says now, or "
-            "run the code that published it",
+            next_move="run the code that published it, or bring what Git says now into force: "
+            f"product360 registry publish {published.source} --breaking --why …",
         ) from error
+
+
+def _found(latest: Published | None, contract: SourceContract, *, may_break: bool) -> list[Change]:
+    """What the contract changes; a version that cannot be read is no obstacle to what may break."""
+    if latest is None:
+        return []
+    try:
+        return changes(contract_of(latest), contract)
+    except ContractInvalid:
+        if not may_break:
+            raise
+        return []
 
 
 def _publish_first(

@@ -106,6 +106,7 @@ class Publisher:
             name=f"{publication.zone}-{commit.id}",
             spec={"inputs": inputs, "target": f"lake.{publication.zone}", **parameters},
             commit=commit.properties,
+            once=COMMIT_ID,
         )
         report = self._run(publication, request, commit)
         self._close(publication, opened, commit)
@@ -161,8 +162,9 @@ class Publisher:
             BATCH_IDS: batch_list(batch.batch.batch_id for batch in pending),
             CODE_VERSION: self.runner.code_version(),
             RUN_ID: self.run_id,
-            CONTRACTS: _contracts(pending),
         }
+        if contracts := _contracts(pending):
+            properties[CONTRACTS] = contracts
         return _Commit(commit_id, properties)
 
     def _run(
@@ -220,7 +222,7 @@ def _contract_version(batch: InputBatch) -> dict[str, str]:
 
 
 def _contracts(batches: Sequence[InputBatch]) -> str:
-    """The versions of the contracts by which the batches were made clean: `catalog 1, pos 3`."""
+    """The versions of the contracts by which the batches were made clean: `desk 1, shop 3`."""
     versions = {
         (batch.input.source, int(batch.contract_version))
         for batch in batches

@@ -82,7 +82,7 @@ def publication_asset(
             return in_force(registry.open(), known_contracts()[source]).contract
 
         with explained_failures(), alone(context, table, ledger) as opened:
-            publisher = Publisher(opened, catalog, runner, context.log.info, context.run_id)
+            publisher = Publisher(opened, catalog, runner, context.log.info, context.run.run_id)
             published = publisher.publish(publication, parameters(contract))
             remember(catalog, table, published.report)
             return materialized(
@@ -158,7 +158,7 @@ def alone(
 ) -> AbstractContextManager[Ledger]:
     """The only one that publishes this table, whatever other runs, daemons or machines do."""
     return holding(
-        ledger.open(), table.identifier, work=f"run {context.run_id}", log=context.log.info
+        ledger.open(), table.identifier, work=f"run {context.run.run_id}", log=context.log.info
     )
 
 

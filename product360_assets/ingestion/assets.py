@@ -225,7 +225,7 @@ def _alone(
     return holding(
         ledger.open(),
         f"landing.{contract.name}",
-        work=f"run {context.run_id}",
+        work=f"run {context.run.run_id}",
         log=context.log.info,
     )
 

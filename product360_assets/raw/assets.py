@@ -71,7 +71,7 @@ def raw_asset(contract: SourceContract, table: TableContract) -> dg.AssetsDefini
             holding(
                 ledger.open(),
                 f"{RAW}.{contract.name}.{table.name}",
-                work=f"run {context.run_id}",
+                work=f"run {context.run.run_id}",
                 log=context.log.info,
             ) as opened,
         ):

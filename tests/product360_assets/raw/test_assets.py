@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from product360_assets.core.contract import SourceContract
+from product360_assets.core.in_force import in_force, publish
 from product360_assets.core.keys import raw_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.assets import raw_asset
@@ -111,3 +112,50 @@ def test_the_asset_says_who_owns_it_and_what_it_is(contract: SourceContract) -> 
     assert spec.owners == ["team:shop"]
     assert spec.kinds == {"csv", "objects"}
     assert spec.tags["source"] == "shop"
+
+
+def test_what_is_accepted_says_by_which_version_of_the_contract(
+    contract: SourceContract,
+    instance: dg.DagsterInstance,
+    lake: LakeResource,
+    ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
+    ledger: Ledger,
+) -> None:
+    registry = registry_resource.open()
+    first = in_force(registry, contract)
+    publish(
+        registry,
+        contract.model_copy(update={"description": "Our shop."}),
+        latest=registry.latest("shop"),
+        note="words",
+        by="somebody",
+    )
+    assert first.version == 1
+    result = accept(contract, instance, lake, ledger_resource, registry_resource)
+    [said, *_] = result.asset_materializations_for_node("raw__shop__order")
+    assert said.metadata["contract version"].value == 2
+    states = ledger.zone_states("shop", "order", "raw").values()
+    assert {state.details["contract.version"] for state in states} == {"2"}
+
+
+def test_a_paused_source_is_refused_and_what_landed_is_taken_when_it_is_resumed(
+    contract: SourceContract,
+    instance: dg.DagsterInstance,
+    lake: LakeResource,
+    ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
+    ledger: Ledger,
+) -> None:
+    registry = registry_resource.open()
+    registry.set_switch("shop", paused=True, reason="wrong prices", expected=0, by="Zoë")
+    refused = accept(contract, instance, lake, ledger_resource, registry_resource)
+    assert not refused.success
+    failure = refused.failure_data_for_node("raw__shop__order")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    assert "by Zoë: wrong prices" in str(failure.user_failure_data.description)
+    assert ledger.batches("shop", "order") == []
+    registry.set_switch("shop", paused=False, reason="", expected=1, by="Zoë")
+    assert accept(contract, instance, lake, ledger_resource, registry_resource).success
+    assert len(ledger.zone_states("shop", "order", "raw")) == 2
