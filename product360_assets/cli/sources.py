@@ -99,12 +99,16 @@ def validate(
     if form is Format.table:
         for each in wrong:
             write(f"{each.file}:{each.line}: {each.place}: {each.message}")
-        write(f"{len(files)} files, {len(wrong)} mistakes")
+        write(f"{_counted(len(files), 'file')}, {_counted(len(wrong), 'mistake')}")
     else:
         rows = [(each.file, each.line, each.place, each.message) for each in wrong]
         answer(form, ("file", "line", "place", "mistake"), rows)
     if wrong:
         raise typer.Exit(1)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _names_in(path: Path) -> tuple[str, str]:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from spark.formats.json_lines import NAMES
 from spark.jobs import clean
 
 COLUMNS = [
@@ -295,3 +296,23 @@ def test_f18_without_the_comparison_drift_passes_in_silence(
     # A column is lost, and another is null for ever, and nothing says so.
     assert found["added"] == AS_DECLARED
     assert found["renamed"] == rows(name=False)
+
+
+ODD_LINES = {
+    '{"id":1,"x":2}': ["id", "x"],
+    '{"id":1,"x":2': None,
+    '{"id":1,"x":': None,
+    '{"id":1,}': None,
+    "[1]": None,
+    "{}": [],
+    "": None,
+    "null": None,
+    '{"a":[1,{"z":2}]}': ["a"],
+    '{"\\u0041":1,"é":2}': ["A", "é"],
+}
+
+
+def test_f18_both_engines_find_the_same_fields_in_odd_lines(every_session: SparkSession) -> None:
+    lines = every_session.createDataFrame([(line,) for line in ODD_LINES], "value string")
+    found = lines.selectExpr("value", f"{NAMES} AS names").collect()
+    assert {row[0]: None if row[1] is None else list(row[1]) for row in found} == ODD_LINES

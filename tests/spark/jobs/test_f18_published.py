@@ -1,4 +1,4 @@
-"""F18, in published tables: what a contract added is there once it is declared, and nothing is cut."""
+"""F18, in published tables: what a contract added is there once declared, and nothing is cut."""
 
 from __future__ import annotations
 
