@@ -36,7 +36,7 @@ class Intake:
 
     Attributes:
         fast: files of one layout, and what reads them.
-        slow: files of one layout that are read record by record, and the names of their columns.
+        slow: files that are read record by record.
         refused: files of which no record can be read, and why.
         expected: records of a file by a count that is not the parser's, where there is one.
         layouts: how a file is laid out, where that can be seen.
@@ -85,11 +85,12 @@ def take_in(
             intake.slow.append(file)
         else:
             plain[file] = fact
-    slow = record_by_record.layouts(session, intake.slow, spec.format)
-    # Without a known name it is no header but anything else, and not to be shown as one.
-    intake.layouts = {file: each for file, each in slow.items() if spelling(spec, each.names)}
+    intake.layouts = record_by_record.layouts(session, intake.slow, spec.format)
     if spec.format == "csv":
         _take_csv(session, spec, intake, plain)
+        # Without a known name it is no header but anything else, and not to be shown as one.
+        headers = intake.layouts.items()
+        intake.layouts = {file: each for file, each in headers if spelling(spec, each.names)}
     else:
         _take_json(session, spec, intake, plain)
     return intake
@@ -172,11 +173,8 @@ def _take_csv(
         header = delimited.header_of(fact.first)
         if not spelling(spec, header):
             header = delimited.engine_header(session, file)
-        layout = Layout(tuple((name, None) for name in header))
-        is_header = bool(spelling(spec, header))
-        if is_header:
-            intake.layouts[file] = layout
-        if is_header and not is_ambiguous(layout):
+        intake.layouts[file] = Layout(tuple((name, None) for name in header))
+        if spelling(spec, header) and not is_ambiguous(intake.layouts[file]):
             intake.expected[file] = fact.lines - 1
             headers[file] = header
         else:

@@ -23,6 +23,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import lit
 
 from spark.io import union
 from spark.transforms.contract import DeliveredFile
@@ -70,22 +71,28 @@ def layouts(
     session: SparkSession, files: Sequence[DeliveredFile], kind: str
 ) -> dict[DeliveredFile, Layout]:
     """How each file is laid out; files without a record that can be read are left out."""
-    found: dict[DeliveredFile, Layout] = {}
-    for file in files:
-        contents = session.read.format("binaryFile").load(file.uri).select("content")
-        parse = partial(_names_in, kind=kind)
-        names = [row["name"] for row in contents.mapInArrow(parse, "name string").collect()]
-        if names:
-            found[file] = Layout(tuple((name, None) for name in names), ordered=kind == "csv")
-    return found
+    if not files:
+        return {}
+    parse = partial(_names_in, kind=kind)
+    frames = [
+        session.read.format("binaryFile")
+        .load(file.uri)
+        .select("content")
+        .mapInArrow(parse, "place bigint, name string")
+        .select(lit(number).alias("file"), "place", "name")
+        for number, file in enumerate(files)
+    ]
+    columns: dict[DeliveredFile, list[tuple[str, None]]] = {}
+    for number, _, name in sorted(tuple(row) for row in union(frames).collect()):
+        columns.setdefault(files[number], []).append((name, None))
+    return {file: Layout(tuple(each), ordered=kind == "csv") for file, each in columns.items()}
 
 
 def names_of(content: bytes, kind: str) -> list[str]:
     """Names of a file's columns: a CSV header's as they stand, sorted for JSON."""
     if kind == "csv":
         return _header_of(content)
-    fields = {name for record in records_of(content, kind, ()) for name in record.fields}
-    return sorted(fields)
+    return sorted({name for record in records_of(content, kind, ()) for name in record.fields})
 
 
 def records_of(content: bytes, kind: str, names: Sequence[str]) -> Iterator[Record]:
@@ -129,7 +136,8 @@ def _names_in(
     for batch in batches:
         for content in batch.column(0).to_pylist():
             names = pyarrow.array(names_of(bytes(content), kind), pyarrow.string())
-            yield pyarrow.RecordBatch.from_arrays([names], names=["name"])
+            places = pyarrow.array(range(len(names)), pyarrow.int64())
+            yield pyarrow.RecordBatch.from_arrays([places, names], names=["place", "name"])
 
 
 def header_refused(header: str) -> str:
