@@ -124,6 +124,7 @@ def differences(spec: CleanSpec, file: DeliveredFile, layout: Layout) -> list[Di
         told.of_ambiguity(twice)
         return told.differences
     spelled = spelling(spec, layout.names)
+    told.may_be_deletes = spec.operation_column in spelled
     found = dict(layout.columns)
     unknown = [name for name in found if name not in spelled.values()]
     for column in spec.columns:
@@ -158,6 +159,7 @@ class _Teller:
     spec: CleanSpec
     file: DeliveredFile
     ordered: bool
+    may_be_deletes: bool = False
     differences: list[Difference] = field(default_factory=list)
 
     def say(
@@ -187,9 +189,11 @@ class _Teller:
             self.say("retyped", declared, kind, column.type)
 
     def of_absence(self, column: DeclaredColumn, unknown: Sequence[str]) -> None:
-        required = not column.nullable or column.name in self.spec.key
-        if not required and not self.ordered:
-            return  # JSON leaves out what is null
+        in_key = column.name in self.spec.key
+        # JSON leaves out what is null, and of a delete all but its key.
+        if not self.ordered and not in_key and (column.nullable or self.may_be_deletes):
+            return
+        required = in_key or not column.nullable
         if unknown:
             found = f"no such column, but others that are not declared: {_listed(unknown)}"
             self.say("renamed", column.source_name, found, column.type)

@@ -114,6 +114,21 @@ def test_json_leaves_out_what_is_null() -> None:
     }
 
 
+def test_deletes_in_json_need_their_key_alone() -> None:
+    def json_file(*names: str) -> set[tuple[str, str]]:
+        required = [
+            {"name": "id", "source_name": "ID", "type": "bigint"},
+            {"name": "name", "type": "string"},
+        ]
+        spec = spec_of("strict", columns=required, operation_column="operation")
+        layout = Layout(tuple((name, None) for name in names), ordered=False)
+        return {(each.kind, each.column) for each in differences(spec, spec.files[0], layout)}
+
+    assert json_file("ID", "operation") == set()
+    assert json_file("name", "operation") == {("missing", "ID")}
+    assert json_file("ID") == {("missing", "name")}
+
+
 CHANGES = {
     "operation_column": "Op",
     "commit_time_column": "at",
