@@ -4,7 +4,7 @@
     PRODUCT360_HOME          the local home; default .product360 below the working directory
     PRODUCT360_ENGINE        sail (default) or spark, for local jobs
     PRODUCT360_LAKE_PREFIX   aws: buckets are <prefix>-<zone>
-    PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger
+    PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger and the registry
 
 Region, endpoints and credentials are the AWS SDK's own settings. The hazard: definitions are loaded
 by tools that have none of these. So nothing is read at import, and no resource needs a variable, a
@@ -79,6 +79,7 @@ def _local(chosen: Settings) -> dict[str, object]:
     from resources.catalog import LocalCatalogResource
     from resources.local.forecaster import LocalForecaster
     from resources.local.ledger import SqliteLedgerResource
+    from resources.local.registry import SqliteRegistryResource
     from resources.local.replication import LocalReplication
     from resources.local.runner import LocalJobRunner
     from resources.local.saas import LocalSaas
@@ -91,6 +92,7 @@ def _local(chosen: Settings) -> dict[str, object]:
     return {
         "lake": LakeResource(uri=f"file://{home}/lake"),
         "ledger": SqliteLedgerResource(path=str(home / "ledger.db")),
+        "registry": SqliteRegistryResource(path=str(home / "registry.db")),
         "secrets": LocalSecrets(path=str(home / "secrets.json")),
         "catalog": catalog,
         "runner": LocalJobRunner(home=str(home), engine=chosen.engine),
@@ -104,6 +106,7 @@ def _local(chosen: Settings) -> dict[str, object]:
 def _aws(chosen: Settings) -> dict[str, object]:
     from resources.catalog import GlueCatalogResource
     from resources.dynamodb import DynamoLedgerResource
+    from resources.dynamodb_registry import DynamoRegistryResource
     from resources.local.forecaster import LocalForecaster
     from resources.objects import LakeResource
     from resources.secrets import SecretsManagerSecrets
@@ -111,11 +114,11 @@ def _aws(chosen: Settings) -> dict[str, object]:
 
     prefix, table = chosen.lake_prefix, chosen.ledger_table
     buckets = _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
+    no_table = _missing("the table of ledger and registry", "PRODUCT360_LEDGER_TABLE")
     return {
         "lake": LakeResource(uri=f"s3://{prefix}") if prefix else buckets,
-        "ledger": DynamoLedgerResource(table=table)
-        if table
-        else _missing("the ledger's table", "PRODUCT360_LEDGER_TABLE"),
+        "ledger": DynamoLedgerResource(table=table) if table else no_table,
+        "registry": DynamoRegistryResource(table=table) if table else no_table,
         "secrets": SecretsManagerSecrets(),
         "catalog": GlueCatalogResource(lake_prefix=prefix) if prefix else buckets,
         "runner": UnavailableService(

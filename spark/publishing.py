@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from spark.column_lineage import details, note_input, note_published
+from spark.transforms.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +30,14 @@ def read_batches(session: SparkSession, spec: Mapping[str, Any], name: str) -> D
         spec: the job's document; `inputs` holds the batches by input.
         name: the input, such as "shop.order".
     """
-    locations = [batch["location"] for batch in spec["inputs"].get(name, {}).get("batches", [])]
-    note_input(name, locations)
-    return session.read.parquet(*locations) if locations else None
+    made_by: dict[str, list[str]] = {}
+    for batch in spec["inputs"].get(name, {}).get("batches", []):
+        # Batches of one contract have one layout; those of its successors may have columns more.
+        made_by.setdefault(batch.get("config_version", ""), []).append(batch["location"])
+    for locations in made_by.values():
+        note_input(name, locations)
+    frames = [session.read.parquet(*locations) for locations in made_by.values()]
+    return together(frames) if frames else None
 
 
 def required_batches(session: SparkSession, spec: Mapping[str, Any], name: str) -> DataFrame:

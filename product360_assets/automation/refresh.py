@@ -22,9 +22,10 @@ from product360_assets.automation.follower import RunFollower
 from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
 from product360_assets.automation.progress import Finished, Seen
 from product360_assets.core.contract import known_contracts
+from product360_assets.core.in_force import in_force, publish_working_copy, said_of
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.pending import pending_landing_dates
-from resources.environments import platform_resources
+from resources.environments import platform_resources, settings
 from resources.polling import wait_until
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from resources.ledger import LedgerResource
     from resources.objects import LakeResource
+    from resources.registry import RegistryResource
 
 COMPOSITION = "product360_assets.definitions"
 LONGEST_WAIT_SECONDS = 30 * 60.0
@@ -135,23 +137,46 @@ def refresh(
 
     Raises:
         DeadlineExceeded: another process's runs did not end.
+        ContractBreaking: the working copy would break what relies on the contract in force.
     """
     began = time.monotonic()
+    if settings().environment == "local":
+        publish_contracts(log)
     # By name, as Dagster's own processes load it: the composition is downstream of this room.
     definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
     work = Refresh(instance, definitions.get_repository_def(), log, watch)
     runs = [work.run(INGEST)]
-    runs += [work.run(accept_name(system), tags) for system, tags in pending_work(instance)]
+    runs += [work.run(accept_name(system), tags) for system, tags in pending_work(instance, log)]
     runs.append(work.run(PUBLISH))
     return RefreshReport(tuple(runs), time.monotonic() - began)
 
 
-def pending_work(instance: dg.DagsterInstance) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Each system that has landing dates to work on, and the tags of the run that covers them."""
+def publish_contracts(log: Callable[[str], None]) -> None:
+    """Publish what the working copy says of the sources and was never published.
+
+    Raises:
+        ContractBreaking: it would break what relies on the contract in force.
+    """
+    registry = cast("RegistryResource", platform_resources()["registry"]).open()
+    publish_working_copy(registry, known_contracts().values(), log)
+
+
+def pending_work(
+    instance: dg.DagsterInstance, log: Callable[[str], None]
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each system that has landing dates to work on, and the tags of the run that covers them.
+
+    `log` is told of those that an operator has paused.
+    """
     resources = platform_resources()
     ledger = cast("LedgerResource", resources["ledger"]).open()
     lake = cast("LakeResource", resources["lake"])
-    for system, contract in known_contracts().items():
+    registry = cast("RegistryResource", resources["registry"]).open()
+    for system, declared in known_contracts().items():
+        if said := said_of(registry.switches(system)):
+            log(f"{system} is {said}; what landed waits")
+            continue
+        contract = in_force(registry, declared).contract
         days = pending_landing_dates(contract, ledger=ledger, lake=lake)
         if days:
             register_landing_dates(instance, system, days)

@@ -16,11 +16,13 @@ import dagster as dg
 from product360_assets.automation.abandoned import end_abandoned_runs
 from product360_assets.automation.jobs import AcceptJob, accept_name
 from product360_assets.core.contract import SourceContract
+from product360_assets.core.in_force import in_force, said_of
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.curated.commits import digest_of
 from product360_assets.raw.pending import pending_landing_dates
 from resources.ledger import LedgerResource
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 
 EVERY_HALF_MINUTE = 30
 PENDING_TAG = "product360/pending"
@@ -48,12 +50,21 @@ def landing_arrivals(
         description="Accepts what was delivered, by comparing the landing zone with the ledger.",
     )
     def look(
-        context: dg.SensorEvaluationContext, ledger: LedgerResource, lake: LakeResource
+        context: dg.SensorEvaluationContext,
+        ledger: LedgerResource,
+        lake: LakeResource,
+        registry: RegistryResource,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         end_abandoned_runs(context.instance, context.log.info)
-        opened = ledger.open()
+        opened, published = ledger.open(), registry.open()
         requested = 0
-        for contract in contracts:
+        paused: list[str] = []
+        for declared in contracts:
+            if said := said_of(published.switches(declared.name)):
+                context.log.info(f"{declared.name} is {said}")
+                paused.append(f" {declared.name} is {said}.")
+                continue
+            contract = in_force(published, declared).contract
             days = pending_landing_dates(contract, ledger=opened, lake=lake)
             work = digest_of(day.isoformat() for day in days)
             if not days or is_under_way(context.instance, contract.name, work):
@@ -63,7 +74,9 @@ def landing_arrivals(
             yield dg.RunRequest(job_name=accept_name(contract.name), tags=tags)
             requested += 1
         if not requested:
-            yield dg.SkipReason("Everything that was delivered is accepted or under way.")
+            yield dg.SkipReason(
+                "Everything that was delivered is accepted or under way." + "".join(paused)
+            )
 
     return look
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from product360_assets.clean.drift import HELD
 from product360_assets.clean.request import CleanUnit, RawBatch
 from product360_assets.raw.acceptance import DELIVERED_ROWS
 from resources.jobs import JobResult
@@ -80,6 +81,8 @@ def _problem(raw: RawBatch, said: JobResult, *, kept: int, rejected: int) -> str
         return f"{said.rows_out} rows reported as kept, but {kept} in the files"
     if rejected != said.rows_quarantined:
         return f"{said.rows_quarantined} rows reported as quarantined, but {rejected} in the files"
+    if HELD in said.details:
+        return None  # none of its rows was to be read
     delivered = raw.state.details.get(DELIVERED_ROWS)
     if delivered is not None and int(delivered) != said.rows_in:
         return f"{delivered} rows delivered, but {said.rows_in} read"

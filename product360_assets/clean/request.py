@@ -83,6 +83,7 @@ class CleanUnit:
                 for rule in self.table.rules
             ],
             "unique": {"action": self.table.unique.action} if self.table.unique else None,
+            "drift": self.table.drift,
             "time_zone": self.contract.time_zone,
             "batches": [_batch(each, raw) for each in self.batches],
             "output": clean.uri_of(self.prefix),
@@ -143,6 +144,7 @@ def _batch(each: RawBatch, raw: ObjectStore) -> dict[str, Any]:
         "batch_id": each.batch.batch_id,
         "landing_date": each.batch.landing_date.isoformat(),
         "epoch": each.batch.epoch,
+        "kind": each.batch.kind,
         # Known to the ledger, so that making a batch clean again gives the same rows.
         "ingested_at": each.state.recorded_at.isoformat(),
         "files": [

@@ -106,7 +106,13 @@ class TableContract(_Strict):
     )
     cadence: Cadence
     freshness_hours: int = Field(gt=0)
-    drift: DriftMode = "strict"
+    drift: DriftMode = Field(
+        "strict",
+        description="What a delivery means whose columns are not the declared ones. strict: any "
+        "difference refuses the batch; freeze: new and changed columns do; evolve: new columns and "
+        "wider types become the next version of this contract; discard: what is not declared is "
+        "left out, and what does not fit goes to quarantine",
+    )
     unique: UniqueContract | None = None
     columns: tuple[ColumnContract, ...] = Field(min_length=1)
     rules: tuple[RuleContract, ...] = ()
@@ -128,6 +134,12 @@ class TableContract(_Strict):
                     f"table {self.name}: {use} names {unknown[0]!r}, which is not a column; "
                     f"its columns are {', '.join(names)}"
                 )
+        by_spelling = [column.delivered_name.casefold() for column in self.columns]
+        if alike := [name for name in by_spelling if by_spelling.count(name) > 1]:
+            raise ValueError(
+                f"table {self.name}: two columns are called {alike[0]!r} at the source but for "
+                "case, and no catalog could tell them apart"
+            )
         if nullable := [c.name for c in self.columns if c.name in self.key and c.nullable]:
             raise ValueError(f"table {self.name}: key column {nullable[0]!r} may not be nullable")
         return self

@@ -10,6 +10,15 @@ from resources.ledger import Ledger, ZoneState
 # The zones whose work on a batch the ledger knows; curated tables have one each besides.
 RAW = "raw"
 CLEAN = "clean"
+# Batches that are laid out in a way that the table's drift mode refuses.
+REFUSED = "refused"
+# Present in a state's details when its contract was published: under which version.
+CONTRACT_VERSION = "contract.version"
+
+
+def published_as(version: int | None) -> dict[str, str]:
+    """Details of a state whose contract was published under a version; none where it was not."""
+    return {} if version is None else {CONTRACT_VERSION: str(version)}
 
 
 def record_once(

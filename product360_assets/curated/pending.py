@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from product360_assets.core.states import CLEAN, CONTRACT_VERSION
 from resources.ledger import Batch, Ledger, ZoneState
 
 COMMITTED = "committed"
@@ -52,6 +53,11 @@ class InputBatch:
         return f"{self.input.name}/{self.batch.batch_id}/{self.clean.unit}"
 
     @property
+    def contract_version(self) -> str | None:
+        """Under which version of its source's contract it was made clean, where that is known."""
+        return self.clean.details.get(CONTRACT_VERSION)
+
+    @property
     def open_commit(self) -> str | None:
         """Id of the commit that was begun for this batch and never recorded as done."""
         if self.recorded is None or self.recorded.details.get("state") != OPEN:
@@ -72,6 +78,7 @@ class InputBatch:
         return {
             "batch_id": self.batch.batch_id,
             "location": self.clean.location,
+            "config_version": self.clean.config_version,
             "landing_date": self.batch.landing_date.isoformat(),
             "epoch": self.batch.epoch,
         }
@@ -81,7 +88,7 @@ def survey(ledger: Ledger, zone: str, inputs: tuple[Input, ...]) -> list[InputBa
     """Every clean batch of the inputs by landing date; `zone` is the published table's."""
     found = []
     for each in inputs:
-        clean = ledger.zone_states(each.source, each.table, "clean")
+        clean = ledger.zone_states(each.source, each.table, CLEAN)
         recorded = ledger.zone_states(each.source, each.table, zone)
         for batch in ledger.batches(each.source, each.table):
             if batch.batch_id in clean:

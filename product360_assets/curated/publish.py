@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from product360_assets.core.states import CONTRACT_VERSION
 from product360_assets.curated.commits import (
     BATCH_IDS,
     CODE_VERSION,
     COMMIT_ID,
+    CONTRACTS,
     RUN_ID,
     batch_list,
     digest_of,
@@ -49,11 +51,15 @@ class Publication:
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing did. `recovered`: an earlier commit had landed and was not recorded."""
+    """What publishing did. `recovered`: an earlier commit had landed and was not recorded.
+
+    `contracts` names the versions of the contracts by which the batches were made clean.
+    """
 
     outcome: Outcome
     batch_ids: tuple[str, ...] = ()
     rows: int = 0
+    contracts: str = ""
     report: JobReport | None = None
 
 
@@ -100,6 +106,7 @@ class Publisher:
             name=f"{publication.zone}-{commit.id}",
             spec={"inputs": inputs, "target": f"lake.{publication.zone}", **parameters},
             commit=commit.properties,
+            once=COMMIT_ID,
         )
         report = self._run(publication, request, commit)
         self._close(publication, opened, commit)
@@ -138,7 +145,12 @@ class Publisher:
             config_version=batch.clean.config_version,
             snapshot_id=None,
             recorded_at=datetime.now(UTC),
-            details={"state": OPEN, "commit": commit.id, "run": self.run_id},
+            details={
+                "state": OPEN,
+                "commit": commit.id,
+                "run": self.run_id,
+                **_contract_version(batch),
+            },
         )
         self.ledger.record_zone(state, replacing=batch.recorded)
         return state
@@ -151,6 +163,8 @@ class Publisher:
             CODE_VERSION: self.runner.code_version(),
             RUN_ID: self.run_id,
         }
+        if contracts := _contracts(pending):
+            properties[CONTRACTS] = contracts
         return _Commit(commit_id, properties)
 
     def _run(
@@ -202,6 +216,21 @@ class Publisher:
         return snapshot_with(self.catalog, publication.table.identifier, {COMMIT_ID: commit})
 
 
+def _contract_version(batch: InputBatch) -> dict[str, str]:
+    version = batch.contract_version
+    return {} if version is None else {CONTRACT_VERSION: version}
+
+
+def _contracts(batches: Sequence[InputBatch]) -> str:
+    """The versions of the contracts by which the batches were made clean: `desk 1, shop 3`."""
+    versions = {
+        (batch.input.source, int(batch.contract_version))
+        for batch in batches
+        if batch.contract_version is not None
+    }
+    return ", ".join(f"{source} {version}" for source, version in sorted(versions))
+
+
 def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str, Any]:
     """The batches that the job reads, by input.
 
@@ -232,5 +261,6 @@ def _published(
         outcome,
         tuple(batch.batch.batch_id for batch in batches),
         sum(batch.clean.rows_out for batch in batches),
+        _contracts(batches),
         report,
     )

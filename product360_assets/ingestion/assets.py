@@ -9,6 +9,7 @@ Dagster reads the annotations of an asset's parameters, and would find text.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -16,14 +17,18 @@ import dagster as dg
 
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import SOURCE_RETRIES, explained_failures
+from product360_assets.core.in_force import InForce, accepting
 from product360_assets.core.keys import landing_key, source_key
 from product360_assets.core.metadata import column_schema, highest_sensitivity
 from product360_assets.core.references import contract_reference
 from product360_assets.ingestion.databases import DatabaseIngestion
 from product360_assets.ingestion.landed import arrived
 from product360_assets.ingestion.services import ServiceIngestion
-from resources.ledger import LedgerResource
+from resources.errors import SourcePaused
+from resources.ledger import Ledger, LedgerResource
+from resources.locks import holding
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 from resources.replication import ReplicationResource
 from resources.saas import SaasResource
 from resources.secrets import SecretsResource
@@ -118,6 +123,8 @@ def _landing_spec(contract: SourceContract, table: TableContract) -> dg.AssetSpe
     return dg.AssetSpec(
         landing_key(contract.name, table.name),
         deps=[source_key(contract.name, table.name)],
+        # A source that an operator has paused is not asked.
+        skippable=True,
         description=(
             f"{table.description}\n\nAs delivered: {how}. The delivering side owns this area and "
             "may still change it; raw keeps what was accepted."
@@ -142,14 +149,18 @@ def _database_step(contract: SourceContract) -> IngestStep:
         ledger: LedgerResource,
         secrets: SecretsResource,
         replication: ReplicationResource,
+        registry: RegistryResource,
     ) -> Iterator[dg.MaterializeResult[None]]:
-        opened, tables = ledger.open(), _selected(context, contract)
-        with explained_failures():
+        if (agreed := _unless_paused(context, contract, registry)) is None:
+            return
+        source = agreed.contract
+        with explained_failures(), _alone(context, contract, ledger) as opened:
+            tables = _selected(context, contract, agreed)
             DatabaseIngestion(
-                contract, opened, lake.zone("landing"), replication, context.log.info
-            ).load(tables, connection=secrets.get(_connection(contract)), reload=config.reload)
-        for table in tables:
-            yield arrived(context, contract, table, ledger=opened, lake=lake)
+                source, opened, lake.zone("landing"), replication, context.log.info
+            ).load(tables, connection=secrets.get(_connection(source)), reload=config.reload)
+            for table in tables:
+                yield arrived(context, source, table, ledger=opened, lake=lake)
 
     return ingest
 
@@ -162,36 +173,68 @@ def _service_step(contract: SourceContract) -> IngestStep:
         ledger: LedgerResource,
         secrets: SecretsResource,
         saas: SaasResource,
+        registry: RegistryResource,
     ) -> Iterator[dg.MaterializeResult[None]]:
-        opened = ledger.open()
-        ingestion = ServiceIngestion(contract, opened, lake.zone("landing"), saas, context.log.info)
-        with explained_failures():
-            connection = secrets.get(_connection(contract))
+        if (agreed := _unless_paused(context, contract, registry)) is None:
+            return
+        source = agreed.contract
+        with explained_failures(), _alone(context, contract, ledger) as opened:
+            landing = lake.zone("landing")
+            ingestion = ServiceIngestion(source, opened, landing, saas, context.log.info)
+            connection = secrets.get(_connection(source))
             until = saas.clock(connection)
-        for table in _selected(context, contract):
-            with explained_failures():
+            for table in _selected(context, contract, agreed):
                 ingestion.pull(table, until=until, connection=connection, reload=config.reload)
-            yield arrived(context, contract, table, ledger=opened, lake=lake)
+                yield arrived(context, source, table, ledger=opened, lake=lake)
 
     return ingest
 
 
 def _dropped_step(contract: SourceContract) -> IngestStep:
     def ingest(
-        context: dg.AssetExecutionContext, lake: LakeResource, ledger: LedgerResource
+        context: dg.AssetExecutionContext,
+        lake: LakeResource,
+        ledger: LedgerResource,
+        registry: RegistryResource,
     ) -> Iterator[dg.MaterializeResult[None]]:
+        if (agreed := _unless_paused(context, contract, registry)) is None:
+            return
         opened = ledger.open()
-        for table in _selected(context, contract):
-            yield arrived(context, contract, table, ledger=opened, lake=lake)
+        for table in _selected(context, contract, agreed):
+            yield arrived(context, agreed.contract, table, ledger=opened, lake=lake)
 
     return ingest
 
 
+def _unless_paused(
+    context: dg.AssetExecutionContext, contract: SourceContract, registry: RegistryResource
+) -> InForce | None:
+    """The contract to go by; None for a source that an operator has paused."""
+    with explained_failures():
+        try:
+            return accepting(registry.open(), contract)
+        except SourcePaused as paused:
+            context.log.warning(f"nothing is asked for: {paused}")
+            return None
+
+
+def _alone(
+    context: dg.AssetExecutionContext, contract: SourceContract, ledger: LedgerResource
+) -> AbstractContextManager[Ledger]:
+    """The only one that makes this source deliver: what another began, this one would give up."""
+    return holding(
+        ledger.open(),
+        f"landing.{contract.name}",
+        work=f"run {context.run.run_id}",
+        log=context.log.info,
+    )
+
+
 def _selected(
-    context: dg.AssetExecutionContext, contract: SourceContract
+    context: dg.AssetExecutionContext, contract: SourceContract, agreed: InForce
 ) -> Sequence[TableContract]:
     return [
-        table
+        agreed.table(table.name)
         for table in contract.tables
         if landing_key(contract.name, table.name) in context.selected_asset_keys
     ]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from product360_assets.core.contract import SourceContract, TableContract
-from product360_assets.core.states import RAW, record_once
+from product360_assets.core.states import RAW, published_as, record_once
 from product360_assets.ingestion.arrivals import Arrival, arrivals, delivered_rows
 from product360_assets.raw.keys import raw_keys
 from product360_assets.raw.manifests import write_manifest
@@ -80,7 +80,11 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Accepts one table of one source; `reached` is told each step before the next begins."""
+    """Accepts one table of one source.
+
+    `reached` is told each step before the next begins; `contract_version` is recorded with what is
+    accepted.
+    """
 
     contract: SourceContract
     table: TableContract
@@ -88,6 +92,7 @@ class Acceptance:
     landing: ObjectStore
     raw: ObjectStore
     reached: Callable[[str], None] = lambda _step: None
+    contract_version: int | None = None
 
     def plan(self) -> Plan:
         """What there is to do; changes nothing."""
@@ -192,6 +197,7 @@ class Acceptance:
         details = {
             "objects": str(len(accepted)),
             "bytes": str(sum(each.landed.size for each in accepted)),
+            **published_as(self.contract_version),
         }
         if rows is not None:
             details[DELIVERED_ROWS] = str(rows)

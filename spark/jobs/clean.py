@@ -3,11 +3,14 @@
 All batches of a call are one job. Sources are read once, into a staging folder beside the output;
 whatever is then counted, published or quarantined comes from there. A crash leaves nothing that
 counts: the caller records the result only after the report, and a second run replaces the folders.
+
+A batch whose layout the table's drift mode does not take is held: none of its rows is read, and its
+result says how it differs. The others go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +27,17 @@ from spark.io import (
     write_rows,
     written,
 )
+from spark.report import COUNTERS
 from spark.transforms.contract import Batch, CleanSpec, clean_spec
+from spark.transforms.drift import (
+    EVOLVE,
+    REFUSE,
+    Difference,
+    batch_differences,
+    is_held,
+    outgrown_columns,
+    report_of,
+)
 from spark.transforms.staging import clean_rows, quarantined_rows
 from spark.transforms.tally import (
     Tally,
@@ -64,18 +77,59 @@ def run(session: SparkSession, document: dict[str, Any], report: Report) -> None
 def _clean(
     session: SparkSession, spec: CleanSpec, staging: str, report: Report
 ) -> list[dict[str, Any]]:
-    intake, rows = _stage(session, spec, f"{staging}/rows", report)
+    intake = take_in(session, spec)
+    drift = batch_differences(spec, intake.layouts)
+    held = {batch_id for batch_id, found in drift.items() if is_held(found)}
+    going = spec.without(held)
+    results = []
+    if going.batches:
+        results = _clean_all(session, going, intake.without(held), drift, staging, report)
+    return [*(_held(spec, batch_id, drift[batch_id]) for batch_id in sorted(held)), *results]
+
+
+def _clean_all(
+    session: SparkSession,
+    spec: CleanSpec,
+    intake: Intake,
+    drift: dict[str, list[Difference]],
+    staging: str,
+    report: Report,
+) -> list[dict[str, Any]]:
+    """Clean the batches; those are held that turn out to hold values of a wider type."""
+    intake, rows = _stage(session, spec, intake, f"{staging}/rows", report)
     tally = tally_of(rows, spec)
+    expect_records(tally, intake.expected)
+    outgrown = outgrown_columns(spec, tally.outgrown)
+    results = [_held(spec, batch_id, found) for batch_id, found in outgrown.items()]
+    going = spec.without(outgrown)
+    if going.batches:
+        rows = rows.where(~col("_batch_id").isin(list(outgrown))) if outgrown else rows
+        results += _publish_all(session, going, intake, rows, tally, drift, staging, report)
+    return results
+
+
+def _publish_all(
+    session: SparkSession,
+    spec: CleanSpec,
+    intake: Intake,
+    rows: DataFrame,
+    tally: Tally,
+    drift: dict[str, list[Difference]],
+    staging: str,
+    report: Report,
+) -> list[dict[str, Any]]:
     read = sum(tally.rows_in(batch.batch_id) for batch in spec.batches)
     report.progress(f"{read:,} rows read; now they are written")
-    expect_records(tally, intake.expected)
     repeated = _repeated(session, spec, rows, f"{staging}/repeated", tally)
     expect_no_halt(tally, spec)
     _publish(session, spec, rows, repeated, tally)
     _quarantine(spec, rows, repeated)
     _account(session, spec, tally)
     files = written(session, spec.output)
-    return [_result(spec, batch, tally, intake, files) for batch in spec.batches]
+    return [
+        _result(spec, batch, tally, intake, drift.get(batch.batch_id, []), files)
+        for batch in spec.batches
+    ]
 
 
 def _staging_of(output: str) -> str:
@@ -85,10 +139,9 @@ def _staging_of(output: str) -> str:
 
 
 def _stage(
-    session: SparkSession, spec: CleanSpec, uri: str, report: Report
+    session: SparkSession, spec: CleanSpec, intake: Intake, uri: str, report: Report
 ) -> tuple[Intake, DataFrame]:
     """Read every source once; what the fast parser refuses is read record by record."""
-    intake = take_in(session, spec)
     try:
         write_rows(staged_rows(session, spec, intake), uri)
     except ENGINE_ERRORS:
@@ -157,7 +210,12 @@ def _rows_by_batch(rows: DataFrame) -> dict[str, int]:
 
 
 def _result(
-    spec: CleanSpec, batch: Batch, tally: Tally, intake: Intake, files: Mapping[str, Written]
+    spec: CleanSpec,
+    batch: Batch,
+    tally: Tally,
+    intake: Intake,
+    drift: Sequence[Difference],
+    files: Mapping[str, Written],
 ) -> dict[str, Any]:
     on_disk = files.get(f"{FOLDER}={batch.batch_id}", Written(0, 0))
     quarantined = tally.rows_quarantined(batch.batch_id)
@@ -170,20 +228,27 @@ def _result(
         "files": on_disk.files,
         "bytes": on_disk.bytes,
         "location": spec.location(batch.batch_id),
-        "details": {**tally.details(batch.batch_id), **_reading_details(spec, batch, intake)},
+        "details": {**tally.details(batch.batch_id), **_reading_details(batch, intake, drift)},
     }
 
 
-def _reading_details(spec: CleanSpec, batch: Batch, intake: Intake) -> dict[str, str]:
+def _held(spec: CleanSpec, batch_id: str, drift: Sequence[Difference]) -> dict[str, Any]:
+    """The result of a batch that waits: for its owner, or for a contract that has evolved."""
+    refused = any(each.verdict == REFUSE for each in drift)
+    return {
+        "dataset": spec.dataset,
+        "batch_id": batch_id,
+        **dict.fromkeys(COUNTERS, 0),
+        "location": None,
+        "details": {"held": REFUSE if refused else EVOLVE, "drift": report_of(drift)},
+    }
+
+
+def _reading_details(batch: Batch, intake: Intake, drift: Sequence[Difference]) -> dict[str, str]:
     """What a person should know about how the batch's files were read; often nothing."""
-    declared = {column.source_name for column in spec.columns}
-    layouts = [names for file, names in intake.layouts.items() if file.batch == batch]
-    missing = {name for names in layouts for name in declared - names}
-    unexpected = {name for names in layouts for name in names - set(spec.source_names)}
     facts = {
         "files.read_record_by_record": sum(file.batch == batch for file in intake.slow) or "",
         "files.refused": sum(file.batch == batch for file, _ in intake.refused) or "",
-        "columns.missing": ", ".join(sorted(missing)),
-        "columns.unexpected": ", ".join(sorted(unexpected)),
+        "drift": report_of(drift) if drift else "",
     }
     return {name: str(value) for name, value in facts.items() if value}

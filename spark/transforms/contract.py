@@ -7,8 +7,8 @@ nothing inland meets a dictionary. Batch ids become folder names, hence the narr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spark.failures import SpecInvalid
@@ -16,6 +16,7 @@ from spark.tables.model import is_type
 
 FORMATS = ("parquet", "csv", "json")
 ACTIONS = ("warn", "quarantine", "halt")
+DRIFT_MODES = ("strict", "evolve", "freeze", "discard")
 _BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -41,12 +42,16 @@ class DeclaredRule:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one batch says about all of its rows. Dates and times as ISO text."""
+    """What one batch says about all of its rows. Dates and times as ISO text.
+
+    `kind` is how it came: load, changes, pull, file or stream.
+    """
 
     batch_id: str
     landing_date: str
     epoch: str
     ingested_at: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class CleanSpec:
     files: tuple[DeliveredFile, ...]
     output: str
     quarantine: str
+    # What a layout means that is not the declared one; docs/drift.md.
+    drift: str = "discard"
 
     @property
     def dataset(self) -> str:
@@ -92,6 +99,14 @@ class CleanSpec:
     def location(self, batch_id: str) -> str:
         """Where the clean rows of one batch are."""
         return f"{self.output}/batch={batch_id}"
+
+    def without(self, batch_ids: Collection[str]) -> CleanSpec:
+        """The same, without some of the batches."""
+        return replace(
+            self,
+            batches=tuple(each for each in self.batches if each.batch_id not in batch_ids),
+            files=tuple(each for each in self.files if each.batch.batch_id not in batch_ids),
+        )
 
 
 def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
@@ -122,10 +137,12 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
         files=files,
         output=document["output"].rstrip("/"),
         quarantine=document["quarantine"].rstrip("/"),
+        drift=document.get("drift") or "discard",
     )
     actions = [rule.action for rule in spec.rules] + [spec.unique_action or "warn"]
     _expect("format", [spec.format], FORMATS)
     _expect("action", actions, ACTIONS)
+    _expect("drift mode", [spec.drift], DRIFT_MODES)
     _expect("key column", spec.key, names)
     if len(set(names)) != len(names):
         raise SpecInvalid(f"{spec.dataset}: a column is declared twice among {', '.join(names)}.")
@@ -160,6 +177,7 @@ def _batches(
             epoch=document["epoch"],
             # Never the machine's clock: the same batch gives the same rows, whenever it is made.
             ingested_at=document.get("ingested_at") or f"{landing_date}T00:00:00Z",
+            kind=document.get("kind") or "",
         )
         if not _BATCH_ID.fullmatch(batch.batch_id):
             raise SpecInvalid(f"Batch {batch.batch_id!r}: expected letters, digits, '.', '_', '-'.")

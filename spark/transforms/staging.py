@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pyspark.sql import Column, DataFrame
 from pyspark.sql.functions import coalesce, col, expr, when
 
+from spark.tables.widening import next_wider
 from spark.transforms.contract import CleanSpec, DeliveredFile
 from spark.transforms.rules import (
     Delivered,
@@ -22,7 +23,7 @@ from spark.transforms.rules import (
     is_warned,
     rule_findings,
 )
-from spark.transforms.typing import quoted, typed
+from spark.transforms.typing import named, quoted, typed
 
 FILE_LINEAGE = ("_batch_id", "_landing_date", "_source_file", "_ingested_at", "_epoch")
 LINEAGE = (
@@ -46,6 +47,8 @@ QUARANTINE = (
     "raw_text",
     "_landing_date",
 )
+# A column that the row holds too great a value for; only where the table may evolve.
+OUTGROWN = "_outgrown"
 IS_DELETE = "_operation = 'D'"
 
 
@@ -79,7 +82,10 @@ def lineage_of(file: DeliveredFile) -> list[Column]:
 
 
 def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
-    """One row per record: clean columns, `_problem`, `_raw_text`, a `_warned_<i>` for each rule."""
+    """One row per record: clean columns, `_problem`, `_raw_text`, a `_warned_<i>` for each rule.
+
+    Where the table may evolve, `_outgrown` names a column for which the value is too great.
+    """
     delivered = portion.delivered
     findings = [
         *portion.structure,
@@ -103,6 +109,7 @@ def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
             for number, rule in enumerate(spec.rules)
             if rule.action == "warn"
         ),
+        *([_outgrown(spec, delivered).alias(OUTGROWN)] if spec.drift == "evolve" else []),
     )
 
 
@@ -135,6 +142,17 @@ def _declared_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> li
         )
         columns.append(expr(sql).alias(column.name))
     return columns
+
+
+def _outgrown(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> Column:
+    names = []
+    for column in spec.columns:
+        wider, where = next_wider(column.type), delivered.get(column.source_name)
+        if wider is not None and where is not None and where.type == "string":
+            fits = typed(where.column, found=where.type, wanted=wider)
+            sql = f"CASE WHEN {named(column.name)} IS NULL AND ({fits}) IS NOT NULL "
+            names.append(expr(f"{sql} THEN {quoted(column.name)} END"))
+    return coalesce(*names, expr("CAST(NULL AS string)"))
 
 
 def _change_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list[Column]:

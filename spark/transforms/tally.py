@@ -12,20 +12,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
-from pyspark.sql.functions import count, expr, lit
+from pyspark.sql.functions import col, count, expr, lit
 
 from spark.failures import RowsUnaccounted, RuleHalted
 from spark.transforms.contract import CleanSpec, DeliveredFile
 from spark.transforms.rules import UNIQUE
+from spark.transforms.staging import OUTGROWN
 
 
 @dataclass
 class Tally:
-    """Records of one call: all by (batch, file); broken rules by (batch, rule)."""
+    """Records of one call: all by (batch, file); broken rules by (batch, rule).
+
+    `outgrown` counts records with a value that is too great for a column, by (batch, file, column).
+    """
 
     staged: Counter[tuple[str, str]] = field(default_factory=Counter)
     problems: Counter[tuple[str, str]] = field(default_factory=Counter)
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    outgrown: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def rows_in(self, batch_id: str) -> int:
         """Records of a batch, whatever became of them."""
@@ -53,7 +58,9 @@ def tally_of(rows: DataFrame, spec: CleanSpec) -> Tally:
         for number, rule in enumerate(spec.rules)
         if rule.action == "warn"
     }
-    counted = rows.groupBy("_batch_id", "_source_file", expr("_problem.rule AS rule")).agg(
+    outgrown = [OUTGROWN] if spec.drift == "evolve" else []
+    groups = [*map(col, ("_batch_id", "_source_file", *outgrown)), expr("_problem.rule AS rule")]
+    counted = rows.groupBy(*groups).agg(
         count(lit(1)).alias("rows"),
         *(expr(f"count(CASE WHEN {column} THEN 1 END)").alias(column) for column in warned),
     )
@@ -63,6 +70,8 @@ def tally_of(rows: DataFrame, spec: CleanSpec) -> Tally:
         tally.staged[batch, row["_source_file"]] += int(row["rows"])
         if row["rule"] is not None:
             tally.problems[batch, row["rule"]] += int(row["rows"])
+        if outgrown and row[OUTGROWN] is not None:
+            tally.outgrown[batch, row["_source_file"], row[OUTGROWN]] += int(row["rows"])
         for column, name in warned.items():
             tally.warnings[batch, name] += int(row[column])
     return tally

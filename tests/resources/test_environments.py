@@ -13,12 +13,14 @@ from resources.environments import Settings, platform_resources, settings
 from resources.errors import ServiceUnavailable, SettingInvalid
 from resources.ledger import LedgerResource
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 from resources.unavailable import UnavailableService
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "lake",
     "ledger",
+    "registry",
     "secrets",
     "catalog",
     "runner",
@@ -76,10 +78,11 @@ def test_both_environments_have_the_same_resources(tmp_path: Path) -> None:
 
 def test_a_deployment_is_named_by_two_variables() -> None:
     made = platform_resources(Settings("aws", Path("/h"), "sail", "acme", "acme-ledger"))
-    lake, ledger = made["lake"], made["ledger"]
+    lake, ledger, registry = made["lake"], made["ledger"], made["registry"]
     assert isinstance(lake, LakeResource)
     assert lake.zone("raw").uri == "s3://acme-raw"
     assert isinstance(ledger, LedgerResource)
+    assert isinstance(registry, RegistryResource)
 
 
 def test_what_has_no_adapter_loads_and_says_so_when_it_is_used() -> None:

@@ -34,8 +34,9 @@ def spec(contract: SourceContract, lake: LakeResource) -> dict[str, Any]:
 
 
 def test_the_spec_is_the_contract_and_the_batches(shop: Shop, lake: LakeResource) -> None:
-    asked = spec(shop(), lake)
+    asked = spec(shop(drift="freeze"), lake)
 
+    assert asked["drift"] == "freeze"
     assert asked["columns"][1] == {
         "name": "member", "source_name": "Member", "type": "string", "nullable": True,
         "allowed": None,
@@ -45,6 +46,7 @@ def test_the_spec_is_the_contract_and_the_batches(shop: Shop, lake: LakeResource
             "batch_id": "2017-05-01-b",
             "landing_date": "2017-05-01",
             "epoch": "0",
+            "kind": "file",
             "ingested_at": "2017-05-03T00:00:00+00:00",
             "files": [
                 {

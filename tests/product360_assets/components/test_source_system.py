@@ -96,6 +96,7 @@ def test_tables_flow_from_the_source_to_clean(sandbox: DefsFolderSandbox) -> Non
         ("raw", "nothing_accepted_was_rewritten"),
         ("raw", "everything_accepted_is_there"),
         ("clean", "rows_are_accounted_for"),
+        ("clean", "layout_is_as_declared"),
         ("clean", "no_rows_are_quarantined"),
         ("clean", "is_delivered_in_time"),
         ("clean", "volume_is_usual"),

@@ -12,11 +12,13 @@ import pytest
 
 from product360_assets.curated.pending import Input
 from resources.catalog import LocalCatalogResource
-from resources.errors import JobFailed, LedgerConflict, TableMissing
+from resources.errors import JobFailed, LedgerConflict, LockLost, TableMissing
+from resources.jobs import JobReport, JobRequest
 from resources.ledger import Ledger, ZoneState
 from resources.local.bridge import CatalogBridge
 from resources.local.bridge_errors import CommitFault
 from resources.local.ledger import SqliteLedgerResource
+from resources.owners import this_process
 
 NOTES = "curated.note"
 
@@ -37,6 +39,7 @@ def test_a_commit_says_which_batches_it_holds_and_who_made_it(desk: Any) -> None
     assert summary["product360.batch-ids"] == batch
     assert summary["product360.code-version"] == "code-1"
     assert summary["product360.run-id"] == "run-1"
+    assert summary["product360.contract-versions"] == "desk 3"
     assert len(summary["product360.commit-id"]) == 16
 
 
@@ -107,6 +110,7 @@ def test_the_ledger_knows_the_snapshot_of_every_batch(desk: Any) -> None:
     assert state.snapshot_id == int(summary["snapshot-id"])
     assert (state.rows_in, state.rows_out, state.location) == (2, 2, NOTES)
     assert state.details["state"] == "committed"
+    assert (state.config_version, state.details["contract.version"]) == ("config-1", "3")
 
 
 def test_a_batch_without_rows_is_done_without_a_snapshot(desk: Any) -> None:
@@ -269,3 +273,50 @@ def _in_a_child(work: Callable[[], None]) -> int:
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Sleeping:
+    """A runner whose first job begins only after somebody else has done the work."""
+
+    def __init__(self, runner: Any, meanwhile: Callable[[], object]) -> None:
+        self._runner = runner
+        self._meanwhile = [meanwhile]
+
+    def code_version(self) -> str:
+        return str(self._runner.code_version())
+
+    def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        report: JobReport = self._runner.run(request, log=log)
+        return report
+
+
+def overtaken(desk: Any) -> None:
+    """Publish in a process that sleeps through its lease while another takes over."""
+    lost = desk.ledger.take_lock(NOTES, this_process("sleeper"), over=None)
+
+    def meanwhile() -> None:
+        taken = desk.ledger.take_lock(NOTES, this_process("next"), over=lost)
+        assert desk.publish(ledger=desk.ledger.under(taken)).outcome == "published"
+
+    desk.publish(ledger=desk.ledger.under(lost), runner=Sleeping(desk.runner, meanwhile))
+
+
+def test_f25_a_publisher_that_slept_while_another_took_over_commits_nothing(desk: Any) -> None:
+    batch = desk.deliver(1, "a", "b")
+    with pytest.raises(LockLost):
+        overtaken(desk)
+    assert (desk.notes(), desk.snapshots()) == (["a", "b"], 1)
+    assert desk.states()[batch].details["state"] == "committed"
+    assert desk.publish().outcome == "unchanged"
+
+
+def test_f25_without_the_catalogs_refusal_it_commits_twice(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CatalogBridge, "_refuse_again", lambda *_: None)
+    desk.deliver(1, "a", "b")
+    with pytest.raises(LockLost):
+        overtaken(desk)
+    assert desk.notes() == ["a", "a", "b", "b"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -166,9 +167,10 @@ def test_columns_are_found_by_the_header_of_each_file(cleaner) -> None:
     cleaned = cleaner.clean("csv")
     assert cleaned.values("id", "name", "price") == [(1, "A", Decimal(1)), (2, "B", None)]
     assert cleaned.results["2017-01-09-a"]["details"] == {}
-    assert cleaned.results["2017-01-16-b"]["details"] == {
-        "columns.missing": "price",
-        "columns.unexpected": "colour",
+    drift = json.loads(cleaned.results["2017-01-16-b"]["details"]["drift"])
+    assert {(each["kind"], each["column"]) for each in drift} == {
+        ("renamed", "price"),
+        ("added", "colour"),
     }
 
 
