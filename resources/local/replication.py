@@ -17,10 +17,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import ObjectMissing
+from resources.errors import ObjectMissing, ServiceUnavailable
 from resources.local.dms_shapes import as_delivered, delivered_schema, load_file_name
 from resources.local.postgres import clock, snapshot, table_columns, table_rows
 from resources.replication import (
+    ChangeReport,
+    ChangeRequest,
     LoadReport,
     LoadRequest,
     ReplicationResource,
@@ -92,6 +94,28 @@ class LocalReplication(ReplicationResource):
         }
         tables = tuple(TableStatistics(**table) for table in document["tables"])
         return LoadReport(**{**document, **times, "tables": tables})
+
+    def changes(
+        self,
+        request: ChangeRequest,
+        *,
+        connection: Mapping[str, str],
+        landing: ObjectStore,
+        log: Callable[[str], None],
+    ) -> ChangeReport:
+        """Refused: what reads the log of changes comes with the next commit."""
+        raise ServiceUnavailable(
+            f"changes of {request.source}",
+            found="no reader of the database's log",
+            expected="the reader of logical replication",
+            next_move="load the tables again with reload: true",
+        )
+
+    def finished_changes(
+        self, source: str, execution_id: str, *, landing: ObjectStore
+    ) -> ChangeReport | None:
+        """No execution has come to its end."""
+        return None
 
     def _load_table(
         self,
