@@ -66,6 +66,17 @@ class StreamPosition:
     committed_at: datetime
     record: int
 
+    @property
+    def text(self) -> str:
+        """The position as one line, which `of` reads again."""
+        return f"{self.system} {self.lsn} {self.committed_at.isoformat()} {self.record}"
+
+    @classmethod
+    def of(cls, text: str) -> StreamPosition:
+        """The position that `text` states."""
+        system, lsn, committed_at, record = text.split(" ")
+        return cls(system, int(lsn), datetime.fromisoformat(committed_at), int(record))
+
 
 @dataclass(frozen=True)
 class LoadRequest:
@@ -126,16 +137,14 @@ class CapturedTable:
 
     Attributes:
         epoch: id of the load that its changes follow.
-        loaded_at: the time at which that load counts as delivered; UTC.
-        loaded_lsn: the place in the log at which it was read; earlier changes are in it.
+        loaded: where in the log it was read; earlier changes are in it.
         capture: what the load reported.
         delivered: landing prefixes of the epoch's load and of all changes that count.
     """
 
     table: SourceTable
     epoch: str
-    loaded_at: datetime
-    loaded_lsn: int
+    loaded: StreamPosition
     capture: str
     delivered: tuple[str, ...]
 
