@@ -40,14 +40,15 @@ def standing_keys(
         return
     columns = ", ".join(_quoted(column) for column in key)
     with spilling_database(scratch) as database:
-        found = database.execute(
+        found = database.sql(
             f"""
             SELECT {columns} FROM read_parquet(?, union_by_name = true) GROUP BY ALL
             HAVING arg_max({OPERATION}, {COMMIT_TIME} || {CHANGE_SEQUENCE}) <> '{DELETE}'
             """,
-            [files],
+            params=[files],
         )
-        yield from found.to_arrow_reader(_ROWS_AT_ONCE)
+        batches: Iterator[pa.RecordBatch] = found.to_arrow_reader(_ROWS_AT_ONCE)
+        yield from batches
 
 
 @contextmanager

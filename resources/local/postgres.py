@@ -199,7 +199,7 @@ def as_text(columns: pa.Schema) -> pa.Schema:
     import pyarrow as pa
 
     def narrow(kind: pa.DataType) -> bool:
-        return pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
+        return bool(pa.types.is_temporal(kind) or pa.types.is_decimal(kind))
 
     kinds = [(c.name, pa.string() if narrow(c.type) else c.type) for c in columns]
     return pa.schema([pa.field(name, kind) for name, kind in kinds])
