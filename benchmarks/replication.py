@@ -1,8 +1,8 @@
-"""`python -m benchmarks.replication [ROWS]`: how fast a table is loaded and its changes are followed.
+"""`python -m benchmarks.replication [ROWS]`: how fast a table is loaded, and its changes followed.
 
-The load is compared with `COPY ... TO STDOUT` of the same table in the same run; changes are counted
-per second, with the process's peak of memory. The hazard: the first load imports libraries; it is
-made once before anything is measured.
+The load is compared with `COPY ... TO STDOUT` of the same table in the same run; changes are
+counted per second, with the process's peak of memory. The hazard: the first load imports libraries;
+it is made once before anything is measured.
 """
 
 from __future__ import annotations
