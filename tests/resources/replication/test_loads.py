@@ -1,4 +1,4 @@
-"""Full loads of a real PostgreSQL, read back as any engine would read them."""
+"""Full loads of a real PostgreSQL that can only be loaded, as any engine would read them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def connection() -> Iterator[Mapping[str, str]]:
             session.execute(TABLES)
             info = session.info
             yield {"host": info.host, "port": str(info.port), "dbname": "postgres",
-                   "user": info.user, "password": ""}  # fmt: skip
+                   "user": info.user, "password": "", "changes": "none"}  # fmt: skip
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
@@ -80,6 +80,10 @@ def rows(landing: ObjectStore, prefix: str) -> list[dict[str, Any]]:
         for info in landing.list(prefix)
         for row in pq.read_table(landing.uri_of(info.key).removeprefix("file://")).to_pylist()
     ]
+
+
+def conninfo(connection: Mapping[str, str]) -> str:
+    return make_conninfo(**{k: v for k, v in connection.items() if k != "changes"})
 
 
 def quiet(_message: str) -> None:
@@ -181,7 +185,7 @@ def test_all_tables_are_read_as_of_one_moment(
     connection: Mapping[str, str], landing: ObjectStore
 ) -> None:
     def change_the_next_table(_message: str) -> None:
-        with psycopg.connect(make_conninfo(**connection), autocommit=True) as session:
+        with psycopg.connect(conninfo(connection), autocommit=True) as session:
             session.execute("INSERT INTO shop.every_type (small) VALUES (2)")
 
     try:
@@ -192,7 +196,7 @@ def test_all_tables_are_read_as_of_one_moment(
             log=change_the_next_table,
         )
     finally:
-        with psycopg.connect(make_conninfo(**connection), autocommit=True) as session:
+        with psycopg.connect(conninfo(connection), autocommit=True) as session:
             session.execute("DELETE FROM shop.every_type WHERE small = 2")
 
     assert [table.rows for table in report.tables] == [4, 1]
@@ -251,17 +255,35 @@ def test_a_table_that_is_not_there_is_named(
         )
 
 
-def test_a_value_that_no_file_can_hold_is_refused(
+def test_a_value_beyond_its_type_makes_its_column_text(
     connection: Mapping[str, str], landing: ObjectStore
 ) -> None:
-    with psycopg.connect(make_conninfo(**connection), autocommit=True) as session:
-        session.execute("CREATE TABLE shop.endless (at timestamp)")
-        session.execute("INSERT INTO shop.endless VALUES ('infinity')")
-    endless = SourceTable(name="endless", schema="shop", table="endless")
-    with pytest.raises(SourceRejected, match=r"shop\.endless.*infinity"):
-        LocalReplication().full_load(
-            load(endless), connection=connection, landing=landing, log=quiet
+    with psycopg.connect(conninfo(connection), autocommit=True) as session:
+        session.execute("CREATE TABLE shop.endless (id int, at timestamp, price numeric(4,1))")
+        session.execute(
+            "INSERT INTO shop.endless SELECT n, '2017-01-01', 1.5 FROM generate_series(1, 4) n"
         )
+        session.execute("INSERT INTO shop.endless VALUES (5, 'infinity', 'NaN')")
+    endless = SourceTable(name="endless", schema="shop", table="endless")
+
+    report = LocalReplication(rows_per_file=2).full_load(
+        load(endless), connection=connection, landing=landing, log=quiet
+    )
+
+    assert (report.tables[0].rows, report.tables[0].files) == (5, 3)
+    landed = [(r["id"], r["at"], r["price"]) for r in rows(landing, report.tables[0].prefix)]
+    assert landed == [
+        *((number, "2017-01-01 00:00:00", "1.5") for number in (1, 2, 3, 4)),
+        (5, "infinity", "NaN"),
+    ]
+
+
+def test_a_server_that_keeps_no_log_of_changes_is_refused(
+    connection: Mapping[str, str], landing: ObjectStore
+) -> None:
+    followed = {name: value for name, value in connection.items() if name != "changes"}
+    with pytest.raises(SourceRejected, match=r"wal_level replica.*ALTER SYSTEM"):
+        LocalReplication().full_load(load(ORDERS), connection=followed, landing=landing, log=quiet)
 
 
 def test_a_database_that_does_not_answer_is_worth_another_try(tmp_path: Path) -> None:
