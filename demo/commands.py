@@ -63,6 +63,22 @@ def down() -> None:
 
 
 @app.command()
+def advance(
+    weeks: Annotated[int, typer.Argument(min=1, help="How many weeks.")] = 1,
+) -> None:
+    """Let the next weeks happen in the databases; `make demo` does so with all of them."""
+    with _explained():
+        advanced = Company(demo_settings().home).advance(weeks)
+        for count in advanced.new:
+            typer.echo(
+                f"{count.landing_date} {count.table}: {count.inserts:,} inserted, "
+                f"{count.updates:,} corrected, {count.deletes:,} deleted"
+            )
+        if not advanced.new:
+            typer.echo("The year is over: nothing is left to happen.")
+
+
+@app.command()
 def status() -> None:
     """Say whether the company runs; exit status 1 when it does not."""
     with _explained():

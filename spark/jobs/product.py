@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spark.deletions import IS_DELETE, deleted_keys
 from spark.publishing import batch_results, merge_rows, read_batches, required_batches
 from spark.tables.curated import PRODUCT
 from spark.transforms.product import listed_products, unknown_members
@@ -15,16 +16,29 @@ if TYPE_CHECKING:
 
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
-    """Merge every batch of the spec into the target, in one commit."""
+    """Merge every new batch of the spec into the target, in one commit.
+
+    The catalogue is small and read whole. Of the sales, new ones can hold a product that it does
+    not list; only when it has deleted one, all of them are asked whether it was ever sold.
+    """
     catalogue = required_batches(session, spec, "catalog.product")
     hierarchy = required_batches(session, spec, "catalog.product_hierarchy")
-    sold = read_batches(session, spec, "pos.sales_line")
-    listed = listed_products(catalogue, hierarchy)
-    rows = listed if sold is None else listed.unionByName(unknown_members(sold, listed))
-    merge_rows(session, rows, PRODUCT, spec["target"])
+    sold = read_batches(session, spec, "pos.sales_line", only_new=not _deletes(session, spec))
+    rows = listed = listed_products(catalogue, hierarchy)
+    delisted = deleted_keys(catalogue, PRODUCT.key)
+    if sold is not None:
+        unknown = unknown_members(sold, listed, delisted)
+        rows = listed.unionByName(unknown)
+        delisted = delisted.join(unknown.select("product_id"), on="product_id", how="left_anti")
+    merge_rows(session, rows, PRODUCT, spec["target"], deleted=delisted)
     frames = {
         "catalog.product": catalogue,
         "catalog.product_hierarchy": hierarchy,
         "pos.sales_line": sold,
     }
     report.results(batch_results(spec, PRODUCT.identifier, frames))
+
+
+def _deletes(session: SparkSession, spec: dict[str, Any]) -> bool:
+    new = read_batches(session, spec, "catalog.product", only_new=True)
+    return new is not None and new.where(IS_DELETE).count() > 0

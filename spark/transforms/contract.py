@@ -41,12 +41,17 @@ class DeclaredRule:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one batch says about all of its rows. Dates and times as ISO text."""
+    """What one batch says about all of its rows. Dates and times as ISO text.
+
+    `has_changes`: it tells what happened, and may tell of one key several times; otherwise it tells
+    how things are, and a key twice is once too often.
+    """
 
     batch_id: str
     landing_date: str
     epoch: str
     ingested_at: str
+    has_changes: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +165,7 @@ def _batches(
             epoch=document["epoch"],
             # Never the machine's clock: the same batch gives the same rows, whenever it is made.
             ingested_at=document.get("ingested_at") or f"{landing_date}T00:00:00Z",
+            has_changes=document.get("kind") == "changes",
         )
         if not _BATCH_ID.fullmatch(batch.batch_id):
             raise SpecInvalid(f"Batch {batch.batch_id!r}: expected letters, digits, '.', '_', '-'.")

@@ -28,8 +28,14 @@ RANK = "_rank"
 
 
 def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
-    """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep."""
+    """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep.
+
+    Not of batches of changes: there, a key is told of as often as something happened to it.
+    """
     good = rows.where(f"_problem IS NULL AND NOT ({IS_DELETE})")
+    changed = [batch.batch_id for batch in spec.batches if batch.has_changes]
+    if changed:
+        good = good.where(~col("_batch_id").isin(changed))
     key = ("_batch_id", *spec.key)
     types = {column.name: column.type for column in spec.columns}
     greatest_first = Window.partitionBy(*key).orderBy(

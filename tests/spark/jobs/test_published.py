@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from resources.catalog import LocalCatalogResource
 from spark.tables import TABLES
+from spark.tables.tombstones import tombstones_of
 
 LINEAGE = (
     "_batch_id string, _landing_date date, _epoch string, _committed_at timestamp, "
@@ -59,7 +60,7 @@ class Lake:
     session: SparkSession
     folder: Path
     catalog: LocalCatalogResource
-    batches: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    batches: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def deliver(
         self,
@@ -74,7 +75,13 @@ class Lake:
         frame = self.session.createDataFrame(complete, f"{SCHEMAS[name]}, {LINEAGE}")
         frame.coalesce(1).write.mode("overwrite").parquet(location)
         self.batches.setdefault(name, []).append(
-            {"batch_id": batch, "location": location, "landing_date": f"{day}", "epoch": epoch}
+            {
+                "batch_id": batch,
+                "location": location,
+                "landing_date": f"{day}",
+                "epoch": epoch,
+                "is_new": True,
+            }
         )
 
     def run(self, job: str, table: str, inputs: Sequence[str] = (), **more: object) -> list[Any]:
@@ -103,6 +110,8 @@ class Lake:
         self.run("weekly_demand", "forecast.weekly_demand", ["curated.sales_line"], **as_of)
 
     def publish_sales(self) -> None:
+        tombstones = tombstones_of(TABLES["curated.sales_line"])
+        self.catalog.ensure_table(tombstones)
         self.run(
             "product",
             "curated.product",
@@ -114,6 +123,7 @@ class Lake:
             ["pos.sales_line", "pos.basket"],
             product="lake.curated.product",
             time_zone="America/New_York",
+            tombstones=f"lake.{tombstones.identifier}",
         )
 
     def publish_prices(self) -> None:
@@ -136,7 +146,7 @@ def lake(
     every_session: SparkSession, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Lake:
     catalog = LocalCatalogResource(home=str(tmp_path_factory.getbasetemp() / "engine"))
-    for identifier in TABLES:
+    for identifier in (*TABLES, "curated.sales_line_tombstone"):
         if catalog.load().table_exists(identifier):
             catalog.load().drop_table(identifier)
     made = Lake(every_session, tmp_path, catalog)
