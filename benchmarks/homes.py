@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 from benchmarks.measure import Measured, measured
-from demo.calendar import LAST_WEEK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,7 +102,7 @@ class Home:
 
     def let_year_end(self) -> None:
         """What is left of the company's year happens in its databases, which are up."""
-        self._demo("advance", str(LAST_WEEK))
+        self._demo("advance", "--rest-of-year")
 
     def resources(self) -> Mapping[str, Any]:
         """The platform's resources, looking at this home."""

@@ -19,8 +19,12 @@ LAST_WEEK: Final = 53
 
 
 def closing(week: int) -> datetime:
-    """The moment, in UTC, at which a week's changes are made: the Monday morning after it."""
-    return FIRST_CLOSING + timedelta(weeks=week - 1)
+    """The moment, in UTC, at which a week's changes are made: the Monday morning after it.
+
+    Behind the last week, each number is one day more.
+    """
+    days = max(week - LAST_WEEK, 0)
+    return FIRST_CLOSING + timedelta(weeks=min(week, LAST_WEEK) - 1, days=days)
 
 
 def said(moment: datetime) -> str:

@@ -138,7 +138,9 @@ class Company:
         return state is not None
 
     def advance(self, weeks: int | None = None) -> Advanced:
-        """Let the next weeks happen in the databases, all that are left when no number is given.
+        """Let the next weeks happen in the databases; without a number, the rest of the year.
+
+        After the year, each is a day; see `demo.weeks`.
 
         Each is one transaction. Afterwards the secrets tell the calendar's new time, and the
         manifest what was changed; a run that was killed in between is made up for by the next.

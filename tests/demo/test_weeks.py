@@ -147,6 +147,30 @@ def test_the_manifest_is_the_databases_own_count_and_is_made_again(
     assert read_manifest(young.files.folder) == change_counts(admin)
 
 
+def test_a_day_after_the_year_is_the_day_of_a_year_before_once_more(
+    young: Company, admin: psycopg.Connection[Any]
+) -> None:
+    advanced = young.advance(2)
+    assert {count.landing_date for count in advanced.new} == {date(2018, 1, 2), date(2018, 1, 3)}
+    days = admin.execute(
+        """
+        SELECT (sold_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/New_York')::date AS day,
+               basket_id > 200000000000, week, count(*), sum(sales_value)
+        FROM pos.basket JOIN pos.sales_line USING (basket_id)
+        GROUP BY 1, 2, 3 HAVING min(sold_at) < '2017-01-04' OR min(sold_at) > '2018-01-01 05:00'
+        ORDER BY 1
+        """
+    ).fetchall()
+    sums = {day: (is_copy, week, *sums) for day, is_copy, week, *sums in days}
+    assert [count.inserts for count in advanced.new if count.table == "pos.sales_line"] == [
+        sums[date(2018, 1, day)][2] if date(2018, 1, day) in sums else 0 for day in (1, 2)
+    ]
+    for day in (1, 2):
+        is_copy, week, *copied = sums.get(date(2018, 1, day), (True, 1))
+        assert (is_copy, week) == (True, 1)
+        assert copied == list(sums.get(date(2017, 1, day + 1), (False, 2))[2:])
+
+
 def test_each_week_brings_its_own_sales_and_some_slips(company: Started, home: Path) -> None:
     counts = read_manifest(home / "company")
     query = f"SELECT week, count(*) FROM ({SMOKE_LINES}) WHERE week > 44 GROUP BY ALL"
