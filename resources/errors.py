@@ -19,6 +19,7 @@
         ├── JobFailed             a job said that it failed
         ├── ReportMissing         a job ended without saying anything
         ├── SourceRejected        a source system answered no
+        ├── ChangesLost           a source system no longer has changes that were not delivered
         ├── TableMissing          no such table in the catalog
         ├── QueryRejected         SQL that this reader may not run
         ├── HomeMismatch          a home that holds something else than asked for
@@ -162,6 +163,10 @@ class ReportMissing(TerminalError):
 
 class SourceRejected(TerminalError):
     """A source system answered no."""
+
+
+class ChangesLost(TerminalError):
+    """A source system no longer has changes that were not delivered."""
 
 
 class TableMissing(TerminalError):

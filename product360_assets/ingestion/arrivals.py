@@ -24,6 +24,9 @@ from resources.objects import ObjectStore
 # 2017-05-01, 2017/05/01 and day=2017-05-01, as folders of a key.
 _DAY = re.compile(r"(?:^|[/=])(\d{4})[-/](\d{2})[-/](\d{2})(?=/)")
 
+# In the details of a delivery of changes: the load that they follow.
+EPOCH = "epoch"
+
 _BATCH_KINDS: dict[SourceKind, BatchKind] = {
     "database": "load",
     "saas": "pull",
@@ -95,8 +98,9 @@ def execution_id(
 ) -> str:
     """An id that sorts by time and names an empty folder: `20180101T080000Z-0001`.
 
-    The number makes it unique when the source's clock stands still, as a simulated one may. Landing
-    is asked too, because objects outlive a ledger that was lost.
+    The number makes it unique when the source's clock stands still, as a simulated one may. A clock
+    that was set back counts as standing still, because ids order epochs. Landing is asked too,
+    because objects outlive a ledger that was lost.
 
     Args:
         started_at: the source's time at which the execution begins.
@@ -104,9 +108,12 @@ def execution_id(
         landing: where the execution will write.
         folder: the folder there that executions are folders of.
     """
-    number = len(set(earlier)) + 1
+    known = set(earlier)
+    number = len(known) + 1
+    time = f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    time = max([time, *(each[: len(time)] for each in known)])
     while True:
-        found = f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{number:04d}"
+        found = f"{time}-{number:04d}"
         if next(landing.list(f"{folder}/{found}/"), None) is None:
             return found
         number += 1
@@ -122,13 +129,19 @@ def _executed(
             found.append(
                 Arrival(
                     landing_date=delivery.landing_date,
-                    kind=_BATCH_KINDS[contract.kind],
-                    # Only a load replaces what was there; a pull adds to it.
-                    epoch=delivery.delivery_id if contract.kind == "database" else "0",
+                    kind="changes" if EPOCH in delivery.details else _BATCH_KINDS[contract.kind],
+                    epoch=_epoch(contract, delivery),
                     objects=objects,
                 )
             )
     return Arrivals(tuple(found), undated=())
+
+
+def _epoch(contract: SourceContract, delivery: Delivery) -> str:
+    # Only a load replaces what was there; changes follow one, and a pull adds to what there is.
+    if contract.kind == "database":
+        return delivery.details.get(EPOCH, delivery.delivery_id)
+    return "0"
 
 
 def _dropped(contract: SourceContract, table: TableContract, *, landing: ObjectStore) -> Arrivals:

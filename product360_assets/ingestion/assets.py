@@ -37,7 +37,7 @@ ASKED_DAILY = timedelta(hours=36)
 A_WEEK = timedelta(days=7)
 
 _HOW_IT_COMES = {
-    "database": "loaded from the database in the shapes of AWS DMS",
+    "database": "loaded from the database, then its changes, in the shapes of AWS DMS",
     "saas": "pulled from the service in the shapes of AWS AppFlow",
     "files": "dropped by its owner as files",
     "stream": "delivered by a stream as files",
@@ -145,9 +145,12 @@ def _database_step(contract: SourceContract) -> IngestStep:
     ) -> Iterator[dg.MaterializeResult[None]]:
         opened, tables = ledger.open(), _selected(context, contract)
         with explained_failures():
-            DatabaseIngestion(
+            connection = secrets.get(_connection(contract))
+            ingestion = DatabaseIngestion(
                 contract, opened, lake.zone("landing"), replication, context.log.info
-            ).load(tables, connection=secrets.get(_connection(contract)), reload=config.reload)
+            )
+            ingestion.load(tables, connection=connection, reload=config.reload)
+            ingestion.changes(connection=connection)
         for table in tables:
             yield arrived(context, contract, table, ledger=opened, lake=lake)
 

@@ -1,7 +1,7 @@
 """Full loads: which tables still need one, and what the ledger is told about it.
 
-A table is loaded once and then stays loaded; asking for a reload opens a new epoch. All tables of
-one load are of one moment.
+A table is loaded once and then stays loaded, because its changes follow; asking for a reload opens
+a new epoch. All tables of one load are of one moment.
 
 The hazard: a process can die after the load ended and before the ledger heard of it. Loads that the
 ledger believes to be running are therefore looked up first: a finished one is recorded and not
@@ -14,16 +14,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from product360_assets.core.contract import SourceContract, TableContract
-from product360_assets.ingestion.arrivals import execution_id, successful_deliveries
+from product360_assets.ingestion.arrivals import EPOCH, execution_id, successful_deliveries
+from product360_assets.ingestion.changes import CAPTURE, POSITION, STREAM, ChangeIngestion
 from resources.errors import ContractInvalid, Product360Error
 from resources.ledger import Delivery, Ledger
 from resources.objects import ObjectStore
-from resources.replication import LoadReport, LoadRequest, ReplicationResource, SourceTable
+from resources.replication import (
+    ChangeReport,
+    LoadReport,
+    LoadRequest,
+    ReplicationResource,
+    SourceTable,
+)
+
+# In a connection: "none" for a source that can only be loaded.
+_CHANGES = "changes"
 
 
 @dataclass(frozen=True)
 class DatabaseIngestion:
-    """Loads tables of one source; `log` tells the run what happens."""
+    """Loads tables of one source and delivers their changes; `log` tells the run what happens."""
 
     contract: SourceContract
     ledger: Ledger
@@ -50,7 +60,7 @@ class DatabaseIngestion:
         request = LoadRequest(
             source=self.contract.name,
             load_id=execution_id(
-                started_at, self._load_ids(), landing=self.landing, folder=self.contract.name
+                started_at, self._known_ids(), landing=self.landing, folder=self.contract.name
             ),
             started_at=started_at,
             tables=sources,
@@ -68,15 +78,31 @@ class DatabaseIngestion:
             self._finish(delivery, report)
         return report
 
-    def _is_loaded(self, table: TableContract) -> bool:
-        return bool(successful_deliveries(self.ledger, self.contract.name, table.name))
+    def changes(self, *, connection: Mapping[str, str]) -> ChangeReport | None:
+        """Deliver what changed in every loaded table of the source; None where nothing captures it.
 
-    def _load_ids(self) -> list[str]:
-        # Of all tables: a load's id names one folder for all of them.
+        Raises:
+            ContractInvalid: a table's `source_name` names no schema.
+            ChangesLost, SourceUnreachable, SourceRejected: see ReplicationResource.changes.
+        """
+        if connection.get(_CHANGES) == "none":
+            return None
+        ingestion = ChangeIngestion(
+            self.contract, self.ledger, self.landing, self.replication, self.log
+        )
+        sources = [_source_table(table) for table in self.contract.tables]
+        return ingestion.deliver(sources, connection=connection)
+
+    def _is_loaded(self, table: TableContract) -> bool:
+        deliveries = successful_deliveries(self.ledger, self.contract.name, table.name)
+        return any(EPOCH not in delivery.details for delivery in deliveries)
+
+    def _known_ids(self) -> list[str]:
+        # Of all tables: an id names one folder for all of them.
         return [
             delivery.delivery_id
-            for table in self.contract.tables
-            for delivery in self.ledger.deliveries(self.contract.name, table.name)
+            for name in (STREAM, *(table.name for table in self.contract.tables))
+            for delivery in self.ledger.deliveries(self.contract.name, name)
         ]
 
     def _settle_unfinished(self, table: TableContract) -> None:
@@ -112,6 +138,9 @@ class DatabaseIngestion:
 
     def _finish(self, delivery: Delivery, report: LoadReport) -> None:
         [statistics] = [table for table in report.tables if table.table == delivery.table]
+        details = {"files": str(statistics.files)}
+        if report.position is not None and statistics.capture:
+            details |= {POSITION: report.position.text, CAPTURE: statistics.capture}
         self.ledger.record_delivery(
             replace(
                 delivery,
@@ -120,7 +149,7 @@ class DatabaseIngestion:
                 finished_at=report.finished_at,
                 rows=statistics.rows,
                 bytes=statistics.bytes,
-                details={"files": str(statistics.files)},
+                details=details,
             )
         )
 
@@ -134,4 +163,6 @@ def _source_table(table: TableContract) -> SourceTable:
             expected="schema.table, because a database keeps its tables in schemas",
             next_move="correct `source_name` in the source's defs.yaml",
         )
-    return SourceTable(name=table.name, schema=schema, table=name)
+    delivered = {column.name: column.delivered_name for column in table.columns}
+    key = tuple(delivered[column] for column in table.key)
+    return SourceTable(name=table.name, schema=schema, table=name, key=key)

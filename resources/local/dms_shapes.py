@@ -1,9 +1,10 @@
-"""The shapes in which AWS DMS delivers a full load, so that both environments land the same files.
+"""The shapes in which AWS DMS delivers, so that both environments land the same files.
 
-Files are `LOAD%08X.parquet` below `<schema>/<table>/`, counted in hexadecimal: `...09` is followed
-by `...0A`. Before the table's own columns stands `Op`; after them come `dms_timestamp` (text, the
-time of the load) and `ar_h_change_seq` (35 digits, unique and rising within a load), which DMS adds
-by the transformation rules that we require.
+Files of a load are `LOAD%08X.parquet` below `<schema>/<table>/`, counted in hexadecimal: `...09` is
+followed by `...0A`; files of changes are named by time. Before the table's own columns stands `Op`;
+after them come `dms_timestamp` (text: the time of the load, or of the commit) and `ar_h_change_seq`
+(35 digits, unique and rising within a task), which DMS adds by transformation rules that we
+require.
 
 The hazard: a NUMERIC without precision has no Parquet type. DMS rounds it to (28,6); here it stays
 text, which loses nothing, and the source contract says what it becomes.
@@ -12,7 +13,7 @@ text, which loses nothing, and the source contract says what it becomes.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from resources.replication import CHANGE_SEQUENCE, COMMIT_TIME, OPERATION
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 DELIVERY_COLUMNS = frozenset({OPERATION, COMMIT_TIME, CHANGE_SEQUENCE})
 
-_INSERT = "I"
+INSERT, UPDATE, DELETE = "I", "U", "D"
+
 _RECORD_DIGITS = 19
 _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 
@@ -30,6 +32,17 @@ _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 def load_file_name(number: int) -> str:
     """Name of the `number`-th file of a table in a full load, counted from 1."""
     return f"LOAD{number:08X}.parquet"
+
+
+def change_file_name(day: date, millisecond: int) -> str:
+    """Name of a file of changes, by a day and a millisecond of it: 20170501-120000250.parquet.
+
+    Past the day's last millisecond it is hour 24 of the same day.
+    """
+    seconds, milliseconds = divmod(millisecond, 1000)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{day:%Y%m%d}-{hour:02d}{minute:02d}{second:02d}{milliseconds:03d}.parquet"
 
 
 def arrow_type(database_type: str) -> pa.DataType:
@@ -74,28 +87,44 @@ def delivered_schema(columns: pa.Schema) -> pa.Schema:
 def as_delivered(
     rows: pa.RecordBatch, *, started_at: datetime, first_record: int
 ) -> pa.RecordBatch:
-    """The rows with the columns that DMS adds; `first_record` counts over the whole load."""
+    """Rows of a load with the columns that DMS adds; `first_record` counts over the whole load."""
+    import numpy as np
     import pyarrow as pa
 
     count = rows.num_rows
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.repeat(_INSERT, count),
-            *rows.columns,
-            pa.repeat(started_at.strftime("%Y-%m-%d %H:%M:%S.%f"), count),
-            _change_sequences(started_at, first_record, count),
-        ],
-        schema=delivered_schema(rows.schema),
+    return with_delivery_columns(
+        rows,
+        operations=pa.repeat(INSERT, count),
+        times=pa.repeat(commit_time(started_at), count),
+        sequence_times=pa.scalar(sequence_time(started_at)),
+        records=pa.array(np.arange(first_record, first_record + count)),
     )
 
 
-def _change_sequences(started_at: datetime, first_record: int, count: int) -> pa.Array:
-    import numpy as np
+def with_delivery_columns(
+    rows: pa.RecordBatch,
+    *,
+    operations: pa.Array,
+    times: pa.Array,
+    sequence_times: pa.Array | pa.Scalar,
+    records: pa.Array,
+) -> pa.RecordBatch:
+    """The rows with the columns that DMS adds: what happened to each, when, and its place."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    # 16 digits of time down to hundredths, then 19 digits of record number, as DMS writes them.
-    time = f"{started_at:%Y%m%d%H%M%S}{started_at.microsecond // 10_000:02d}"
-    records = pc.cast(pa.array(np.arange(first_record, first_record + count)), pa.string())
-    padded = pc.utf8_lpad(records, width=_RECORD_DIGITS, padding="0")
-    return pc.binary_join_element_wise(pa.scalar(time), padded, "")
+    digits = pc.utf8_lpad(pc.cast(records, pa.string()), width=_RECORD_DIGITS, padding="0")
+    sequences = pc.binary_join_element_wise(sequence_times, digits, "")
+    return pa.RecordBatch.from_arrays(
+        [operations, *rows.columns, times, sequences], schema=delivered_schema(rows.schema)
+    )
+
+
+def commit_time(moment: datetime) -> str:
+    """A time in UTC as `dms_timestamp` holds it."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def sequence_time(moment: datetime) -> str:
+    """The first sixteen digits of a change sequence: a time down to hundredths of a second."""
+    return f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 10_000:02d}"

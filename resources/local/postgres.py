@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from resources.errors import SourceRejected, SourceUnreachable
 from resources.local.dms_shapes import DELIVERY_COLUMNS, arrow_type
+from resources.local.typed_text import TEXT_OPTIONS
 from resources.replication import SourceTable
 
 if TYPE_CHECKING:
@@ -22,13 +23,30 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 BLOCK_BYTES = 8 * 1024 * 1024
+# How long a statement may wait for what other sessions hold.
+LOCK_SECONDS = 300
+
+# A load takes as long as it takes, whatever the role's own limits.
+_NO_TIMEOUTS = (
+    "-c statement_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0"
+)
+_REFUSALS = (
+    "authentication failed",
+    "permission denied to start WAL sender",
+    "must be superuser or replication role",
+)
 
 
 @contextmanager
-def snapshot(
-    connection: Mapping[str, str], *, timeout_seconds: int
+def connected(
+    connection: Mapping[str, str], *, timeout_seconds: int, replication: bool = False
 ) -> Iterator[psycopg.Connection[Any]]:
-    """A read-only session that sees one moment of the database, from its first query on.
+    """A session in which every statement is a transaction of its own.
+
+    Args:
+        connection: the source's connection document.
+        timeout_seconds: how long to wait for the database to answer at first.
+        replication: whether it speaks the replication protocol instead of SQL.
 
     Raises:
         SourceUnreachable: the database does not answer, or stops answering.
@@ -45,11 +63,40 @@ def snapshot(
             user=connection["user"],
             password=connection.get("password"),
             connect_timeout=timeout_seconds,
-            options="-c timezone=UTC -c datestyle=ISO -c extra_float_digits=1",
+            client_encoding="UTF8",
+            replication="database" if replication else None,
+            options=f"{TEXT_OPTIONS} -c lock_timeout={LOCK_SECONDS}s {_NO_TIMEOUTS}",
+            autocommit=True,
         ) as session,
     ):
+        yield session
+
+
+@contextmanager
+def snapshot(
+    connection: Mapping[str, str], *, timeout_seconds: int, exported: str | None = None
+) -> Iterator[psycopg.Connection[Any]]:
+    """A read-only session that sees one moment of the database.
+
+    Args:
+        connection: the source's connection document.
+        timeout_seconds: how long to wait for the database to answer at first.
+        exported: name of the moment, as another session that still holds it has exported it; that
+            of the first query when None.
+
+    Raises:
+        SourceUnreachable: the database does not answer, or stops answering.
+        SourceRejected: it refuses the user.
+    """
+    import psycopg
+    from psycopg.sql import SQL, Literal
+
+    with connected(connection, timeout_seconds=timeout_seconds) as session:
         session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         session.read_only = True
+        session.autocommit = False
+        if exported is not None:
+            session.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(Literal(exported)))
         yield session
 
 
@@ -61,8 +108,19 @@ def clock(session: psycopg.Connection[Any], connection: Mapping[str, str]) -> da
     return datetime.fromisoformat(str(now)).astimezone(UTC)
 
 
-def table_columns(session: psycopg.Connection[Any], table: SourceTable) -> pa.Schema:
+class ValueUnfit(Exception):
+    """A value that the delivered type cannot hold, such as `infinity`."""
+
+
+def table_columns(
+    session: psycopg.Connection[Any], table: SourceTable, *, with_generated: bool = True
+) -> pa.Schema:
     """The table's columns with their delivered types.
+
+    Args:
+        session: where to ask.
+        table: the table.
+        with_generated: whether columns that the database computes are wanted; changes lack them.
 
     Raises:
         SourceRejected: no such table, or one with a column named as delivery names its own.
@@ -74,8 +132,8 @@ def table_columns(session: psycopg.Connection[Any], table: SourceTable) -> pa.Sc
         " JOIN pg_class ON pg_class.oid = attrelid"
         " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
         " WHERE nspname = %s AND relname = %s AND attnum > 0 AND NOT attisdropped"
-        " ORDER BY attnum",
-        (table.schema, table.table),
+        " AND (attgenerated = '' OR %s) ORDER BY attnum",
+        (table.schema, table.table, with_generated),
     ).fetchall()
     name = f"table {table.schema}.{table.table}"
     if not found:
@@ -101,7 +159,7 @@ def table_rows(
     """The table's rows, a block of about `BLOCK_BYTES` at a time.
 
     Raises:
-        SourceRejected: a value lies outside what the delivered type can hold.
+        ValueUnfit: the type of some column cannot hold one of its values.
     """
     import pyarrow as pa
     import pyarrow.csv
@@ -133,12 +191,18 @@ def table_rows(
                 ),
             )
         except pa.ArrowInvalid as error:
-            raise SourceRejected(
-                f"table {table.schema}.{table.table}",
-                found=f"a value that no file can hold: {error}",
-                expected="values within the types' usual ranges",
-                next_move="correct the value at the source, or load a view without it",
-            ) from error
+            raise ValueUnfit(f"table {table.schema}.{table.table}: {error}") from error
+
+
+def as_text(columns: pa.Schema) -> pa.Schema:
+    """The same columns, with text for every type that cannot hold all that PostgreSQL's can."""
+    import pyarrow as pa
+
+    def narrow(kind: pa.DataType) -> bool:
+        return pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
+
+    kinds = [(c.name, pa.string() if narrow(c.type) else c.type) for c in columns]
+    return pa.schema([pa.field(name, kind) for name, kind in kinds])
 
 
 class _CopyStream(io.RawIOBase):
@@ -161,18 +225,23 @@ class _CopyStream(io.RawIOBase):
         return count
 
 
+def database_name(connection: Mapping[str, str]) -> str:
+    """What errors call the database."""
+    return f"database {connection['dbname']} on {connection['host']}:{connection['port']}"
+
+
 @contextmanager
 def _translated(connection: Mapping[str, str]) -> Iterator[None]:
     import psycopg
 
-    name = f"database {connection['dbname']} on {connection['host']}:{connection['port']}"
+    name = database_name(connection)
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
         raise _refused(name, connection["user"], error) from error
     except psycopg.OperationalError as error:
         # A refused login carries no error code, because there is no session that could.
-        if "authentication failed" in str(error):
+        if any(words in str(error) for words in _REFUSALS):
             raise _refused(name, connection["user"], error) from error
         raise SourceUnreachable(
             name,
@@ -186,6 +255,6 @@ def _refused(name: str, user: str, error: psycopg.Error) -> SourceRejected:
     return SourceRejected(
         name,
         found=str(error).strip(),
-        expected=f"SELECT on its tables for user {user}",
+        expected=f"SELECT on its tables, and the attribute REPLICATION, for user {user}",
         next_move="correct the secret, or grant what is missing",
     )

@@ -1,26 +1,41 @@
-"""Full loads of any PostgreSQL: one snapshot of all tables, streamed into files shaped as DMS does.
+"""Loads and changes of any PostgreSQL from 14 on, in files shaped as AWS DMS writes them.
 
-All tables of a load are read in one REPEATABLE READ transaction, so they fit together. Rows stream
-from COPY through Arrow into Parquet; memory holds one block of rows, whatever the table's size.
+All tables of a load are read as of one moment, which is also a place in the database's log: what
+was committed before is in the load, what comes after are its changes, with no gap and no overlap.
+Rows stream from COPY through Arrow into Parquet; memory holds one block of rows, whatever the
+table's size.
 
-The hazard: the report is what makes a load count, and it is written last. Files of a load without a
-report belong to an attempt that died; they stay where they are and nothing ever reads them.
+The hazard: the report is what makes an execution count, and it is written last. Files of one
+without a report belong to an attempt that died; they stay where they are and nothing reads them.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import ObjectMissing
 from resources.local.dms_shapes import as_delivered, delivered_schema, load_file_name
-from resources.local.postgres import clock, snapshot, table_columns, table_rows
+from resources.local.postgres import (
+    ValueUnfit,
+    as_text,
+    clock,
+    connected,
+    table_columns,
+    table_rows,
+)
+from resources.local.replication_reports import (
+    read_changes,
+    read_load,
+    write_changes,
+    write_load,
+)
 from resources.replication import (
+    ChangeReport,
+    ChangeRequest,
     LoadReport,
     LoadRequest,
     ReplicationResource,
@@ -32,23 +47,28 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
+    from resources.local.moment import Moment
     from resources.objects import ObjectStore
+
+_MIB = 1024 * 1024
 
 
 class LocalReplication(ReplicationResource):
-    """Reads PostgreSQL over its own protocol.
+    """Reads PostgreSQL over its own protocols.
 
     Attributes:
-        rows_per_file: rows in a file at most.
+        rows_per_file: rows in a file of a load at most.
+        change_file_bytes: size before compression at which a file of changes ends.
         connect_timeout_seconds: how long to wait for the database to answer.
     """
 
     rows_per_file: int = 1_000_000
+    change_file_bytes: int = 64 * _MIB
     connect_timeout_seconds: int = 10
 
     def clock(self, connection: Mapping[str, str]) -> datetime:
         """The source's declared clock, or its own time."""
-        with snapshot(connection, timeout_seconds=self.connect_timeout_seconds) as session:
+        with connected(connection, timeout_seconds=self.connect_timeout_seconds) as session:
             return clock(session, connection)
 
     def full_load(
@@ -60,50 +80,101 @@ class LocalReplication(ReplicationResource):
         log: Callable[[str], None],
     ) -> LoadReport:
         """Write all rows of the tables, as of one moment, and return what was written."""
+        from resources.local.moment import moment_of
+
         statistics: list[TableStatistics] = []
-        with snapshot(connection, timeout_seconds=self.connect_timeout_seconds) as session:
+        with moment_of(request, connection, timeout_seconds=self.connect_timeout_seconds) as moment:
             for table in request.tables:
                 first_record = 1 + sum(done.rows for done in statistics)
                 statistics.append(
-                    self._load_table(request, table, session, landing, first_record=first_record)
+                    self._load_table(request, table, moment, landing, first_record=first_record)
                 )
                 log(f"{table.name}: {statistics[-1].rows} rows in {statistics[-1].files} files")
-            finished_at = clock(session, connection)
+            finished_at = clock(moment.session, connection)
         report = LoadReport(
             source=request.source,
             load_id=request.load_id,
             started_at=request.started_at,
             finished_at=finished_at,
             tables=tuple(statistics),
+            position=moment.position(request, record=sum(done.rows for done in statistics)),
         )
-        landing.put(_report_key(request.source, request.load_id), _document(report))
+        write_load(landing, report)
         return report
 
     def finished_load(
         self, source: str, load_id: str, *, landing: ObjectStore
     ) -> LoadReport | None:
         """The report of a load that came to its end; None for one that did not."""
-        try:
-            document = json.loads(landing.read(_report_key(source, load_id)))
-        except ObjectMissing:
-            return None
-        times = {
-            name: datetime.fromisoformat(document[name]) for name in ("started_at", "finished_at")
-        }
-        tables = tuple(TableStatistics(**table) for table in document["tables"])
-        return LoadReport(**{**document, **times, "tables": tables})
+        return read_load(landing, source, load_id)
+
+    def changes(
+        self,
+        request: ChangeRequest,
+        *,
+        connection: Mapping[str, str],
+        landing: ObjectStore,
+        log: Callable[[str], None],
+    ) -> ChangeReport:
+        """Write what was committed between `request.since` and now, and return what was written."""
+        # psycopg is loaded with it, and definitions are to load fast.
+        from resources.local.delivering import Delivering
+
+        report = Delivering(
+            request,
+            connection=connection,
+            landing=landing,
+            log=log,
+            file_bytes=self.change_file_bytes,
+            timeout_seconds=self.connect_timeout_seconds,
+        ).run()
+        for done in report.tables:
+            log(
+                f"{done.table}: {done.inserts} inserts, {done.updates} updates and "
+                f"{done.deletes} deletes on {done.landing_date}"
+            )
+        if report.counts:
+            write_changes(landing, report)
+        return report
+
+    def finished_changes(
+        self, source: str, execution_id: str, *, landing: ObjectStore
+    ) -> ChangeReport | None:
+        """The report of an execution that came to its end; None for one that did not."""
+        return read_changes(landing, source, execution_id)
 
     def _load_table(
         self,
         request: LoadRequest,
         table: SourceTable,
-        session: psycopg.Connection[Any],
+        moment: Moment,
         landing: ObjectStore,
         *,
         first_record: int,
     ) -> TableStatistics:
         prefix = f"{request.source}/{request.load_id}/{table.schema}/{table.table}/"
-        columns = table_columns(session, table)
+        capture = moment.captures.get(table.name, "")
+        columns = table_columns(moment.session, table, with_generated=not capture)
+        read = partial(self._read, request, table, moment.session, landing, prefix, first_record)
+        try:
+            rows, files, size = read(columns)
+        except ValueUnfit:
+            for info in landing.list(prefix):
+                landing.delete(info.key)
+            rows, files, size = read(as_text(columns))
+        return TableStatistics(table.name, prefix, rows, files, size, capture)
+
+    def _read(
+        self,
+        request: LoadRequest,
+        table: SourceTable,
+        session: psycopg.Connection[Any],
+        landing: ObjectStore,
+        prefix: str,
+        first_record: int,
+        columns: pa.Schema,
+    ) -> tuple[int, int, int]:
+        """Write the rows with these columns; how many rows, files and bytes they are."""
         rows = files = size = 0
         with TemporaryDirectory(prefix="load-") as scratch:
             blocks = (
@@ -114,7 +185,7 @@ class LocalReplication(ReplicationResource):
                 size += landing.put_file(prefix + path.name, path).size
                 path.unlink()
                 rows, files = rows + count, files + 1
-        return TableStatistics(table.name, prefix, rows=rows, files=files, bytes=size)
+        return rows, files, size
 
     def _files(
         self, blocks: Iterator[pa.RecordBatch], schema: pa.Schema, scratch: Path
@@ -148,11 +219,3 @@ def _numbered(
     for block in blocks:
         yield block, first_record
         first_record += block.num_rows
-
-
-def _report_key(source: str, load_id: str) -> str:
-    return f"{source}/{load_id}/load.json"
-
-
-def _document(report: LoadReport) -> bytes:
-    return json.dumps(asdict(report), default=datetime.isoformat, indent=2).encode()
