@@ -5,7 +5,10 @@ that reads new changes only remembers deletes in tombstones (`spark.tables.tombs
 before the table itself: a crash between the two leaves tombstones of rows that still stand, and the
 next attempt, which reads the same changes, takes them out.
 
-What that promises: after any order, repetition or split of the same changes the same rows stand.
+A full load deletes without a word what it does not hold. What the table holds of earlier loads, and
+the load does not, is found by comparing keys, when the load is taken in.
+
+What all of that promises: any order, repetition or split of the same changes leaves the same rows.
 What it does not: a delete that was itself a mistake of delivery is not forgotten; only a newer
 change brings its key back.
 """
@@ -20,7 +23,8 @@ from pyspark.sql.functions import max as greatest
 from spark.transforms.fold import in_order, latest_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -39,6 +43,32 @@ def deleted_keys(changes: DataFrame, key: Sequence[str]) -> DataFrame:
     concerned = broadcast(gone).join(changes, on=list(key), how="inner").select(*changes.columns)
     latest = latest_changes(concerned, key)
     return latest.where(IS_DELETE).select(*key, "_batch_id", "_change_order")
+
+
+def opens_epoch(spec: Mapping[str, Any], name: str) -> bool:
+    """Whether a full load of the input, the newest, is among the batches to be taken in."""
+    given = spec["inputs"].get(name, {})
+    return any(
+        batch["is_new"] and batch.get("kind") == "load" and batch["epoch"] == given.get("epoch")
+        for batch in given.get("batches", [])
+    )
+
+
+def superseded_keys(
+    published: DataFrame, changes: DataFrame, key: Sequence[str], epoch: str
+) -> DataFrame:
+    """Keys published of earlier loads of which the new one knows nothing, as `deleted_keys`.
+
+    Args:
+        published: rows of the table that stem from the input that is loaded anew.
+        changes: the load's rows, and the changes that follow it.
+        key: the table's key.
+        epoch: the load's id.
+    """
+    older = published.where(col("_change_order") < lit(epoch)).select(*key, "_batch_id")
+    missing = older.join(changes.select(*key), on=list(key), how="left_anti")
+    # Before everything that happened in the new epoch.
+    return missing.select(*key, "_batch_id", lit(f"{epoch} ").alias("_change_order"))
 
 
 def bury(session: SparkSession, changes: DataFrame, table: Table, tombstones: str) -> None:

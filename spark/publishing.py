@@ -29,14 +29,21 @@ def read_batches(
 ) -> DataFrame | None:
     """Clean rows of one input's batches; None when the input has none.
 
+    What came before the newest full load is left out: the load says how everything is.
+
     Args:
         session: the session to read with.
-        spec: the job's document; `inputs` holds the batches by input.
+        spec: the job's document; `inputs` holds, by input, the batches and the `epoch` of the
+            newest load, which sources that are never loaded do not have.
         name: the input, such as "shop.order".
         only_new: leave out batches that the table has taken in already.
     """
-    batches = spec["inputs"].get(name, {}).get("batches", [])
-    locations = [batch["location"] for batch in batches if batch["is_new"] or not only_new]
+    given = spec["inputs"].get(name, {})
+    locations = [
+        batch["location"]
+        for batch in given.get("batches", [])
+        if batch["epoch"] >= given.get("epoch", "") and (batch["is_new"] or not only_new)
+    ]
     note_input(name, locations)
     return session.read.parquet(*locations) if locations else None
 

@@ -76,6 +76,7 @@ class InputBatch:
             "batch_id": self.batch.batch_id,
             "location": self.clean.location,
             "landing_date": self.batch.landing_date.isoformat(),
+            "kind": self.batch.kind,
             "epoch": self.batch.epoch,
             "is_new": self.is_pending,
         }

@@ -9,7 +9,7 @@ stays, and the next publisher asks again). Nothing here trusts a job's exit or a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -238,12 +238,18 @@ def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str
 
     return {
         each.name: {
+            "epoch": _newest_load(batch for batch in batches if batch.input == each),
             "batches": [
                 batch.document() for batch in batches if batch.input == each and is_read(batch)
-            ]
+            ],
         }
         for each in publication.inputs
     }
+
+
+def _newest_load(batches: Iterable[InputBatch]) -> str:
+    """The epoch that the newest full load opened; "" for sources that are never loaded anew."""
+    return max((each.batch.epoch for each in batches if each.batch.kind == "load"), default="")
 
 
 def _published(

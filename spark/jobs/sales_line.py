@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spark.deletions import bury, deleted_keys, unburied
+from spark.deletions import bury, deleted_keys, opens_epoch, superseded_keys, unburied
 from spark.publishing import batch_results, merge_rows, read_batches, required_batches
 from spark.tables.curated import SALES_LINE
 from spark.transforms.sales_line import KEY, days_of, lines_again, only_lines, sales_lines
@@ -19,41 +19,60 @@ if TYPE_CHECKING:
 
     from spark.report import Report
 
+LINES, BASKETS = "pos.sales_line", "pos.basket"
+
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Merge every new batch of the spec into the target, in one commit."""
-    target, tombstones, time_zone = spec["target"], spec["tombstones"], spec["time_zone"]
-    lines = read_batches(session, spec, "pos.sales_line", only_new=True)
-    baskets = required_batches(session, spec, "pos.basket")
+    lines = read_batches(session, spec, LINES, only_new=True)
+    baskets = required_batches(session, spec, BASKETS)
     if lines is not None:
-        bury(session, lines, SALES_LINE, tombstones)
+        bury(session, lines, SALES_LINE, spec["tombstones"])
     changes = _changes(session, spec, lines)
-    rows = sales_lines(changes, baskets, session.table(spec["product"]), time_zone)
+    products = session.table(spec["product"])
+    rows = sales_lines(changes, baskets, products, spec["time_zone"])
     merge_rows(
         session,
-        unburied(session, rows, SALES_LINE, tombstones),
+        unburied(session, rows, SALES_LINE, spec["tombstones"]),
         SALES_LINE,
-        target,
-        deleted=deleted_keys(changes, KEY),
-        within=lambda: _within(changes, baskets, time_zone),
+        spec["target"],
+        deleted=_deleted(session, spec, changes),
+        within=lambda: _within(spec, changes, baskets),
     )
-    frames = {"pos.sales_line": lines, "pos.basket": baskets}
-    report.results(batch_results(spec, SALES_LINE.identifier, frames))
+    report.results(batch_results(spec, SALES_LINE.identifier, {LINES: lines, BASKETS: baskets}))
 
 
 def _changes(session: SparkSession, spec: dict[str, Any], lines: DataFrame | None) -> DataFrame:
     """New changes of lines, and the published lines of receipts that changed."""
     published = session.table(spec["target"])
-    receipts = read_batches(session, spec, "pos.basket", only_new=True)
-    if lines is not None and (receipts is None or published.count() == 0):
+    receipts = read_batches(session, spec, BASKETS, only_new=True)
+    if lines is not None and (receipts is None or _is_first(session, spec)):
         return only_lines(lines)
-    again = lines_again(published, required_batches(session, spec, "pos.basket", only_new=True))
+    if receipts is None:
+        # Nothing that is new counts any more, and the table still has to say that it knows of it.
+        receipts = required_batches(session, spec, BASKETS).where("1 = 0")
+    again = lines_again(published, receipts, since=spec["inputs"][LINES].get("epoch", ""))
     return again if lines is None else only_lines(lines).unionAll(again)
 
 
-def _within(changes: DataFrame, baskets: DataFrame, time_zone: str) -> list[str]:
+def _is_first(session: SparkSession, spec: dict[str, Any]) -> bool:
+    return session.table(spec["target"]).count() == 0
+
+
+def _deleted(session: SparkSession, spec: dict[str, Any], changes: DataFrame) -> DataFrame:
+    """Lines that were deleted, one by one or by a load that lacks them."""
+    deleted = deleted_keys(changes, KEY)
+    if not opens_epoch(spec, LINES):
+        return deleted
+    epoch = spec["inputs"][LINES]["epoch"]
+    return deleted.unionAll(superseded_keys(session.table(spec["target"]), changes, KEY, epoch))
+
+
+def _within(spec: dict[str, Any], changes: DataFrame, baskets: DataFrame) -> list[str]:
     """Where in the table the changes can meet a line: a line without a receipt has no day."""
-    days = days_of(changes, baskets, time_zone)
+    if opens_epoch(spec, LINES) or opens_epoch(spec, BASKETS):
+        return []
+    days = days_of(changes, baskets, spec["time_zone"])
     if days is None:
         return ["t.business_date IS NULL"]
     first, last = days

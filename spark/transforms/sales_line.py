@@ -68,15 +68,17 @@ def sales_lines(
     )
 
 
-def lines_again(published: DataFrame, baskets: DataFrame) -> DataFrame:
+def lines_again(published: DataFrame, baskets: DataFrame, since: str = "") -> DataFrame:
     """Lines as they are published, as changes of their old place, for receipts that have changed.
 
     Args:
         published: `curated.sales_line`.
         baskets: clean changes of receipts, the new ones.
+        since: the newest load of lines; it speaks for itself of what came before it.
     """
     changed = F.broadcast(baskets.select("basket_id").distinct())
-    lines = changed.join(published, on="basket_id", how="inner")
+    known = published.where(F.col("_change_order") >= F.lit(since))
+    lines = changed.join(known, on="basket_id", how="inner")
     # Computed columns carry no description: one engine refuses to stack those that differ in it.
     return lines.select(*LINE, F.lit("U").alias("_operation"), "_batch_id", "_change_order")
 

@@ -82,6 +82,7 @@ class Lake:
                 "batch_id": batch,
                 "location": location,
                 "landing_date": f"{day}",
+                "kind": "changes",
                 "epoch": epoch,
                 "is_new": True,
             }

@@ -7,7 +7,7 @@ after the other. The reference folds all changes in a few lines of Python.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -55,8 +55,8 @@ class Change:
     store: int = 0
     sold_at: datetime = OPENING
 
-    def clean(self, batch: str) -> tuple[Any, ...]:
-        lineage = (batch, date(2017, 12, 1), "load-1", OPENING, f"{self.place:035}", self.op)
+    def clean(self, batch: str, epoch: str) -> tuple[Any, ...]:
+        lineage = (batch, date(2017, 12, 1), epoch, OPENING, f"{self.place:035}", self.op)
         gone = self.op == "D"
         if self.product is None:
             values = (None,) * 4 if gone else (7, self.store, self.sold_at, 1)
@@ -114,16 +114,27 @@ class Sales:
         default_factory=lambda: {"pos.sales_line": [], "pos.basket": []}
     )
 
-    def publish(self, number: int, changes: Sequence[Change]) -> None:
+    def publish(
+        self,
+        number: int,
+        changes: Sequence[Change],
+        *,
+        epoch: str = "load-1",
+        kind: str = "changes",
+    ) -> None:
         """Take one more batch in, of lines, of receipts or of both."""
         for known in self.batches.values():
             known[:] = [{**batch, "is_new": False} for batch in known]
         lines = [change for change in changes if change.product is not None]
         receipts = [change for change in changes if change.product is None]
-        self._deliver("pos.sales_line", number, LINES, lines)
-        self._deliver("pos.basket", number, BASKETS, receipts)
+        known = {"batch_id": f"batch-{number}", "epoch": epoch, "kind": kind, "is_new": True}
+        self._deliver("pos.sales_line", LINES, lines, known)
+        self._deliver("pos.basket", BASKETS, receipts, known)
         spec = {
-            "inputs": {name: {"batches": batches} for name, batches in self.batches.items()},
+            "inputs": {
+                name: {"epoch": newest_load(batches), "batches": batches}
+                for name, batches in self.batches.items()
+            },
             "target": f"lake.{SALES_LINE.identifier}",
             "tombstones": f"lake.{tombstones_of(SALES_LINE).identifier}",
             "product": f"lake.{PRODUCT.identifier}",
@@ -131,15 +142,16 @@ class Sales:
         }
         job.run(self.session, spec, Unheard())  # type: ignore[arg-type]
 
-    def _deliver(self, name: str, number: int, schema: str, changes: Sequence[Change]) -> None:
+    def _deliver(
+        self, name: str, schema: str, changes: Sequence[Change], known: Mapping[str, Any]
+    ) -> None:
         if not changes:
             return
-        batch = f"batch-{number}"
-        location = f"file://{self.folder}/{name}/{batch}"
-        rows = [change.clean(batch) for change in changes]
+        location = f"file://{self.folder}/{name}/{known['batch_id']}"
+        rows = [change.clean(known["batch_id"], known["epoch"]) for change in changes]
         frame = self.session.createDataFrame(rows, schema)
         frame.coalesce(1).write.mode("overwrite").parquet(location)
-        self.batches[name].append({"batch_id": batch, "location": location, "is_new": True})
+        self.batches[name].append({**known, "location": location})
 
     def rows(self) -> list[tuple[Any, ...]]:
         names = ("basket_id", "product_id", "quantity", "store_id", "business_date")
@@ -148,6 +160,10 @@ class Sales:
 
     def snapshots(self) -> int:
         return len(self.catalog.snapshot_summaries(SALES_LINE.identifier))
+
+
+def newest_load(batches: Sequence[Mapping[str, Any]]) -> str:
+    return max((batch["epoch"] for batch in batches if batch["kind"] == "load"), default="")
 
 
 class Unheard:
@@ -227,3 +243,19 @@ def test_a_receipt_that_changes_moves_its_lines_without_their_being_read_again(
         file.unlink()
     sales.publish(1, [Change(1, None, 3, "U", store=301, sold_at=december)])
     assert sales.rows() == [(1, 1, 2, 301, date(2017, 12, 4))]
+
+
+def test_a_load_deletes_what_it_does_not_hold_and_older_changes_count_no_more(
+    sales: Sales,
+) -> None:
+    receipts = [RECEIPT, Change(2, None, 3, "I", store=300)]
+    lines = [RUNG_UP, Change(1, 2, 4, "I", quantity=4), Change(2, 1, 5, "I", quantity=5)]
+    sales.publish(0, [*receipts, *lines], kind="load")
+    again = [RECEIPT, Change(1, 2, 1, "I", quantity=7), Change(1, 3, 2, "I", quantity=8)]
+    sales.publish(1, again, epoch="load-2", kind="load")
+    assert sorted(row[:3] for row in sales.rows()) == [(1, 2, 7), (1, 3, 8)]
+    sales.publish(2, [Change(2, 1, 9, "U", quantity=6), Change(1, None, 9, "D")])
+    assert sorted(row[:4] for row in sales.rows()) == [(1, 2, 7, 300), (1, 3, 8, 300)]
+    sales.publish(3, [Change(1, 2, 3, "D")], epoch="load-2")
+    assert [row[:3] for row in sales.rows()] == [(1, 3, 8)]
+    assert sales.snapshots() == 4
