@@ -123,8 +123,8 @@ class Sales:
         kind: str = "changes",
     ) -> None:
         """Take one more batch in, of lines, of receipts or of both."""
-        for known in self.batches.values():
-            known[:] = [{**batch, "is_new": False} for batch in known]
+        for batches in self.batches.values():
+            batches[:] = [{**batch, "is_new": False} for batch in batches]
         lines = [change for change in changes if change.product is not None]
         receipts = [change for change in changes if change.product is None]
         known = {"batch_id": f"batch-{number}", "epoch": epoch, "kind": kind, "is_new": True}

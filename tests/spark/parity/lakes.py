@@ -172,7 +172,7 @@ def _cleaned(batch: Batch, rows: int, location: str) -> ZoneState:
 def _redirected(spec: Mapping[str, Any], rows: Mapping[str, str]) -> dict[str, Any]:
     """The spec with one batch for each input that has batches."""
     inputs = {
-        name: {"batches": [{**each["batches"][0], "location": rows[name]}]}
+        name: {**each, "batches": [{**each["batches"][0], "location": rows[name]}]}
         if isinstance(each, Mapping) and each["batches"]
         else each
         for name, each in spec["inputs"].items()
