@@ -165,6 +165,12 @@ _REFERENCES: Final = (
     "ALTER TABLE catalog.product ADD FOREIGN KEY (hierarchy_id)"
     " REFERENCES catalog.product_hierarchy",
     "ALTER TABLE pos.sales_line ADD FOREIGN KEY (basket_id) REFERENCES pos.basket",
+    # The readers may follow their tables' changes, and only an owner can publish them.
+    *(
+        f"CREATE PUBLICATION product360_{system} FOR TABLES IN SCHEMA {system}"
+        " WITH (publish_via_partition_root = true)"
+        for system in SYSTEMS
+    ),
 )
 
 
