@@ -47,11 +47,13 @@ def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
 
 
 def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> DataFrame:
-    """Clean rows with one row for each key of a batch."""
+    """Clean rows with one row for each key of a batch, beside its deletes."""
     key = ["_batch_id", *spec.key]
     keys = repeated.select(*key).distinct()
     kept = clean_rows(repeated.where(f"{RANK} = 1"), spec)
-    return clean.join(broadcast(keys), on=key, how="left_anti").select(*kept.columns).unionAll(kept)
+    standing, deletes = clean.where(f"NOT ({IS_DELETE})"), clean.where(IS_DELETE)
+    single = standing.join(broadcast(keys), on=key, how="left_anti").select(*kept.columns)
+    return single.unionAll(kept).unionAll(deletes.select(*kept.columns))
 
 
 def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:
