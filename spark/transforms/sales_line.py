@@ -103,8 +103,8 @@ def days_of(lines: DataFrame, baskets: DataFrame, time_zone: str) -> tuple[date,
         F.to_date(F.from_utc_timestamp(F.col("sold_at"), time_zone)).alias("day")
     )
     # Within the years that Python knows, whatever a receipt says.
-    first = F.greatest(F.min("day"), F.lit(_FIRST_DAY))
-    last = F.least(F.max("day"), F.lit(_LAST_DAY))
+    first = F.greatest(F.min("day"), F.expr(f"DATE '{_FIRST_DAY}'"))
+    last = F.least(F.max("day"), F.expr(f"DATE '{_LAST_DAY}'"))
     [row] = days.agg(first.alias("first"), last.alias("last")).collect()
     if row["first"] is None:
         return None
