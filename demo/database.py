@@ -29,7 +29,6 @@ from demo.panel import open_panel
 from demo.postgres import HOST, SUPERUSER, Postgres
 from demo.settings import SEED
 from demo.slips import CHANGES, SHARES, plan_changes
-from resources.local.publication import stream_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -260,11 +259,6 @@ def _load(server: Postgres, port: int, scale: Scale) -> None:
             session.execute(statement)
         for system in SYSTEMS:
             session.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {system} TO {system}_reader")
-            # Only the owner of the tables may say that their changes are for others to read.
-            session.execute(
-                f"CREATE PUBLICATION {stream_name(system)} FOR TABLES IN SCHEMA {system}"
-                " WITH (publish_via_partition_root = true)"
-            )
         session.execute("ANALYZE")
         session.execute("CHECKPOINT")
 
