@@ -63,6 +63,25 @@ def down() -> None:
 
 
 @app.command()
+def advance(
+    weeks: Annotated[int, typer.Argument(min=1, help="How many.")] = 1,
+    rest_of_year: Annotated[
+        bool, typer.Option("--rest-of-year", help="All weeks that are left, as make demo does.")
+    ] = False,
+) -> None:
+    """Let the next week happen in the databases; after the year, the next day."""
+    with _explained():
+        advanced = Company(demo_settings().home).advance(None if rest_of_year else weeks)
+        for count in advanced.new:
+            typer.echo(
+                f"{count.landing_date} {count.table}: {count.inserts:,} inserted, "
+                f"{count.updates:,} corrected, {count.deletes:,} deleted"
+            )
+        if not advanced.new:
+            typer.echo("The year is over already: nothing has happened.")
+
+
+@app.command()
 def status() -> None:
     """Say whether the company runs; exit status 1 when it does not."""
     with _explained():

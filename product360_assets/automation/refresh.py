@@ -2,8 +2,10 @@
 
 What sensors and the schedule do over a day, in order and at once. Every part is an ordinary run
 that the UI shows afterwards, executed in this process, so that all of them share one engine
-session. Whoever watches is told of every part as it ends. The hazard is company: a daemon may be
-running the same jobs, so it waits for its turn, and runs whose process was killed are ended first.
+session. Where something happens in the sources while they are asked, those are asked again before
+anything is accepted. Whoever watches is told of every part as it ends. The hazard is company: a
+daemon may be running the same jobs, so it waits for its turn, and runs whose process was killed are
+ended first.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import importlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +25,7 @@ from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
 from product360_assets.automation.progress import Finished, Seen
 from product360_assets.core.contract import known_contracts
 from product360_assets.core.in_force import in_force, publish_working_copy, said_of
+from product360_assets.core.keys import landing_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.pending import pending_landing_dates
 from resources.environments import platform_resources, settings
@@ -80,6 +83,11 @@ def _in_silence(_: Seen) -> None:
     """Watch nothing."""
 
 
+def _nothing_happens() -> Collection[str]:
+    """No source changes while it is looked at."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Refresh:
     """Runs jobs of the repository in this process, recorded in the instance."""
@@ -89,8 +97,13 @@ class Refresh:
     log: Callable[[str], None]
     watch: Callable[[Seen], None] = _in_silence
 
-    def run(self, job: str, tags: Mapping[str, str] | None = None) -> RefreshRun:
-        """Run one job to its end; a failure is reported and stops nothing else."""
+    def run(
+        self,
+        job: str,
+        tags: Mapping[str, str] | None = None,
+        only: Collection[dg.AssetKey] | None = None,
+    ) -> RefreshRun:
+        """Run one job to its end, or only some of its assets; a failure stops nothing else."""
         self._wait_for_turn()
         began = time.monotonic()
         run_id = str(uuid.uuid4())
@@ -102,6 +115,7 @@ class Refresh:
             run_config=QUIET,
             tags={**REPOSITORY_TAGS, **(tags or {})},
             raise_on_error=False,
+            asset_selection=None if only is None else list(only),
         )
         follower.close()
         failures = tuple(_failures(result))
@@ -127,6 +141,7 @@ def refresh(
     instance: dg.DagsterInstance,
     log: Callable[[str], None],
     watch: Callable[[Seen], None] = _in_silence,
+    meanwhile: Callable[[], Collection[str]] = _nothing_happens,
 ) -> RefreshReport:
     """Ask every source, accept what is pending, publish.
 
@@ -134,6 +149,8 @@ def refresh(
         instance: where the runs are recorded.
         log: is told what went wrong, and what was waited for, in lines between runs.
         watch: is told what is at work and what has ended, as it happens, from any thread.
+        meanwhile: is called when every source has been asked, and names the systems in which
+            something has happened since: they are asked once more. Not called when asking failed.
 
     Raises:
         DeadlineExceeded: another process's runs did not end.
@@ -146,6 +163,8 @@ def refresh(
     definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
     work = Refresh(instance, definitions.get_repository_def(), log, watch)
     runs = [work.run(INGEST)]
+    if not runs[0].failures and (changed := meanwhile()):
+        runs.append(work.run(INGEST, only=_landing_keys(changed)))
     runs += [work.run(accept_name(system), tags) for system, tags in pending_work(instance, log)]
     runs.append(work.run(PUBLISH))
     return RefreshReport(tuple(runs), time.monotonic() - began)
@@ -159,6 +178,15 @@ def publish_contracts(log: Callable[[str], None]) -> None:
     """
     registry = cast("RegistryResource", platform_resources()["registry"]).open()
     publish_working_copy(registry, known_contracts().values(), log)
+
+
+def _landing_keys(systems: Collection[str]) -> list[dg.AssetKey]:
+    return [
+        landing_key(system, table.name)
+        for system, contract in known_contracts().items()
+        if system in systems
+        for table in contract.tables
+    ]
 
 
 def pending_work(

@@ -143,8 +143,8 @@ def _batch(each: RawBatch, raw: ObjectStore) -> dict[str, Any]:
     return {
         "batch_id": each.batch.batch_id,
         "landing_date": each.batch.landing_date.isoformat(),
-        "epoch": each.batch.epoch,
         "kind": each.batch.kind,
+        "epoch": each.batch.epoch,
         # Known to the ledger, so that making a batch clean again gives the same rows.
         "ingested_at": each.state.recorded_at.isoformat(),
         "files": [

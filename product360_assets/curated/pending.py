@@ -22,7 +22,9 @@ class Input:
     """A clean table that a published table is made from.
 
     `whole` asks for all of its batches whenever there is work, and not only for the new ones: for
-    small tables, and for those that are looked things up in. `whole_days` asks for all batches of
+    small tables that a row is made of; what is new in one of them asks for all batches of all
+    inputs. `looked_up` does without that: all of its batches are read, and the job itself finds the
+    published rows that what is new in them touches. `whole_days` asks for all batches of
     a landing date of which one is new: where what is delivered on a day is one statement, in
     however many parts it comes.
     """
@@ -30,6 +32,7 @@ class Input:
     source: str
     table: str
     whole: bool = False
+    looked_up: bool = False
     whole_days: bool = False
 
     @property
@@ -80,7 +83,9 @@ class InputBatch:
             "location": self.clean.location,
             "config_version": self.clean.config_version,
             "landing_date": self.batch.landing_date.isoformat(),
+            "kind": self.batch.kind,
             "epoch": self.batch.epoch,
+            "is_new": self.is_pending,
         }
 
 

@@ -9,7 +9,7 @@ stays, and the next publisher asks again). Nothing here trusts a job's exit or a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -31,17 +31,24 @@ from resources.errors import JobFailed
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.ledger import Ledger, ZoneState
 from spark.tables import Table
+from spark.tables.tombstones import tombstones_of
 
 Outcome = Literal["published", "recovered", "unchanged"]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """One published table: its definition, the job that makes it, the clean tables it reads."""
+    """One published table: its definition, the job that makes it, the clean tables it reads.
+
+    Attributes:
+        with_tombstones: whether the job reads too little of the past to know, of a change that
+            comes late, that its row was deleted since; it is then given a table to remember that.
+    """
 
     table: Table
     job: str
     inputs: tuple[Input, ...]
+    with_tombstones: bool = False
 
     @property
     def zone(self) -> str:
@@ -104,13 +111,26 @@ class Publisher:
         request = JobRequest(
             job=publication.job,
             name=f"{publication.zone}-{commit.id}",
-            spec={"inputs": inputs, "target": f"lake.{publication.zone}", **parameters},
+            spec={
+                "inputs": inputs,
+                "target": f"lake.{publication.zone}",
+                **self._tombstones(publication),
+                **parameters,
+            },
             commit=commit.properties,
             once=COMMIT_ID,
         )
         report = self._run(publication, request, commit)
         self._close(publication, opened, commit)
         return _published("published", pending, report)
+
+    def _tombstones(self, publication: Publication) -> dict[str, str]:
+        """What the job is told of the table's tombstones, which are there then."""
+        if not publication.with_tombstones:
+            return {}
+        tombstones = tombstones_of(publication.table)
+        self.catalog.ensure_table(tombstones)
+        return {"tombstones": f"lake.{tombstones.identifier}"}
 
     def _recover(self, publication: Publication, batches: Sequence[InputBatch]) -> list[InputBatch]:
         """Record the batches whose commit landed although nobody said so; returns them."""
@@ -242,16 +262,23 @@ def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str
 
     def is_read(each: InputBatch) -> bool:
         same_day = each.input.whole_days and (each.input, each.batch.landing_date) in new_days
-        return read_all or each.input.whole or each.is_pending or same_day
+        in_full = read_all or each.input.whole or each.input.looked_up
+        return in_full or each.is_pending or same_day
 
     return {
         each.name: {
+            "epoch": _newest_load(batch for batch in batches if batch.input == each),
             "batches": [
                 batch.document() for batch in batches if batch.input == each and is_read(batch)
-            ]
+            ],
         }
         for each in publication.inputs
     }
+
+
+def _newest_load(batches: Iterable[InputBatch]) -> str:
+    """The epoch that the newest full load opened; "" for sources that are never loaded anew."""
+    return max((each.batch.epoch for each in batches if each.batch.kind == "load"), default="")
 
 
 def _published(

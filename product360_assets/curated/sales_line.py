@@ -20,8 +20,10 @@ from resources.warehouse import WarehouseResource
 from spark.tables.curated import PRODUCT, SALES_LINE
 
 LINES = Input("pos", "sales_line")
-BASKETS = Input("pos", "basket", whole=True)
-PUBLICATION = Publication(SALES_LINE, job="sales_line", inputs=(LINES, BASKETS))
+BASKETS = Input("pos", "basket", looked_up=True)
+PUBLICATION = Publication(
+    SALES_LINE, job="sales_line", inputs=(LINES, BASKETS), with_tombstones=True
+)
 PLOTS = (
     Plot(
         "Revenue by business day",

@@ -53,6 +53,14 @@ class Batch:
     ingested_at: str
     kind: str = ""
 
+    @property
+    def has_changes(self) -> bool:
+        """It tells what happened, and may tell of one key several times.
+
+        Other batches tell how things are, and a key twice is once too often.
+        """
+        return self.kind == "changes"
+
 
 @dataclass(frozen=True)
 class DeliveredFile:

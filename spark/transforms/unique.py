@@ -28,8 +28,14 @@ RANK = "_rank"
 
 
 def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
-    """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep."""
+    """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep.
+
+    Not of batches of changes: there, a key is told of as often as something happened to it.
+    """
     good = rows.where(f"_problem IS NULL AND NOT ({IS_DELETE})")
+    changed = [batch.batch_id for batch in spec.batches if batch.has_changes]
+    if changed:
+        good = good.where(~col("_batch_id").isin(changed))
     key = ("_batch_id", *spec.key)
     types = {column.name: column.type for column in spec.columns}
     greatest_first = Window.partitionBy(*key).orderBy(
@@ -41,11 +47,13 @@ def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
 
 
 def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> DataFrame:
-    """Clean rows with one row for each key of a batch."""
+    """Clean rows with one row for each key of a batch, beside its deletes."""
     key = ["_batch_id", *spec.key]
     keys = repeated.select(*key).distinct()
     kept = clean_rows(repeated.where(f"{RANK} = 1"), spec)
-    return clean.join(broadcast(keys), on=key, how="left_anti").select(*kept.columns).unionAll(kept)
+    standing, deletes = clean.where(f"NOT ({IS_DELETE})"), clean.where(IS_DELETE)
+    single = standing.join(broadcast(keys), on=key, how="left_anti").select(*kept.columns)
+    return single.unionAll(kept).unionAll(deletes.select(*kept.columns))
 
 
 def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:

@@ -77,6 +77,12 @@ def test_a_run_is_recorded_where_the_ui_finds_it(story: Story) -> None:
     assert made.run_id == done.run_id
 
 
+def test_a_run_may_be_of_some_assets_only(story: Story) -> None:
+    done = story.refresh.run("mixed", only=[dg.AssetKey("good")])
+    assert done.failures == ()
+    assert story.instance.get_latest_materialization_event(dg.AssetKey("good")) is not None
+
+
 def test_failures_are_told_with_their_reason_and_stop_nothing_else(story: Story) -> None:
     done = story.refresh.run("mixed")
     told = "\n".join(done.failures)

@@ -88,6 +88,33 @@ def test_a_job_reads_new_batches_and_the_whole_of_what_it_looks_things_up_in(des
     assert read(2) == {"desk.note": [first, second], "desk.shelf": [shelved, late]}
 
 
+def test_what_is_only_looked_up_is_read_whole_and_asks_for_nothing_else(desk: Any) -> None:
+    note, shelf = Input("desk", "note"), Input("desk", "shelf", looked_up=True)
+    publication = replace(desk.publication, inputs=(note, shelf))
+
+    def read(step: int) -> dict[str, dict[str, bool]]:
+        desk.publish(publication)
+        inputs = desk.runner.requests[step].spec["inputs"]
+        return {
+            name: {batch["batch_id"]: batch["is_new"] for batch in each["batches"]}
+            for name, each in inputs.items()
+        }
+
+    first, shelved = desk.deliver(1, "a"), desk.deliver(1, "s", table="shelf")
+    assert read(0) == {"desk.note": {first: True}, "desk.shelf": {shelved: True}}
+    late = desk.deliver(3, "t", table="shelf")
+    assert read(1) == {"desk.note": {}, "desk.shelf": {shelved: False, late: True}}
+
+
+def test_a_job_that_reads_too_little_of_the_past_is_given_tombstones(desk: Any) -> None:
+    desk.deliver(1, "a")
+    desk.publish(replace(desk.publication, with_tombstones=True))
+    told = desk.runner.requests[0].spec["tombstones"]
+    assert told == f"lake.{NOTES}_tombstone"
+    columns = desk.catalog.table(f"{NOTES}_tombstone").schema().column_names
+    assert columns == [*desk.publication.table.key, "_batch_id", "_change_order"]
+
+
 def test_a_day_that_comes_in_parts_is_read_as_one_where_it_is_one_statement(desk: Any) -> None:
     publication = replace(desk.publication, inputs=(Input("desk", "note", whole_days=True),))
 
@@ -240,7 +267,7 @@ class _Watched:
 class _Unstamped:
     """A bridge that forgets the commit's properties."""
 
-    def stamp(self, _: Any) -> Any:
+    def stamp(self, _: Any, *, once: str | None = None) -> Any:
         from contextlib import nullcontext
 
         return nullcontext()

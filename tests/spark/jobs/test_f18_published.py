@@ -70,7 +70,9 @@ def batches(session: SparkSession, folder: Path, *queries: str) -> Any:
     for number, query in enumerate(queries):
         location = f"file://{folder}/batch={number}"
         session.sql(f"SELECT {query}").write.mode("overwrite").parquet(location)
-        written.append({"location": location, "config_version": f"v{number}"})
+        written.append(
+            {"location": location, "config_version": f"v{number}", "epoch": "0", "is_new": True}
+        )
     return read_batches(session, {"inputs": {"shop.offer": {"batches": written}}}, "shop.offer")
 
 
