@@ -100,9 +100,9 @@ def _take_list(
     columns = key_columns(table)
     texts = ", ".join(f'"{column.delivered_name}" VARCHAR' for column in columns)
     session.execute(f"CREATE TABLE listed_text ({texts})")
-    if listed:
+    for path in listed:
         session.read_json(
-            [str(path) for path in listed],
+            str(path),
             format="newline_delimited",
             columns={column.delivered_name: "VARCHAR" for column in columns},
         ).insert_into("listed_text")

@@ -27,10 +27,9 @@ class FieldsSeen:
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
         """See the records of one page."""
-        shapes = {(*record, *map(type, record.values())) for record in records}
-        for shape in shapes:
-            width = len(shape) // 2
-            for name, kind in zip(shape[:width], shape[width:], strict=True):
+        shapes = {(tuple(record), tuple(map(type, record.values()))) for record in records}
+        for names, kinds in shapes:
+            for name, kind in zip(names, kinds, strict=True):
                 # A field that is null has shown that it is there, and nothing of its type.
                 types = self._types.setdefault(name, set())
                 if kind in _TYPES:

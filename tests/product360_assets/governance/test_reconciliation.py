@@ -5,18 +5,23 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from product360_assets.core.contract import SourceContract
 from product360_assets.governance import reconcile as reconcile_module
 from product360_assets.governance.records import measured
+from resources.ledger import Delivery
 
 SOURCE_AND_RAW = "source_and_raw_agree"
 RAW_AND_CLEAN = "raw_and_clean_agree"
+MORE = "order_id,member,total\n6,a,4.40\n7,b,5.50\n"
 
 
 def test_zones_that_agree_pass_with_their_counts(shop: Any) -> None:
@@ -41,7 +46,7 @@ def test_only_days_that_changed_are_read_again(shop: Any, monkeypatch: pytest.Mo
     again = shop.reconcile()
     assert (read, again.said["days compared now"], again.said["days kept"]) == ([], 0, 2)
 
-    shop.deliver({"2017-05-02/more.csv": SECOND.replace("4,a", "6,a").replace("5,b", "7,b")})
+    shop.deliver({"2017-05-02/more.csv": MORE})
     again = shop.reconcile()
     assert again.said["days compared now"] == 1
     assert {"2017-05-02" in key for key in read} == {True}
@@ -50,12 +55,9 @@ def test_only_days_that_changed_are_read_again(shop: Any, monkeypatch: pytest.Mo
     assert shop.reconcile(everything=True).said["days compared now"] == 2
 
 
-SECOND = "order_id,member,total\n4,a,4.40\n5,b,5.50\n"
-
-
 def test_what_is_on_its_way_is_no_difference(make_shop: Callable[..., Any]) -> None:
     shop = make_shop()
-    shop.zone("landing").put("shop/order/2017-05-01/orders.csv", SECOND.encode())
+    shop.zone("landing").put("shop/order/2017-05-01/orders.csv", MORE.encode())
     assert shop.reconcile().said["differences"] == 0
     shop.accept()
     found = shop.reconcile()
@@ -86,7 +88,7 @@ def parquet(*totals: int) -> bytes:
         {
             "order_id": pa.array(range(len(totals)), pa.int64()),
             "member": ["m"] * len(totals),
-            "total": pa.array(totals).cast(pa.decimal128(12, 2)),
+            "total": pa.array(map(Decimal, totals), pa.decimal128(12, 2)),
         }
     )
     pq.write_table(table, file)
@@ -126,11 +128,6 @@ def test_every_format_is_counted_apart_from_the_engines_and_agrees_with_them(
 def test_rows_that_an_execution_says_it_delivered_are_held_against_raw(
     make_shop: Callable[..., Any],
 ) -> None:
-    from dataclasses import replace
-
-    from product360_assets.core.contract import SourceContract
-    from resources.ledger import Delivery
-
     shop = make_shop("json")
     shop.contract = SourceContract.model_validate(
         {**shop.contract.model_dump(), "kind": "saas", "connection": "shop_api"}
