@@ -18,11 +18,13 @@ from product360_assets.automation.jobs import (
     audit_job,
     ingest_job,
     publish_job,
+    reconcile_job,
     watch_job,
 )
 from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.core.contract import known_contracts
+from product360_assets.governance.reconciliation import reconciliation_asset
 from resources.environments import platform_resources
 
 # Every module of these rooms brings its own assets and checks.
@@ -38,9 +40,12 @@ def defs() -> dg.Definitions:
         source_definitions(),
         dg.Definitions(
             assets=[
-                asset
-                for zone in PUBLISHED_ZONES
-                for asset in dg.load_assets_from_package_module(zone)
+                *(
+                    asset
+                    for zone in PUBLISHED_ZONES
+                    for asset in dg.load_assets_from_package_module(zone)
+                ),
+                reconciliation_asset(contracts),
             ],
             asset_checks=[
                 check
@@ -52,6 +57,7 @@ def defs() -> dg.Definitions:
                 *accepting,
                 publish_job(),
                 watch_job(contracts),
+                reconcile_job(),
                 audit_job(contracts),
             ],
             schedules=schedules(),

@@ -4,10 +4,11 @@
     accept_<system>    one system's delivered objects into raw and clean, by landing date
     publish            clean into published tables, forecasts and answers
     watch              whether every source delivers in time, as much and as complete as usual
+    reconcile          source against raw against clean, for every day that changed
     audit              all of raw hashed again
 
 The first three follow one another only through what is in landing and the ledger. So each can be
-run at any time, twice, or after any other, and does what is left to do. The last two only look.
+run at any time, twice, or after any other, and does what is left to do. The others only look.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ AcceptJob: TypeAlias = "UnresolvedAssetJobDefinition"
 INGEST = "ingest"
 PUBLISH = "publish"
 WATCH = "watch"
+RECONCILE = "reconcile"
 AUDIT = "audit"
 
 
@@ -80,6 +82,15 @@ def watch_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefiniti
             contracts, [IS_DELIVERED_IN_TIME, VOLUME_IS_USUAL, NULLS_ARE_USUAL], clean_key
         ),
         description="Ask whether every source delivers in time, as much and as complete as usual.",
+    )
+
+
+def reconcile_job() -> UnresolvedAssetJobDefinition:
+    """The reconciliation of all zones; it reads the days that changed."""
+    return dg.define_asset_job(
+        RECONCILE,
+        selection=dg.AssetSelection.groups("governance"),
+        description="Compare what sources delivered with raw, and raw with clean, file by file.",
     )
 
 

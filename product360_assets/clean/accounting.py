@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from product360_assets.clean.drift import HELD
 from product360_assets.clean.request import CleanUnit, RawBatch
 from product360_assets.raw.acceptance import DELIVERED_ROWS
+from resources.arrow_files import file_system, parquet_keys
 from resources.jobs import JobResult
 from resources.objects import ObjectStore
 
 if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
     from pyarrow.parquet import FileMetaData
 
 
@@ -102,7 +102,7 @@ def _footers(clean: ObjectStore, prefix: str) -> Iterator[tuple[str, FileMetaDat
     import pyarrow.parquet as pq
 
     files, root = file_system(clean)
-    for key in _parquet_keys(clean, prefix):
+    for key in parquet_keys(clean, f"{prefix}/"):
         yield _batch_of(key), pq.read_metadata(f"{root}/{key}", filesystem=files)
 
 
@@ -112,16 +112,12 @@ def _rejected_by_batch(clean: ObjectStore, prefix: str) -> Counter[str]:
 
     files, root = file_system(clean)
     rows = Counter[str]()
-    for key in _parquet_keys(clean, prefix):
+    for key in parquet_keys(clean, f"{prefix}/"):
         with files.open_input_file(f"{root}/{key}") as file:
             named = pq.ParquetFile(file).read(columns=["_batch_id"]).column("_batch_id")
         for count in named.value_counts().to_pylist():
             rows[count["values"]] += count["counts"]
     return rows
-
-
-def _parquet_keys(store: ObjectStore, prefix: str) -> list[str]:
-    return [info.key for info in store.list(f"{prefix}/") if info.key.endswith(".parquet")]
 
 
 def _batch_of(key: str) -> str:
@@ -130,14 +126,3 @@ def _batch_of(key: str) -> str:
         if name == "batch":
             return value
     return ""
-
-
-def file_system(store: ObjectStore) -> tuple[FileSystem, str]:
-    """Arrow's view of a store, for reading parts of files, and the path of its root there."""
-    from pyarrow import fs
-
-    if store.uri.startswith("file://"):
-        # Not by its URI: ours are literal, and Arrow would decode them.
-        return fs.LocalFileSystem(), store.uri.removeprefix("file://")
-    found, root = fs.FileSystem.from_uri(store.uri)
-    return found, root

@@ -17,6 +17,7 @@ from resources.jobs import JobRequest
 from resources.ledger import AcceptedObject, Batch, ZoneState
 from resources.objects import ObjectStore
 from resources.replication import CHANGE_SEQUENCE, COMMIT_TIME, OPERATION
+from resources.saas import OPERATION as PULLED_OPERATION
 
 JOB = "clean"
 # One job reads at most so much, but always at least one batch.
@@ -123,7 +124,8 @@ def _order_columns(contract: SourceContract, table: TableContract) -> Mapping[st
         }
     order = next((c.delivered_name for c in table.columns if c.name == table.order), None)
     return {
-        "operation_column": None,
+        # Records of a service say nothing; what a comparison of keys delivers says "deleted".
+        "operation_column": PULLED_OPERATION if contract.kind == "saas" else None,
         "commit_time_column": order,
         "change_sequence_column": None,
     }

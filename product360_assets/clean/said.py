@@ -9,7 +9,6 @@ from typing import Any
 
 import dagster as dg
 
-from product360_assets.clean.accounting import file_system
 from product360_assets.clean.evolving import Evolved
 from product360_assets.clean.work import BYTES, FILES, Cleaned, CleanedBatch
 from product360_assets.core.checks import (
@@ -22,6 +21,7 @@ from product360_assets.core.checks import (
 )
 from product360_assets.core.contract import TableContract
 from product360_assets.core.metadata import hidden_columns, preview
+from resources.arrow_files import file_system
 from resources.objects import LakeResource
 
 PREVIEW_ROWS = 5

@@ -13,6 +13,7 @@ import dagster as dg
 
 from product360_assets.core.contract import RuleAction, TableContract
 
+FIELDS_ARE_AS_BEFORE = "fields_are_as_before"
 OBJECTS_ARE_UNCHANGED = "objects_are_unchanged"
 EVERYTHING_ACCEPTED_IS_THERE = "everything_accepted_is_there"
 NOTHING_ACCEPTED_WAS_REWRITTEN = "nothing_accepted_was_rewritten"

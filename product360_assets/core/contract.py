@@ -93,6 +93,29 @@ class UniqueContract(_Strict):
     why: Text
 
 
+class PullContract(_Strict):
+    """How a service's table is pulled."""
+
+    overlap_minutes: int = Field(
+        60,
+        ge=0,
+        description="How far a pull reaches back behind the last one, for changes that the service "
+        "made visible late; what comes again changes nothing",
+    )
+    compare_keys: Cadence | None = Field(
+        None,
+        description="How often all keys at the service are compared with ours; what it lacks was "
+        "deleted there",
+    )
+    deletes_at_most_percent: int = Field(
+        20,
+        ge=0,
+        le=100,
+        description="Share of our keys that a comparison may delete; more is no deletion but a "
+        "service that shows less than it has",
+    )
+
+
 class TableContract(_Strict):
     """One table of a source system."""
 
@@ -113,6 +136,7 @@ class TableContract(_Strict):
         "wider types become the next version of this contract; discard: what is not declared is "
         "left out, and what does not fit goes to quarantine",
     )
+    pull: PullContract = Field(PullContract(), description="How it is pulled; services only")
     unique: UniqueContract | None = None
     columns: tuple[ColumnContract, ...] = Field(min_length=1)
     rules: tuple[RuleContract, ...] = ()
@@ -144,6 +168,23 @@ class TableContract(_Strict):
             raise ValueError(f"table {self.name}: key column {nullable[0]!r} may not be nullable")
         return self
 
+    @model_validator(mode="after")
+    def _keys_can_be_compared(self) -> TableContract:
+        if self.pull.compare_keys is None:
+            return self
+        columns = {column.name: column for column in self.columns}
+        if self.order is None or columns[self.order].type != "timestamp":
+            raise ValueError(
+                f"table {self.name}: compare_keys needs an `order` of type timestamp, because a "
+                "deletion has its place in time"
+            )
+        if treated := [name for name in self.key if columns[name].treatment != "keep"]:
+            raise ValueError(
+                f"table {self.name}: compare_keys needs keys as the service knows them, and "
+                f"{treated[0]!r} has a treatment"
+            )
+        return self
+
 
 class SourceContract(_Strict):
     """One source system: how to reach it, and the tables it delivers."""
@@ -169,6 +210,11 @@ class SourceContract(_Strict):
     def _is_reachable_and_has_each_table_once(self) -> SourceContract:
         if self.kind in ("database", "saas") and self.connection is None:
             raise ValueError(f"source {self.name}: kind {self.kind} needs a `connection`")
+        pulled = [table.name for table in self.tables if table.pull != PullContract()]
+        if pulled and self.kind != "saas":
+            raise ValueError(
+                f"source {self.name}: table {pulled[0]!r} has a `pull`, but no service"
+            )
         names = [table.name for table in self.tables]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"source {self.name}: table {twice[0]!r} is declared twice")

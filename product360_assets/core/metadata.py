@@ -61,13 +61,22 @@ def highest_sensitivity(table: TableContract) -> Sensitivity:
 
 
 def preview(
-    rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], hidden: Iterable[str] = ()
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    columns: Sequence[str],
+    hidden: Iterable[str] = (),
+    longest: int = _LONGEST_CELL,
 ) -> dg.MarkdownMetadataValue:
-    """Rows as a Markdown table; columns in `hidden` show dots where there is a value."""
+    """Rows as a Markdown table; columns in `hidden` show dots where there is a value.
+
+    A cell of more than `longest` characters is cut.
+    """
     concealed = set(hidden)
     lines = [columns, ["---"] * len(columns)]
     for row in rows:
-        lines.append([_cell(row[name], hidden=name in concealed) for name in columns])
+        lines.append(
+            [_cell(row[name], hidden=name in concealed, longest=longest) for name in columns]
+        )
     return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
@@ -78,12 +87,12 @@ def hidden_columns(table: TableContract) -> frozenset[str]:
     )
 
 
-def _cell(value: object, *, hidden: bool) -> str:
+def _cell(value: object, *, hidden: bool, longest: int) -> str:
     if value is None:
         return ""
     if hidden:
         return _HIDDEN
     text = str(value)
-    if len(text) > _LONGEST_CELL:
-        text = text[: _LONGEST_CELL - 1] + "…"
+    if len(text) > longest:
+        text = text[: longest - 1] + "…"
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

@@ -22,7 +22,8 @@ from product360_assets.core.keys import landing_key, source_key
 from product360_assets.core.metadata import column_schema, highest_sensitivity
 from product360_assets.core.references import contract_reference
 from product360_assets.ingestion.databases import DatabaseIngestion
-from product360_assets.ingestion.landed import arrived
+from product360_assets.ingestion.key_comparison import KeyComparison
+from product360_assets.ingestion.landed import arrived, field_checks, field_results
 from product360_assets.ingestion.services import ServiceIngestion
 from resources.errors import SourcePaused
 from resources.ledger import Ledger, LedgerResource
@@ -54,7 +55,8 @@ class IngestConfig(dg.Config):
 
     Attributes:
         reload: load and pull everything again, although it came before. For databases this opens
-            a new epoch: rows that the new load lacks count as deleted.
+            a new epoch: rows that the new load lacks count as deleted. For services it compares
+            keys at once, where the contract compares them at all.
     """
 
     reload: bool = False
@@ -88,6 +90,7 @@ def landing_assets(contract: SourceContract) -> dg.AssetsDefinition:
     decorate = dg.multi_asset(
         name=f"ingest_{contract.name}",
         specs=[_landing_spec(contract, table) for table in contract.tables],
+        check_specs=field_checks(contract) if contract.kind == "saas" else [],
         can_subset=True,
         retry_policy=SOURCE_RETRIES,
     )
@@ -182,13 +185,23 @@ def _service_step(contract: SourceContract) -> IngestStep:
             return
         source = agreed.contract
         with explained_failures(), _alone(context, contract, ledger) as opened:
-            landing = lake.zone("landing")
-            ingestion = ServiceIngestion(source, opened, landing, saas, context.log.info)
+            ingestion = ServiceIngestion(
+                source, opened, lake.zone("landing"), saas, context.log.info
+            )
+            comparison = KeyComparison(source, opened, lake, saas, context.log.info)
             connection = secrets.get(_connection(source))
             until = saas.clock(connection)
             for table in _selected(context, contract, agreed):
                 ingestion.pull(table, until=until, connection=connection, reload=config.reload)
-                yield arrived(context, source, table, ledger=opened, lake=lake)
+                comparison.compare(table, until=until, connection=connection, at_once=config.reload)
+                yield arrived(
+                    context,
+                    source,
+                    table,
+                    ledger=opened,
+                    lake=lake,
+                    check_results=field_results(context, source, table, ledger=opened),
+                )
 
     return ingest
 

@@ -64,7 +64,7 @@ def test_the_spec_is_the_contract_and_the_batches(shop: Shop, lake: LakeResource
     ("kind", "expected"),
     [
         ("database", ("Op", "dms_timestamp", "ar_h_change_seq")),
-        ("saas", (None, "Member", None)),
+        ("saas", ("_operation", "Member", None)),
         ("stream", (None, "Member", None)),
     ],
 )
