@@ -15,6 +15,7 @@
         ├── ObjectClaimed         another batch holds that object
         ├── LedgerConflict        the ledger holds something else than expected
         ├── SecretMissing         a connection that nobody published
+        ├── TokenUnknown          no token, or none that a key of ours made
         ├── ContractInvalid       a source's YAML contradicts itself or its data
         ├── JobFailed             a job said that it failed
         ├── ReportMissing         a job ended without saying anything
@@ -146,6 +147,10 @@ class LedgerConflict(TerminalError):
 
 class SecretMissing(TerminalError):
     """A connection that nobody published."""
+
+
+class TokenUnknown(TerminalError):
+    """No token, or none that a key of ours made."""
 
 
 class ContractInvalid(TerminalError):

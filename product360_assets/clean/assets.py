@@ -23,6 +23,7 @@ from product360_assets.ingestion.assets import table_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
 from resources.objects import LakeResource
+from resources.secrets import SecretsResource
 
 GROUP = "clean"
 FEW_DAYS = 7
@@ -43,6 +44,7 @@ def clean_asset(
         description=(
             f"{table.description}\n\nTyped, as a log of changes: every version of a row that was "
             "delivered, with where it came from. Rows that break a rule are in quarantine."
+            + _said_of_treatments(table)
         ),
         group_name=GROUP,
         owners=list(contract.owners),
@@ -69,10 +71,12 @@ def clean_asset(
         lake: LakeResource,
         ledger: LedgerResource,
         runner: JobRunner,
+        secrets: SecretsResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         opened, days = ledger.open(), days_of(context.partition_keys)
         with explained_failures():
-            cleaned = Cleaning(contract, table, opened, lake, runner, context.log.info).clean(days)
+            cleaning = Cleaning(contract, table, opened, lake, runner, context.log.info, secrets)
+            cleaned = cleaning.clean(days)
         for day, said in by_day(days, cleaned).items():
             context.add_asset_metadata(said, partition_key=day)
         # What a run says is kept once for each of its partitions: no pictures for a whole year.
@@ -93,6 +97,11 @@ def clean_asset(
         )
 
     return clean
+
+
+def _said_of_treatments(table: TableContract) -> str:
+    treated = [f"{c.name} ({c.treatment})" for c in table.columns if c.treatment != "keep"]
+    return f"\n\nTreated columns: {', '.join(treated)}." if treated else ""
 
 
 def _check_specs(table: TableContract, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:

@@ -17,14 +17,19 @@ from product360_assets.clean.accounting import discrepancies, null_counts
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.states import CLEAN, RAW, record_once
+from resources.errors import SecretMissing
 from resources.jobs import JobReport, JobResult, JobRunner
 from resources.ledger import Ledger, ZoneState
 from resources.objects import LakeResource
+from resources.secrets import SecretsResource
+from resources.treatment_keys import KeyReference, current_key
 
 # Details of a clean state, beside the job's own counters of rules.
 FILES = "files"
 BYTES = "bytes"
 NULLS = "nulls."
+# The version of the key by which a batch was hashed or tokenised.
+KEY_VERSION = "key version"
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,10 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """Makes one table of one source clean; `log` tells the run what happens."""
+    """Makes one table of one source clean; `log` tells the run what happens.
+
+    `secrets` holds the key of hashes and tokens; a table without any needs none.
+    """
 
     contract: SourceContract
     table: TableContract
@@ -58,6 +66,7 @@ class Cleaning:
     lake: LakeResource
     runner: JobRunner
     log: Callable[[str], None]
+    secrets: SecretsResource | None = None
 
     def clean(self, landing_dates: Collection[date]) -> Cleaned:
         """Make every batch of these days clean that is not.
@@ -65,20 +74,21 @@ class Cleaning:
         Raises:
             JobFailed, ReportMissing, EngineUnavailable: see JobRunner.run. What was recorded
                 before stays; the rest is still to do.
+            SecretMissing: a column is hashed or tokenised, and there is no key.
         """
-        code_version = self.runner.code_version()
+        code_version, key = self.runner.code_version(), self._key()
         earlier = self.ledger.zone_states(self.contract.name, self.table.name, CLEAN)
         done: list[CleanedBatch] = []
         to_do: list[RawBatch] = []
         for raw in self._raw_batches(landing_dates):
             state = earlier.get(raw.batch.batch_id)
-            if state is not None and self._is_current(state, code_version):
+            if state is not None and self._is_current(state, code_version, key):
                 done.append(CleanedBatch(raw, state, made=False))
             else:
                 to_do.append(raw)
         unaccounted: dict[str, str] = {}
         reports: list[JobReport] = []
-        for unit in units(self.contract, self.table, to_do, code_version=code_version):
+        for unit in units(self.contract, self.table, to_do, code_version=code_version, key=key):
             made, wrong, report = self._make(unit, earlier)
             done.extend(made)
             unaccounted.update(wrong)
@@ -99,9 +109,25 @@ class Cleaning:
             if batch.batch_id in accepted
         ]
 
-    def _is_current(self, state: ZoneState, code_version: str) -> bool:
+    def _key(self) -> KeyReference | None:
+        if not self.table.is_keyed:
+            return None
+        if self.secrets is None:
+            raise SecretMissing(
+                f"the key of {self.contract.name}.{self.table.name}",
+                found="no secrets to read it from",
+                expected="the environment's secrets, because a column is hashed or tokenised",
+                next_move="make the table clean with `secrets`",
+            )
+        return current_key(self.secrets)
+
+    def _is_current(self, state: ZoneState, code_version: str, key: KeyReference | None) -> bool:
         config_version = self.contract.config_version(self.table.name)
-        return (state.code_version, state.config_version) == (code_version, config_version)
+        return (state.code_version, state.config_version, state.details.get(KEY_VERSION)) == (
+            code_version,
+            config_version,
+            key.version if key else None,
+        )
 
     def _make(
         self, unit: CleanUnit, earlier: Mapping[str, ZoneState]
@@ -146,6 +172,7 @@ def _state(
             **result.details,
             FILES: str(result.files),
             BYTES: str(result.bytes),
+            **({KEY_VERSION: unit.key.version} if unit.key else {}),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},
         },
     )

@@ -1,15 +1,14 @@
-"""The commands. Each reads; none changes anything."""
+"""The commands. Each reads; none changes anything but `keys rotate`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from product360_assets.cli import pseudonyms
 from product360_assets.cli.output import Format, as_csv, as_json, as_table, json_rows, write
-from resources.errors import Product360Error
+from product360_assets.cli.surroundings import explained as _explained
 
 if TYPE_CHECKING:
     from product360_assets.cli.status import RunStatus
@@ -23,6 +22,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(pseudonyms.keys, name="keys")
+app.command()(pseudonyms.reveal)
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
 
@@ -99,13 +100,3 @@ def _last_runs() -> list[RunStatus]:
 
 def _text(argument: str) -> str:
     return typer.get_text_stream("stdin").read() if argument == "-" else argument
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """An error of ours is one paragraph on standard error, and exit status 1."""
-    try:
-        yield
-    except Product360Error as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error

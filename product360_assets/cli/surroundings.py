@@ -6,9 +6,14 @@ What the caller has set already wins.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import typer
+
 from resources.environments import export_variables, inherited_variables, settings
+from resources.errors import Product360Error
 
 
 def adopt_env_file(path: Path = Path(".env")) -> None:
@@ -25,3 +30,13 @@ def adopt_instance() -> Path:
     folder = inherited_variables().get("DAGSTER_HOME") or str(settings().home / "dagster")
     export_variables({"DAGSTER_HOME": folder})
     return Path(folder)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """An error of ours is one paragraph on standard error, and exit status 1."""
+    try:
+        yield
+    except Product360Error as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error

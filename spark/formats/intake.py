@@ -22,6 +22,7 @@ from spark.io import ENGINE_ERRORS, file_sizes, union
 from spark.transforms.contract import Batch, CleanSpec, DeliveredFile
 from spark.transforms.rules import FILE, Finding
 from spark.transforms.staging import Portion, lineage_of, staged
+from spark.transforms.treatments import pseudonymised
 
 Layout = TypeVar("Layout", bound=Hashable)
 ReadFiles = Callable[[Sequence[DeliveredFile]], Portion]
@@ -87,7 +88,7 @@ def staged_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataF
         names = spec.source_names
         portions.append(record_by_record.portion(session, intake.slow, names, spec.format))
     portions.append(_refused_files(session, intake.refused))
-    return union([staged(portion, spec) for portion in portions])
+    return pseudonymised(union([staged(portion, spec) for portion in portions]), spec)
 
 
 def failing_files(session: SparkSession, intake: Intake) -> set[DeliveredFile]:

@@ -31,7 +31,7 @@ def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep."""
     good = rows.where(f"_problem IS NULL AND NOT ({IS_DELETE})")
     key = ("_batch_id", *spec.key)
-    types = {column.name: column.type for column in spec.columns}
+    types = {column.name: column.published_type for column in spec.published}
     greatest_first = Window.partitionBy(*key).orderBy(
         content_hash(types).desc(),
         col("_source_file").asc(),
@@ -50,7 +50,7 @@ def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> 
 
 def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:
     """Rows that give way to another row of their key, as they are kept for a person to look at."""
-    names = [named(column.name) for column in spec.columns]
+    names = [named(column.name) for column in spec.published]
     values = ", ".join(f"CAST({name} AS string) AS {name}" for name in names)
     reason = f"another row of this batch has the same {', '.join(spec.key)}"
     return repeated.where(f"{RANK} > 1").select(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ from product360_assets.core.keys import clean_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
+from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource
 
 DAYS = [date(2017, 5, 1), date(2017, 5, 2)]
@@ -37,6 +39,7 @@ def run(
     lake: LakeResource,
     ledger_resource: LedgerResource,
     runner: JobRunner,
+    tmp_path: Path,
 ) -> Run:
     contract = shop()
 
@@ -44,7 +47,12 @@ def run(
         return dg.materialize(
             [clean_asset(contract, contract.table("order"), jobs_version="jobs")],
             instance=instance,
-            resources={"lake": lake, "ledger": ledger_resource, "runner": runner},
+            resources={
+                "lake": lake,
+                "ledger": ledger_resource,
+                "runner": runner,
+                "secrets": LocalSecrets(path=str(tmp_path / "secrets.json")),
+            },
             tags=run_tags(instance, "shop", DAYS),
         )
 

@@ -38,7 +38,7 @@ def test_the_spec_is_the_contract_and_the_batches(shop: Shop, lake: LakeResource
 
     assert asked["columns"][1] == {
         "name": "member", "source_name": "Member", "type": "string", "nullable": True,
-        "allowed": None,
+        "allowed": None, "treatment": None,
     }  # fmt: skip
     assert asked["batches"] == [
         {
