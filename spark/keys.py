@@ -21,7 +21,7 @@ from spark.failures import KeyUnavailable
 
 KEY_BYTES = 32
 _FILE = "file://"
-_READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @lru_cache(maxsize=16)
@@ -47,12 +47,13 @@ def master_key(uri: str, version: str) -> bytes:
 def _fields(path: Path, reference: str, uri: str) -> dict[str, str]:
     # What is wrong is said without the content, which is secret.
     try:
-        if path.stat().st_mode & _READABLE_BY_OTHERS:
-            raise _unavailable(uri, "a file that others can read; give it mode 600")
-        known = json.loads(path.read_text(encoding="utf-8"))
-        fields: dict[str, str] = dict(known[reference])
+        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
     except OSError as error:
         raise _unavailable(uri, f"{error.strerror or type(error).__name__}") from None
+    if mode & _OF_OTHERS:
+        raise _unavailable(uri, "a file that others can use; give it mode 600")
+    try:
+        fields: dict[str, str] = dict(json.loads(text)[reference])
     except (KeyError, TypeError, ValueError):
         raise _unavailable(uri, "no such secret in the file") from None
     return fields

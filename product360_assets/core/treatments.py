@@ -139,7 +139,7 @@ class Treated(Strict):
             return "the treatment generalise and its attribute `generalise` go together"
         if self.is_keyed and self.type == "double":
             return f"a double cannot be treated with {self.treatment}; declare decimal(p,s)"
-        return self.generalise and _misfit(self.generalise, self.type)
+        return _misfit(self.generalise, self.type) if self.generalise else None
 
 
 def _misfit(buckets: Generalise, kind: str) -> str | None:
