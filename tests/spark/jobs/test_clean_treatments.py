@@ -255,7 +255,8 @@ def test_without_the_key_nothing_is_made(cleaner, keys) -> None:
     columns = [cleaner.column("id", "bigint"), treated("name", "string", "hash", domain="d")]
     with pytest.raises(KeyUnavailable, match="version 9"):
         cleaner.clean("csv", columns=columns, keys={**keys, "version": "9"})
-    assert not list(cleaner.folder.glob("clean/**/*.parquet"))
+    assert not (cleaner.folder / "clean/unit=1").exists()
+    assert cleaner.staged() == 0
 
 
 def test_an_engine_that_fails_over_a_value_does_not_quote_it(cleaner, keys) -> None:
