@@ -32,6 +32,7 @@ from resources.local.ledger import SqliteLedger
 from resources.local.runner import LocalJobRunner
 from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource
+from resources.storage import writing_to
 
 Disk = Callable[[int], Path]
 DAYS = [date(2017, 5, 1), date(2017, 5, 2)]
@@ -339,9 +340,11 @@ def cleaning(disk: Disk, tmp_path: Path) -> Iterator[Callable[..., tuple[Home, C
         if but is not None:
             runner = FillingRunner(runner=plain, disk=str(mine.disk), but=but)
         try:
-            return mine, Cleaning(
-                CONTRACT, ORDER, ledger, mine.lake, runner, lambda _: None, secrets
-            ).clean(DAYS)
+            # As a step of Dagster's says it: `core.failures`.
+            with writing_to(mine.path):
+                return mine, Cleaning(
+                    CONTRACT, ORDER, ledger, mine.lake, runner, lambda _: None, secrets
+                ).clean(DAYS)
         finally:
             free(mine.disk)
 
