@@ -21,7 +21,7 @@ LOOPBACK = "127.0.0.1"
 # An exception's message may quote a value that nobody may read in a log; the job's report has what
 # may be said. Its class and its frames stay.
 WITHOUT_VALUES = (
-    r"%replace{%m%n%ex}{((?:Exception|Error): |\[[A-Z_.0-9]+\] )[^\r\n]*}{$1(message withheld)}"
+    r"%replace{%m%n%ex}{((?:Exception|Error): |[A-Z]_[A-Z_.0-9]+. )[^\r\n]*}{$1(message withheld)}"
 )
 STOP_SECONDS = 30
 
