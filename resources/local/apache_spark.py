@@ -150,6 +150,8 @@ def _logging_settings(home: Path) -> Path:
                 f"appender.file.fileName = {folder / 'spark.log'}",
                 "appender.file.layout.type = PatternLayout",
                 f"appender.file.layout.pattern = %d %p %c: {WITHOUT_VALUES}",
+                # Otherwise the exception is written once more, as it is.
+                "appender.file.layout.alwaysWriteExceptions = false",
                 "",
             )
         )
