@@ -18,6 +18,7 @@
         ├── LedgerConflict        the ledger holds something else than expected
         ├── RegistryConflict      somebody else published or switched meanwhile
         ├── SecretMissing         a connection that nobody published
+        ├── TokenUnknown          no token, or none that a key of ours made
         ├── ContractInvalid       a source's YAML contradicts itself or its data
         ├── ContractBreaking      a contract that would break what relies on the published one
         ├── SourcePaused          an operator has paused that source
@@ -165,6 +166,10 @@ class RegistryConflict(TerminalError):
 
 class SecretMissing(TerminalError):
     """A connection that nobody published."""
+
+
+class TokenUnknown(TerminalError):
+    """No token, or none that a key of ours made."""
 
 
 class ContractInvalid(TerminalError):

@@ -51,7 +51,7 @@ def null_counts(unit: CleanUnit, *, clean: ObjectStore) -> dict[str, dict[str, i
 
     A column whose writer left no statistics is not counted, in no batch of the unit.
     """
-    columns = {column.name for column in unit.table.columns if column.nullable}
+    columns = {column.name for column in unit.table.published_columns if column.published_nullable}
     if not columns:
         return {}
     counted: dict[str, Counter[str]] = {}

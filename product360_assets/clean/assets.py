@@ -29,6 +29,7 @@ from resources.ledger import LedgerResource
 from resources.locks import holding
 from resources.objects import LakeResource
 from resources.registry import RegistryResource
+from resources.secrets import SecretsResource
 
 GROUP = "clean"
 FEW_DAYS = 7
@@ -49,6 +50,7 @@ def clean_asset(
         description=(
             f"{table.description}\n\nTyped, as a log of changes: every version of a row that was "
             "delivered, with where it came from. Rows that break a rule are in quarantine."
+            + _said_of_treatments(table)
         ),
         group_name=GROUP,
         owners=list(contract.owners),
@@ -76,6 +78,7 @@ def clean_asset(
         ledger: LedgerResource,
         runner: JobRunner,
         registry: RegistryResource,
+        secrets: SecretsResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         days = days_of(context.partition_keys)
         with (
@@ -98,6 +101,7 @@ def clean_asset(
                     runner,
                     context.log.info,
                     agreed.version,
+                    secrets=secrets,
                 ),
                 published,
                 days,
@@ -132,6 +136,11 @@ def _evolved_schema(evolved: Evolved) -> dict[str, dg.TableSchema]:
     if not evolved.changes:
         return {}
     return {"dagster/column_schema": column_schema(evolved.table, more=lineage_columns())}
+
+
+def _said_of_treatments(table: TableContract) -> str:
+    treated = [f"{c.name} ({c.treatment})" for c in table.columns if c.treatment != "keep"]
+    return f"\n\nTreated columns: {', '.join(treated)}." if treated else ""
 
 
 def _check_specs(table: TableContract, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:

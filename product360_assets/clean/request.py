@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
@@ -18,6 +18,7 @@ from resources.ledger import AcceptedObject, Batch, ZoneState
 from resources.objects import ObjectStore
 from resources.replication import CHANGE_SEQUENCE, COMMIT_TIME, OPERATION
 from resources.saas import OPERATION as PULLED_OPERATION
+from resources.treatment_keys import KeyReference
 
 JOB = "clean"
 # One job reads at most so much, but always at least one batch.
@@ -40,19 +41,21 @@ class RawBatch:
 
 @dataclass(frozen=True)
 class CleanUnit:
-    """Batches that one job makes clean together, by which code and which contract."""
+    """Batches that one job makes clean together, by which code, which contract and which key."""
 
     contract: SourceContract
     table: TableContract
     batches: tuple[RawBatch, ...]
     code_version: str
     config_version: str
+    key: KeyReference | None = None
 
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits that name the unit's folder."""
         ids = sorted(raw.batch.batch_id for raw in self.batches)
-        parts = "\n".join([*ids, self.code_version, self.config_version])
+        key = [self.key.version] if self.key else []
+        parts = "\n".join([*ids, self.code_version, self.config_version, *key])
         return hashlib.sha256(parts.encode()).hexdigest()[:12]
 
     @property
@@ -77,7 +80,11 @@ class CleanUnit:
             "table": self.table.name,
             "format": self.table.format,
             **_order_columns(self.contract, self.table),
-            "columns": [_column(column) for column in self.table.columns],
+            "columns": [
+                {**_column(each), "treatment": self.contract.treatment_of(self.table, each)}
+                for each in self.table.columns
+            ],
+            "keys": asdict(self.key) if self.key else None,
             "key": list(self.table.key),
             "rules": [
                 {"name": rule.name, "expression": rule.expression, "action": rule.action}
@@ -101,17 +108,18 @@ def units(
     batches: Sequence[RawBatch],
     *,
     code_version: str,
+    key: KeyReference | None = None,
 ) -> Iterator[CleanUnit]:
     """The batches in units of limited size, in the order given."""
     config_version = contract.config_version(table.name)
     taken: list[RawBatch] = []
     for batch in batches:
         if taken and sum(each.size for each in taken) + batch.size > BYTES_PER_JOB:
-            yield CleanUnit(contract, table, tuple(taken), code_version, config_version)
+            yield CleanUnit(contract, table, tuple(taken), code_version, config_version, key)
             taken = []
         taken.append(batch)
     if taken:
-        yield CleanUnit(contract, table, tuple(taken), code_version, config_version)
+        yield CleanUnit(contract, table, tuple(taken), code_version, config_version, key)
 
 
 def _order_columns(contract: SourceContract, table: TableContract) -> Mapping[str, str | None]:

@@ -119,7 +119,7 @@ def preview_of(
     )
     if newest is None:
         return None
-    columns = [column.name for column in table.columns]
+    columns = [column.name for column in table.published_columns]
     rows = _first_rows(newest.state.location, columns, lake)
     shown = preview(rows, columns=columns, hidden=hidden_columns(table))
     # Every partition of a run shows these rows, so they must say whose they are.

@@ -21,14 +21,19 @@ from product360_assets.clean.drift import REFUSE, Drifted, drifted, refusal, ref
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.states import CLEAN, RAW, REFUSED, published_as, record_once
+from resources.errors import SecretMissing
 from resources.jobs import JobReport, JobResult, JobRunner
 from resources.ledger import Ledger, ZoneState
 from resources.objects import LakeResource
+from resources.secrets import SecretsResource
+from resources.treatment_keys import KeyReference, current_key
 
 # Details of a clean state, beside the job's own counters of rules.
 FILES = "files"
 BYTES = "bytes"
 NULLS = "nulls."
+# The version of the key by which a batch was hashed or tokenised.
+KEY_VERSION = "key version"
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Cleaning:
     """Makes one table of one source clean.
 
     `log` tells the run what happens; `contract_version` is recorded with what is made. `compatible`
-    are earlier configurations whose clean rows stand as they are.
+    are earlier configurations whose clean rows stand as they are. `secrets` holds the key of hashes
+    and tokens; a table without any needs none.
     """
 
     contract: SourceContract
@@ -70,6 +76,7 @@ class Cleaning:
     log: Callable[[str], None]
     contract_version: int | None = None
     compatible: frozenset[str] = frozenset()
+    secrets: SecretsResource | None = None
 
     def clean(self, landing_dates: Collection[date]) -> Cleaned:
         """Make every batch of these days clean that is not.
@@ -77,14 +84,15 @@ class Cleaning:
         Raises:
             JobFailed, ReportMissing, EngineUnavailable: see JobRunner.run. What was recorded
                 before stays; the rest is still to do.
+            SecretMissing: a column is hashed or tokenised, and there is no key.
         """
-        code_version = self.runner.code_version()
+        code_version, key = self.runner.code_version(), self._key()
         earlier = self.ledger.zone_states(self.contract.name, self.table.name, CLEAN)
         done: list[CleanedBatch] = []
         to_do: list[RawBatch] = []
         for raw in self._raw_batches(landing_dates):
             state = earlier.get(raw.batch.batch_id)
-            if state is not None and self._is_current(state, code_version):
+            if state is not None and self._is_current(state, code_version, key):
                 done.append(CleanedBatch(raw, state, made=False))
             else:
                 to_do.append(raw)
@@ -92,7 +100,7 @@ class Cleaning:
         to_do = [raw for raw in to_do if raw.batch.batch_id not in drift]
         unaccounted: dict[str, str] = {}
         reports: list[JobReport] = []
-        for unit in units(self.contract, self.table, to_do, code_version=code_version):
+        for unit in units(self.contract, self.table, to_do, code_version=code_version, key=key):
             made, wrong, held, report = self._make(unit, earlier)
             drift.update(held)
             done.extend(made)
@@ -115,9 +123,23 @@ class Cleaning:
             if batch.batch_id in accepted
         ]
 
-    def _is_current(self, state: ZoneState, code_version: str) -> bool:
+    def _key(self) -> KeyReference | None:
+        if not self.table.is_keyed:
+            return None
+        if self.secrets is None:
+            raise SecretMissing(
+                f"the key of {self.contract.name}.{self.table.name}",
+                found="no secrets to read it from",
+                expected="the environment's secrets, because a column is hashed or tokenised",
+                next_move="make the table clean with `secrets`",
+            )
+        return current_key(self.secrets)
+
+    def _is_current(self, state: ZoneState, code_version: str, key: KeyReference | None) -> bool:
         config_versions = {self.contract.config_version(self.table.name), *self.compatible}
-        return state.code_version == code_version and state.config_version in config_versions
+        made_with = (state.code_version, state.details.get(KEY_VERSION))
+        asked = (code_version, key.version if key else None)
+        return made_with == asked and state.config_version in config_versions
 
     def _refused_before(self, batches: Sequence[RawBatch], code_version: str) -> dict[str, Drifted]:
         """Those of the batches that the same code refused by the same contract."""
@@ -211,6 +233,7 @@ def _state(
             **published_as(contract_version),
             FILES: str(result.files),
             BYTES: str(result.bytes),
+            **({KEY_VERSION: unit.key.version} if unit.key else {}),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},
         },
     )

@@ -1,4 +1,4 @@
-"""The commands. These only read; `registry` (see `product360_assets.cli.registry`) also writes."""
+"""The commands here only read; `registry`, `source` and `keys` also write."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from product360_assets.cli import pseudonyms
 from product360_assets.cli.output import (
     Format,
     answer,
@@ -31,6 +32,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(pseudonyms.keys, name="keys")
+app.command()(pseudonyms.reveal)
 
 app.add_typer(registry)
 app.add_typer(source)

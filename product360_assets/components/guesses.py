@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from product360_assets.core.contract import Sensitivity, Treatment
+from product360_assets.core.contract import Sensitivity
+from product360_assets.core.treatments import KEYED, Treatment
 from resources.profiles import ColumnProfile, TableProfile
 
 # This share of values that look like something makes a column that.
@@ -63,6 +64,14 @@ _BY_PATTERN = {"email": _EMAIL, "phone": _PHONE, "iban": _ACCOUNT, "address": _N
 
 def personal(column: ColumnProfile) -> Personal | None:
     """What personal data the column seems to hold; None where nothing looks like any."""
+    found = _personal(column)
+    if found is not None and found.treatment in KEYED and column.type == "double":
+        # Two spellings of one double would hash to two values.
+        return replace(found, treatment="drop")
+    return found
+
+
+def _personal(column: ColumnProfile) -> Personal | None:
     words = words_of(column.name)
     if "name" in words and set(words) & set(_NAMES_OF_PERSONS):
         return _NAME

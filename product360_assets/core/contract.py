@@ -21,14 +21,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from product360_assets.core.treatments import FOR_KEYS, Name, Treated
+from product360_assets.core.treatments import Strict as _Strict
 from resources.errors import ContractInvalid
 
 SOURCES = Path(__file__).parents[1] / "sources"
@@ -36,39 +36,21 @@ SOURCES = Path(__file__).parents[1] / "sources"
 SourceKind = Literal["database", "saas", "files", "stream"]
 FileFormat = Literal["parquet", "csv", "json"]
 Sensitivity = Literal["public", "internal", "personal", "sensitive"]
-Treatment = Literal["keep", "mask", "hash", "drop"]
 RuleAction = Literal["warn", "quarantine", "halt"]
 Cadence = Literal["continuous", "hourly", "daily", "weekly", "monthly"]
 DriftMode = Literal["strict", "evolve", "freeze", "discard"]
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Text = Annotated[str, Field(min_length=1)]
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+)$")]
-ColumnType = Annotated[
-    str,
-    Field(
-        pattern=r"^(string|int|bigint|double|boolean|date|timestamp"
-        r"|decimal\(([1-9]|[12][0-9]|3[0-8]),([0-9]|[12][0-9]|3[0-8])\))$",
-        description="A Spark type in lower case, such as bigint, timestamp or decimal(12,2)",
-    ),
-]
 
 
-class _Strict(BaseModel):
-    # A misspelled attribute must be an error: ignored, it would be a rule that never runs.
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ColumnContract(_Strict):
-    """One column as it is published in clean."""
+class ColumnContract(Treated):
+    """One column: what is delivered, and how clean publishes it."""
 
     name: Name
     source_name: Text | None = Field(None, description="Its name at the source, if different")
-    type: ColumnType
-    nullable: bool = False
     description: Text
     sensitivity: Sensitivity = "public"
-    treatment: Treatment = Field("keep", description="What readers without a grant get to see")
     allowed: tuple[str, ...] | None = Field(None, description="The only values that are right")
 
     @property
@@ -145,6 +127,31 @@ class TableContract(_Strict):
     def delivered_name(self) -> str:
         """The table's name at the source."""
         return self.source_name or self.name
+
+    @property
+    def published_columns(self) -> tuple[ColumnContract, ...]:
+        """The columns that clean has."""
+        return tuple(column for column in self.columns if column.is_published)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether making it clean needs a key."""
+        return any(column.is_keyed for column in self.columns)
+
+    @model_validator(mode="after")
+    def _key_and_order_survive_their_treatment(self) -> TableContract:
+        for column in self.columns:
+            if column.name in self.key and column.treatment not in FOR_KEYS:
+                raise ValueError(
+                    f"table {self.name}: key column {column.name!r} has the treatment "
+                    f"{column.treatment}; a key can be {', '.join(sorted(FOR_KEYS))}"
+                )
+            if column.name == self.order and column.treatment != "keep":
+                raise ValueError(
+                    f"table {self.name}: order column {column.name!r} has the treatment "
+                    f"{column.treatment}; versions are put in order by it, so it is kept"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_are_known_and_single(self) -> TableContract:
@@ -227,6 +234,13 @@ class SourceContract(_Strict):
                 return table
         raise KeyError(f"source {self.name} has no table {name!r}")
 
+    def treatment_of(self, table: TableContract, column: ColumnContract) -> dict[str, Any] | None:
+        """A column's treatment as the job is told it; None where it is kept.
+
+        Without a declared domain, a column's pseudonyms match nothing but themselves.
+        """
+        return column.treatment_document(default_domain=f"{self.name}.{table.name}.{column.name}")
+
     def config_version(self, table: str) -> str:
         """First 12 hexadecimal digits of a hash over everything that can change a clean row."""
         declared = self.table(table)
@@ -234,8 +248,7 @@ class SourceContract(_Strict):
             include={"format", "key", "order", "drift", "source_name"}
         )
         parts["columns"] = [
-            column.model_dump(exclude={"description", "sensitivity", "treatment"})
-            for column in declared.columns
+            column.model_dump(exclude={"description", "sensitivity"}) for column in declared.columns
         ]
         parts["rules"] = [rule.model_dump(exclude={"why"}) for rule in declared.rules]
         parts["unique"] = declared.unique.action if declared.unique else None

@@ -22,18 +22,19 @@ _LONGEST_CELL = 40
 def column_schema(
     table: TableContract, *, delivered_names: bool = False, more: Sequence[dg.TableColumn] = ()
 ) -> dg.TableSchema:
-    """The declared columns, under their names in clean or at the source, and `more` after them."""
+    """The columns as clean publishes them or as the source delivers them, and `more` after them."""
     columns = [
         dg.TableColumn(
             name=column.delivered_name if delivered_names else column.name,
-            type=column.type,
+            type=column.type if delivered_names else column.published_type,
             description=column.description,
             constraints=dg.TableColumnConstraints(
-                nullable=column.nullable, unique=table.key == (column.name,)
+                nullable=column.nullable if delivered_names else column.published_nullable,
+                unique=table.key == (column.name,),
             ),
             tags={"sensitivity": column.sensitivity, "treatment": column.treatment},
         )
-        for column in table.columns
+        for column in (table.columns if delivered_names else table.published_columns)
     ]
     return dg.TableSchema(
         columns=[*columns, *more],
@@ -44,13 +45,17 @@ def column_schema(
 def column_lineage(
     table: TableContract, upstream: dg.AssetKey, *, renamed: bool = False
 ) -> dg.TableColumnLineage:
-    """Each declared column from the same one upstream; `renamed` from its name at the source."""
+    """Each declared column from the same one upstream.
+
+    `renamed`, for clean: from its name at the source, and only what is published.
+    """
     return dg.TableColumnLineage(
         {
             column.name if renamed else column.delivered_name: [
                 dg.TableColumnDep(asset_key=upstream, column_name=column.delivered_name)
             ]
             for column in table.columns
+            if column.is_published or not renamed
         }
     )
 

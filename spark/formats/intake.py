@@ -23,6 +23,7 @@ from spark.transforms.contract import Batch, CleanSpec, DeliveredFile
 from spark.transforms.drift import Layout, is_ambiguous, spelling
 from spark.transforms.rules import FILE, Finding
 from spark.transforms.staging import Portion, lineage_of, staged
+from spark.transforms.treatments import pseudonymised
 
 Columns = TypeVar("Columns", bound=Hashable)
 ReadFiles = Callable[[Sequence[DeliveredFile]], Portion]
@@ -103,7 +104,7 @@ def staged_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataF
         portion = record_by_record.portion(session, files, names, spec.format)
         portions.append(_respelled(portion, spec, names))
     portions.append(_refused_files(session, intake.refused))
-    return union([staged(portion, spec) for portion in portions])
+    return pseudonymised(union([staged(portion, spec) for portion in portions]), spec)
 
 
 def failing_files(session: SparkSession, intake: Intake) -> set[DeliveredFile]:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col, count, lit
 
+from spark.errors import harmless_reason_of
+from spark.failures import Withheld
 from spark.formats.intake import Intake, failing_files, staged_rows, take_in
 from spark.io import (
     ENGINE_ERRORS,
@@ -59,7 +61,8 @@ def run(session: SparkSession, document: dict[str, Any], report: Report) -> None
     """Clean every batch of the spec and report one result for each.
 
     Raises:
-        SpecInvalid, DeliveryMissing, RuleHalted, RowsUnaccounted: see `spark.failures`.
+        SpecInvalid, DeliveryMissing, RuleHalted, RowsUnaccounted, KeyUnavailable, Withheld: see
+            `spark.failures`.
     """
     spec = clean_spec(document)
     if not spec.batches:
@@ -68,6 +71,15 @@ def run(session: SparkSession, document: dict[str, Any], report: Report) -> None
     staging = _staging_of(spec.output)
     try:
         report.results(_clean(session, spec, staging, report))
+    except ENGINE_ERRORS as error:
+        if not spec.is_treated:
+            raise
+        # An engine quotes the value that it failed over.
+        raise Withheld(
+            f"{spec.dataset}: the engine failed ({harmless_reason_of(error)}). Its message is "
+            "withheld, because it may quote treated columns. Run the job on the raw files where "
+            "they may be read, or look at the rules: each must hold for any value."
+        ) from None
     finally:
         # Also when a rule halts: nothing else would ever remove it.
         with suppress(*ENGINE_ERRORS):
@@ -188,7 +200,7 @@ def _publish(
 
 
 def _quarantine(spec: CleanSpec, rows: DataFrame, repeated: DataFrame | None) -> None:
-    rejected = quarantined_rows(rows)
+    rejected = quarantined_rows(rows, spec)
     if repeated is not None:
         rejected = rejected.unionAll(quarantined_copies(repeated, spec))
     write_rows(rejected, spec.quarantine)

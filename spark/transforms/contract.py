@@ -17,18 +17,62 @@ from spark.tables.model import is_type
 FORMATS = ("parquet", "csv", "json")
 ACTIONS = ("warn", "quarantine", "halt")
 DRIFT_MODES = ("strict", "evolve", "freeze", "discard")
+TREATMENTS = ("hash", "redact", "tokenise", "generalise", "drop")
+KEYED = ("hash", "tokenise")
 _BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
+class Treatment:
+    """What is done to a column before it is written.
+
+    Attributes:
+        how: one of `TREATMENTS`.
+        domain: hash and tokenise: what the key is derived for.
+        replacement: redact: a text instead of null.
+        period, bands, prefix, groups: generalise: exactly one of them. Bands are numbers as text.
+    """
+
+    how: str
+    domain: str = ""
+    replacement: str | None = None
+    period: str | None = None
+    bands: tuple[str, ...] = ()
+    prefix: int | None = None
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class KeyReference:
+    """Where the key of hashes and tokens is found, and which version of it; never the key."""
+
+    uri: str
+    version: str
+
+
+@dataclass(frozen=True)
 class DeclaredColumn:
-    """One column: its name in clean and in the delivery, its Spark type, the values it may have."""
+    """One column: its name in clean and in the delivery, its Spark type, the values it may have.
+
+    `treatment` is None for a column that is published as it was delivered.
+    """
 
     name: str
     source_name: str
     type: str
     nullable: bool
     allowed: tuple[str, ...] | None
+    treatment: Treatment | None = None
+
+    @property
+    def how(self) -> str:
+        """What is done to it, in a word."""
+        return self.treatment.how if self.treatment else "keep"
+
+    @property
+    def published_type(self) -> str:
+        """Its Spark type in clean."""
+        return self.type if self.how in ("keep", "redact", "drop") else "string"
 
 
 @dataclass(frozen=True)
@@ -91,6 +135,17 @@ class CleanSpec:
     quarantine: str
     # What a layout means that is not the declared one; docs/drift.md.
     drift: str = "discard"
+    keys: KeyReference | None = None
+
+    @property
+    def published(self) -> tuple[DeclaredColumn, ...]:
+        """The columns that clean has."""
+        return tuple(column for column in self.columns if column.how != "drop")
+
+    @property
+    def is_treated(self) -> bool:
+        """Whether any column holds what must not be written as it was delivered."""
+        return any(column.treatment for column in self.columns)
 
     @property
     def dataset(self) -> str:
@@ -127,6 +182,7 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
     names = [column.name for column in columns]
     unique = document.get("unique") or {}
     batches, files = _batches(document["batches"])
+    keys = document.get("keys")
     spec = CleanSpec(
         source=document["source"],
         table=document["table"],
@@ -146,12 +202,16 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
         output=document["output"].rstrip("/"),
         quarantine=document["quarantine"].rstrip("/"),
         drift=document.get("drift") or "discard",
+        keys=KeyReference(keys["uri"], keys["version"]) if keys else None,
     )
     actions = [rule.action for rule in spec.rules] + [spec.unique_action or "warn"]
     _expect("format", [spec.format], FORMATS)
     _expect("action", actions, ACTIONS)
     _expect("drift mode", [spec.drift], DRIFT_MODES)
     _expect("key column", spec.key, names)
+    _expect("treatment", [each.how for each in columns if each.treatment], TREATMENTS)
+    if spec.keys is None and any(column.how in KEYED for column in columns):
+        raise SpecInvalid(f"{spec.dataset}: a column is hashed or tokenised; expected `keys`.")
     if len(set(names)) != len(names):
         raise SpecInvalid(f"{spec.dataset}: a column is declared twice among {', '.join(names)}.")
     return spec
@@ -170,6 +230,22 @@ def _column(document: Mapping[str, Any]) -> DeclaredColumn:
         type=document["type"],
         nullable=bool(document.get("nullable", False)),
         allowed=None if allowed is None else tuple(str(value) for value in allowed),
+        treatment=_treatment(document.get("treatment")),
+    )
+
+
+def _treatment(document: Mapping[str, Any] | None) -> Treatment | None:
+    if document is None:
+        return None
+    groups = document.get("groups") or {}
+    return Treatment(
+        how=document["how"],
+        domain=document.get("domain") or "",
+        replacement=document.get("replacement"),
+        period=document.get("period"),
+        bands=tuple(document.get("bands") or ()),
+        prefix=document.get("prefix"),
+        groups=tuple((name, tuple(values)) for name, values in groups.items()),
     )
 
 

@@ -24,6 +24,8 @@ OPERATIONS = ("I", "U", "D")
 # Rules that every table has. Declared names cannot meet them: these are reserved in reports.
 STRUCTURE, FILE, ENCODING = "structure", "file", "encoding"
 OPERATION, TYPE, REQUIRED, ALLOWED, UNIQUE = "operation", "type", "required", "allowed", "unique"
+# A row that breaks one of these may hold its values in the wrong columns.
+UNRELIABLE = (STRUCTURE, FILE, ENCODING, OPERATION, TYPE, REQUIRED, ALLOWED)
 
 
 @dataclass(frozen=True)

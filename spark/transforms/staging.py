@@ -7,7 +7,7 @@ split afterwards: whatever is counted, published or quarantined comes from the s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql.functions import coalesce, col, expr, when
@@ -15,6 +15,8 @@ from pyspark.sql.functions import coalesce, col, expr, when
 from spark.tables.widening import next_wider
 from spark.transforms.contract import CleanSpec, DeliveredFile
 from spark.transforms.rules import (
+    REQUIRED,
+    UNRELIABLE,
     Delivered,
     Finding,
     change_findings,
@@ -23,6 +25,7 @@ from spark.transforms.rules import (
     is_warned,
     rule_findings,
 )
+from spark.transforms.treatments import hidden_reason, shown_record, treated_columns
 from spark.transforms.typing import named, quoted, typed
 
 FILE_LINEAGE = ("_batch_id", "_landing_date", "_source_file", "_ingested_at", "_epoch")
@@ -84,6 +87,7 @@ def lineage_of(file: DeliveredFile) -> list[Column]:
 def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
     """One row per record: clean columns, `_problem`, `_raw_text`, a `_warned_<i>` for each rule.
 
+    Columns are judged as they were delivered and leave treated; see `spark.transforms.treatments`.
     Where the table may evolve, `_outgrown` names a column for which the value is too great.
     """
     delivered = portion.delivered
@@ -92,6 +96,8 @@ def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
         *change_findings(spec, delivered),
         *column_findings(spec, delivered, is_delete=IS_DELETE),
     ]
+    if spec.is_treated:
+        findings = [_without_what_was_found(finding) for finding in findings]
     typed_rows = portion.frame.select(
         "*", *_change_columns(spec, delivered), *_declared_columns(spec, delivered)
     )
@@ -99,11 +105,13 @@ def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
     broken_rules = first_problem(rule_findings(spec.rules, is_delete=IS_DELETE))
     problem = coalesce("_first", when(col("_first").isNull(), broken_rules))
     ruled = judged.select("*", problem.alias("_problem"))
+    # Of a treated table no record is written as it was delivered, not even to staging.
+    raw_text = "CAST(NULL AS string)" if spec.is_treated else portion.raw_text
     return ruled.select(
-        *(column.name for column in spec.columns),
+        *treated_columns(spec),
         *LINEAGE,
         "_problem",
-        expr(f"CASE WHEN _problem IS NOT NULL THEN {portion.raw_text} END").alias("_raw_text"),
+        expr(f"CASE WHEN _problem IS NOT NULL THEN {raw_text} END").alias("_raw_text"),
         *(
             is_warned(rule, is_delete=IS_DELETE).alias(f"_warned_{number}")
             for number, rule in enumerate(spec.rules)
@@ -116,19 +124,26 @@ def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
 def clean_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     """Staged rows without a problem, as they are published."""
     good = rows.where("_problem IS NULL")
-    return good.select(*(column.name for column in spec.columns), *LINEAGE)
+    return good.select(*(column.name for column in spec.published), *LINEAGE)
 
 
-def quarantined_rows(rows: DataFrame) -> DataFrame:
+def quarantined_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     """Staged rows with a problem, as they are kept for a person to look at."""
+    raw_text = shown_record(spec, unreliable=UNRELIABLE) if spec.is_treated else "_raw_text"
     return rows.where("_problem IS NOT NULL").select(
         *("_batch_id", "_source_file", "_row_number"),
         col("_problem").getField("column").alias("column"),
         col("_problem").getField("rule").alias("rule"),
         col("_problem").getField("reason").alias("reason"),
-        col("_raw_text").alias("raw_text"),
+        expr(raw_text).alias("raw_text"),
         "_landing_date",
     )
+
+
+def _without_what_was_found(finding: Finding) -> Finding:
+    if finding.rule == REQUIRED:
+        return finding
+    return replace(finding, reason=hidden_reason(finding.reason))
 
 
 def _declared_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list[Column]:

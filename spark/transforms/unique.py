@@ -37,7 +37,7 @@ def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     if changed:
         good = good.where(~col("_batch_id").isin(changed))
     key = ("_batch_id", *spec.key)
-    types = {column.name: column.type for column in spec.columns}
+    types = {column.name: column.published_type for column in spec.published}
     greatest_first = Window.partitionBy(*key).orderBy(
         content_hash(types).desc(),
         col("_source_file").asc(),
@@ -58,7 +58,7 @@ def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> 
 
 def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:
     """Rows that give way to another row of their key, as they are kept for a person to look at."""
-    names = [named(column.name) for column in spec.columns]
+    names = [named(column.name) for column in spec.published]
     values = ", ".join(f"CAST({name} AS string) AS {name}" for name in names)
     reason = f"another row of this batch has the same {', '.join(spec.key)}"
     return repeated.where(f"{RANK} > 1").select(

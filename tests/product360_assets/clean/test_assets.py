@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,7 @@ from product360_assets.core.keys import clean_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
+from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource
 from resources.registry import RegistryResource
 
@@ -40,6 +42,7 @@ def run(
     ledger_resource: LedgerResource,
     registry_resource: RegistryResource,
     runner: JobRunner,
+    tmp_path: Path,
 ) -> Run:
     contract = shop()
 
@@ -52,6 +55,7 @@ def run(
                 "ledger": ledger_resource,
                 "registry": registry_resource,
                 "runner": runner,
+                "secrets": LocalSecrets(path=str(tmp_path / "secrets.json")),
             },
             tags=run_tags(instance, "shop", DAYS),
         )

@@ -39,7 +39,7 @@ def test_the_spec_is_the_contract_and_the_batches(shop: Shop, lake: LakeResource
     assert asked["drift"] == "freeze"
     assert asked["columns"][1] == {
         "name": "member", "source_name": "Member", "type": "string", "nullable": True,
-        "allowed": None,
+        "allowed": None, "treatment": None,
     }  # fmt: skip
     assert asked["batches"] == [
         {
