@@ -16,6 +16,7 @@
         ├── LedgerConflict        the ledger holds something else than expected
         ├── SecretMissing         a connection that nobody published
         ├── ContractInvalid       a source's YAML contradicts itself or its data
+        ├── CorrectionRefused     a correction that fits no row in quarantine
         ├── JobFailed             a job said that it failed
         ├── ReportMissing         a job ended without saying anything
         ├── SourceRejected        a source system answered no
@@ -150,6 +151,10 @@ class SecretMissing(TerminalError):
 
 class ContractInvalid(TerminalError):
     """A source contract contradicts itself or its data."""
+
+
+class CorrectionRefused(TerminalError):
+    """A correction that fits no row in quarantine."""
 
 
 class JobFailed(TerminalError):

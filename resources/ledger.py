@@ -20,7 +20,8 @@ from typing import Any, Literal, Protocol
 import dagster as dg
 
 DeliveryStatus = Literal["running", "successful", "failed"]
-BatchKind = Literal["load", "changes", "pull", "file", "stream"]
+# "correction": rows that people corrected after they were rejected, and released from quarantine.
+BatchKind = Literal["load", "changes", "pull", "file", "stream", "correction"]
 
 
 @dataclass(frozen=True, order=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -87,8 +87,14 @@ class Refresh:
     log: Callable[[str], None]
     watch: Callable[[Seen], None] = _in_silence
 
-    def run(self, job: str, tags: Mapping[str, str] | None = None) -> RefreshRun:
-        """Run one job to its end; a failure is reported and stops nothing else."""
+    def run(
+        self,
+        job: str,
+        tags: Mapping[str, str] | None = None,
+        *,
+        assets: Sequence[dg.AssetKey] | None = None,
+    ) -> RefreshRun:
+        """Run one job, or some of its assets, to the end; a failure stops nothing else."""
         self._wait_for_turn()
         began = time.monotonic()
         run_id = str(uuid.uuid4())
@@ -99,6 +105,7 @@ class Refresh:
             run_id=run_id,
             run_config=QUIET,
             tags={**REPOSITORY_TAGS, **(tags or {})},
+            asset_selection=assets,
             raise_on_error=False,
         )
         follower.close()

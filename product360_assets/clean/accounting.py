@@ -16,6 +16,7 @@ from resources.jobs import JobResult
 from resources.objects import ObjectStore
 
 if TYPE_CHECKING:
+    from pyarrow import ChunkedArray, Table
     from pyarrow.fs import FileSystem
     from pyarrow.parquet import FileMetaData
 
@@ -99,25 +100,33 @@ def _footers(clean: ObjectStore, prefix: str) -> Iterator[tuple[str, FileMetaDat
     import pyarrow.parquet as pq
 
     files, root = file_system(clean)
-    for key in _parquet_keys(clean, prefix):
+    for key in parquet_keys(clean, prefix):
         yield _batch_of(key), pq.read_metadata(f"{root}/{key}", filesystem=files)
 
 
 def _rejected_by_batch(clean: ObjectStore, prefix: str) -> Counter[str]:
-    """Rows by the batch that they name; quarantine keeps all batches of a unit together."""
+    """Rows by the batch in whose accounts they are; a unit's batches share one quarantine."""
     import pyarrow.parquet as pq
 
     files, root = file_system(clean)
     rows = Counter[str]()
-    for key in _parquet_keys(clean, prefix):
+    for key in parquet_keys(clean, prefix):
         with files.open_input_file(f"{root}/{key}") as file:
-            named = pq.ParquetFile(file).read(columns=["_batch_id"]).column("_batch_id")
-        for count in named.value_counts().to_pylist():
+            found = pq.ParquetFile(file).read(columns=["_batch_id", "_correction_id"])
+        for count in accounted(found).value_counts().to_pylist():
             rows[count["values"]] += count["counts"]
     return rows
 
 
-def _parquet_keys(store: ObjectStore, prefix: str) -> list[str]:
+def accounted(rows: Table) -> ChunkedArray:
+    """For each row the batch in whose accounts it is: its correction's, where it is one."""
+    import pyarrow.compute as pc
+
+    return pc.coalesce(rows.column("_correction_id"), rows.column("_batch_id"))
+
+
+def parquet_keys(store: ObjectStore, prefix: str) -> list[str]:
+    """The Parquet files below a prefix."""
     return [info.key for info in store.list(f"{prefix}/") if info.key.endswith(".parquet")]
 
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from product360_assets.clean.columns import lineage_columns
+from product360_assets.clean.replays import replay_of
 from product360_assets.clean.said import by_day, check_results, preview_of
 from product360_assets.clean.watch import clean_deliveries, rows_by_day
 from product360_assets.clean.work import Cleaning
@@ -72,7 +73,8 @@ def clean_asset(
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         opened, days = ledger.open(), days_of(context.partition_keys)
         with explained_failures():
-            cleaned = Cleaning(contract, table, opened, lake, runner, context.log.info).clean(days)
+            cleaning = Cleaning(contract, table, opened, lake, runner, context.log.info)
+            cleaned = cleaning.clean(days, replay=replay_of(context.run.tags))
         for day, said in by_day(days, cleaned).items():
             context.add_asset_metadata(said, partition_key=day)
         # What a run says is kept once for each of its partitions: no pictures for a whole year.

@@ -10,10 +10,12 @@ unit, so doing it again replaces exactly them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from product360_assets.clean.accounting import discrepancies, null_counts
+from product360_assets.clean.releases import released_ids
+from product360_assets.clean.replays import Replay
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.states import CLEAN, RAW, record_once
@@ -25,6 +27,8 @@ from resources.objects import LakeResource
 FILES = "files"
 BYTES = "bytes"
 NULLS = "nulls."
+# Names the replay that made it, if one did.
+REPLAYED = "replay"
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Cleaning:
     runner: JobRunner
     log: Callable[[str], None]
 
-    def clean(self, landing_dates: Collection[date]) -> Cleaned:
-        """Make every batch of these days clean that is not.
+    def clean(self, landing_dates: Collection[date], *, replay: Replay | None = None) -> Cleaned:
+        """Make every batch of these days clean that is not, or that is to be replayed.
 
         Raises:
             JobFailed, ReportMissing, EngineUnavailable: see JobRunner.run. What was recorded
@@ -72,13 +76,20 @@ class Cleaning:
         to_do: list[RawBatch] = []
         for raw in self._raw_batches(landing_dates):
             state = earlier.get(raw.batch.batch_id)
-            if state is not None and self._is_current(state, code_version):
+            if state is not None and self._is_done(raw, state, code_version, replay):
                 done.append(CleanedBatch(raw, state, made=False))
             else:
-                to_do.append(raw)
+                released = released_ids(raw.batch, ledger=self.ledger, lake=self.lake)
+                to_do.append(replace(raw, released=released))
         unaccounted: dict[str, str] = {}
         reports: list[JobReport] = []
-        for unit in units(self.contract, self.table, to_do, code_version=code_version):
+        for unit in units(
+            self.contract,
+            self.table,
+            to_do,
+            code_version=code_version,
+            replay=replay.name if replay else "",
+        ):
             made, wrong, report = self._make(unit, earlier)
             done.extend(made)
             unaccounted.update(wrong)
@@ -99,9 +110,14 @@ class Cleaning:
             if batch.batch_id in accepted
         ]
 
-    def _is_current(self, state: ZoneState, code_version: str) -> bool:
+    def _is_done(
+        self, raw: RawBatch, state: ZoneState, code_version: str, replay: Replay | None
+    ) -> bool:
         config_version = self.contract.config_version(self.table.name)
-        return (state.code_version, state.config_version) == (code_version, config_version)
+        if (state.code_version, state.config_version) != (code_version, config_version):
+            return False
+        is_due = replay is not None and replay.covers(raw.batch.landing_date)
+        return not is_due or state.details.get(REPLAYED) == replay.name
 
     def _make(
         self, unit: CleanUnit, earlier: Mapping[str, ZoneState]
@@ -144,6 +160,7 @@ def _state(
         recorded_at=datetime.now(UTC),
         details={
             **result.details,
+            **({REPLAYED: unit.replay} if unit.replay else {}),
             FILES: str(result.files),
             BYTES: str(result.bytes),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},

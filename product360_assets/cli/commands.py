@@ -1,15 +1,15 @@
-"""The commands. Each reads; none changes anything."""
+"""The commands. Those that stand here read; what changes anything is a group of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from product360_assets.cli import quarantine, replay
+from product360_assets.cli.answers import FormatOption
+from product360_assets.cli.answers import explained as _explained
 from product360_assets.cli.output import Format, as_csv, as_json, as_table, json_rows, write
-from resources.errors import Product360Error
 
 if TYPE_CHECKING:
     from product360_assets.cli.status import RunStatus
@@ -24,7 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
+app.add_typer(quarantine.app, name="quarantine")
+app.command("replay")(replay.replay)
 
 
 @app.command()
@@ -99,13 +100,3 @@ def _last_runs() -> list[RunStatus]:
 
 def _text(argument: str) -> str:
     return typer.get_text_stream("stdin").read() if argument == "-" else argument
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """An error of ours is one paragraph on standard error, and exit status 1."""
-    try:
-        yield
-    except Product360Error as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error

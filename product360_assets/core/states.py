@@ -10,6 +10,8 @@ from resources.ledger import Ledger, ZoneState
 # The zones whose work on a batch the ledger knows; curated tables have one each besides.
 RAW = "raw"
 CLEAN = "clean"
+# What people released of a batch's rejected rows, after correcting them.
+RELEASED = "released"
 
 
 def record_once(

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import col, count, lit
+from pyspark.sql.functions import count, expr, lit
 
 from spark.formats.intake import Intake, failing_files, staged_rows, take_in
 from spark.io import (
@@ -25,6 +25,7 @@ from spark.io import (
     written,
 )
 from spark.transforms.contract import Batch, CleanSpec, clean_spec
+from spark.transforms.corrections import ACCOUNTED, expect_released, without_released
 from spark.transforms.staging import clean_rows, quarantined_rows
 from spark.transforms.tally import (
     Tally,
@@ -34,12 +35,19 @@ from spark.transforms.tally import (
     expect_records,
     tally_of,
 )
-from spark.transforms.unique import RANK, quarantined_copies, repeated_rows, without_repeated
+from spark.transforms.unique import (
+    RANK,
+    copy_text,
+    quarantined_copies,
+    repeated_rows,
+    without_repeated,
+)
 
 if TYPE_CHECKING:
     from spark.report import Report
 
 FOLDER = "batch"
+ACCOUNTS = ("_batch_id", "_correction_id")
 
 
 def run(session: SparkSession, document: dict[str, Any], report: Report) -> None:
@@ -65,10 +73,12 @@ def _clean(
     session: SparkSession, spec: CleanSpec, staging: str, report: Report
 ) -> list[dict[str, Any]]:
     intake, rows = _stage(session, spec, f"{staging}/rows", report)
+    expect_released(rows, spec, copy_text=copy_text(spec))
+    rows = without_released(rows, spec, copy_text=copy_text(spec))
     tally = tally_of(rows, spec)
     read = sum(tally.rows_in(batch.batch_id) for batch in spec.batches)
     report.progress(f"{read:,} rows read; now they are written")
-    expect_records(tally, intake.expected)
+    expect_records(tally, spec, intake.expected)
     repeated = _repeated(session, spec, rows, f"{staging}/repeated", tally)
     expect_no_halt(tally, spec)
     _publish(session, spec, rows, repeated, tally)
@@ -128,7 +138,7 @@ def _publish(
         for batch in spec.batches
     }
     if any(rows_out.values()):
-        write_rows(kept.withColumn(FOLDER, col("_batch_id")), spec.output, folders=FOLDER)
+        write_rows(kept.withColumn(FOLDER, expr(ACCOUNTED)), spec.output, folders=FOLDER)
     for batch_id, expected in rows_out.items():
         if not expected:
             write_no_rows(clean, spec.location(batch_id))
@@ -146,14 +156,14 @@ def _account(session: SparkSession, spec: CleanSpec, tally: Tally) -> None:
     expect_all_written(
         tally,
         spec,
-        published=_rows_by_batch(read_rows(session, locations, ["_batch_id"])),
-        quarantined=_rows_by_batch(read_rows(session, [spec.quarantine], ["_batch_id"])),
+        published=_rows_by_batch(read_rows(session, locations, ACCOUNTS)),
+        quarantined=_rows_by_batch(read_rows(session, [spec.quarantine], ACCOUNTS)),
     )
 
 
 def _rows_by_batch(rows: DataFrame) -> dict[str, int]:
-    counted = rows.groupBy("_batch_id").agg(count(lit(1)).alias("rows"))
-    return {row["_batch_id"]: int(row["rows"]) for row in counted.collect()}
+    counted = rows.groupBy(expr(ACCOUNTED).alias("_batch")).agg(count(lit(1)).alias("rows"))
+    return {row["_batch"]: int(row["rows"]) for row in counted.collect()}
 
 
 def _result(

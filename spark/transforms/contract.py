@@ -50,6 +50,14 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Released:
+    """Rows of one batch that people released from quarantine, by their ids there."""
+
+    batch_id: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DeliveredFile:
     """One file of one batch; `name` is what lineage calls it."""
 
@@ -60,7 +68,12 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class CleanSpec:
-    """Everything that the `clean` job is told."""
+    """Everything that the `clean` job is told.
+
+    Where `origin` names columns, the files hold rows that people corrected, and these columns the
+    lineage of the rows that they stand for. `released` are such rows where they came from: there
+    they stay set aside.
+    """
 
     source: str
     table: str
@@ -76,6 +89,13 @@ class CleanSpec:
     files: tuple[DeliveredFile, ...]
     output: str
     quarantine: str
+    origin: tuple[str, ...] = ()
+    released: tuple[Released, ...] = ()
+
+    @property
+    def corrections(self) -> bool:
+        """Whether the files hold corrected rows."""
+        return bool(self.origin)
 
     @property
     def dataset(self) -> str:
@@ -87,7 +107,7 @@ class CleanSpec:
         """Every column of the delivery that is read, declared columns first."""
         changes = (self.operation_column, self.commit_time_column, self.change_sequence_column)
         declared = [column.source_name for column in self.columns]
-        return tuple(dict.fromkeys([*declared, *(name for name in changes if name)]))
+        return tuple(dict.fromkeys([*declared, *(name for name in changes if name), *self.origin]))
 
     def location(self, batch_id: str) -> str:
         """Where the clean rows of one batch are."""
@@ -122,6 +142,12 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
         files=files,
         output=document["output"].rstrip("/"),
         quarantine=document["quarantine"].rstrip("/"),
+        origin=tuple(document.get("origin") or ()),
+        released=tuple(
+            Released(batch["batch_id"], tuple(batch["released"]))
+            for batch in document["batches"]
+            if batch.get("released")
+        ),
     )
     actions = [rule.action for rule in spec.rules] + [spec.unique_action or "warn"]
     _expect("format", [spec.format], FORMATS)

@@ -24,6 +24,7 @@ OPERATIONS = ("I", "U", "D")
 # Rules that every table has. Declared names cannot meet them: these are reserved in reports.
 STRUCTURE, FILE, ENCODING = "structure", "file", "encoding"
 OPERATION, TYPE, REQUIRED, ALLOWED, UNIQUE = "operation", "type", "required", "allowed", "unique"
+RELEASED = "released"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from spark.transforms.contract import CleanSpec
 from spark.transforms.hashing import content_hash
 from spark.transforms.repetition import maybe_repeated
 from spark.transforms.rules import UNIQUE
-from spark.transforms.staging import IS_DELETE, clean_rows
+from spark.transforms.staging import IS_DELETE, LINEAGE, clean_rows
 from spark.transforms.typing import named, quoted
 
 RANK = "_rank"
@@ -50,17 +50,21 @@ def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> 
 
 def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:
     """Rows that give way to another row of their key, as they are kept for a person to look at."""
-    names = [named(column.name) for column in spec.columns]
-    values = ", ".join(f"CAST({name} AS string) AS {name}" for name in names)
     reason = f"another row of this batch has the same {', '.join(spec.key)}"
     return repeated.where(f"{RANK} > 1").select(
-        *("_batch_id", "_source_file", "_row_number"),
         _key_column(spec.key).alias("column"),
         lit(UNIQUE).alias("rule"),
         lit(reason).alias("reason"),
-        expr(f"to_json(struct({values}))").alias("raw_text"),
-        "_landing_date",
+        expr(copy_text(spec)).alias("raw_text"),
+        *LINEAGE,
     )
+
+
+def copy_text(spec: CleanSpec) -> str:
+    """SQL for a typed row as one line of JSON, every value as text."""
+    names = [named(column.name) for column in spec.columns]
+    values = ", ".join(f"CAST({name} AS string) AS {name}" for name in names)
+    return f"to_json(struct({values}))"
 
 
 def _key_column(key: Sequence[str]) -> Column:
