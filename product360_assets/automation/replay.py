@@ -91,10 +91,9 @@ class ReplayPlan:
     def sentence(self) -> str:
         """What would be done, in words."""
         tables = sorted({name for step in self.steps for name in step.published_in})
-        published = f", then published again in {', '.join(tables)}" if tables else ""
         return (
-            f"{len(self.steps)} batches of {len(self.days)} landing dates would be made clean "
-            f"again from raw{published}. Nothing was done."
+            f"Batches to make clean again from raw: {len(self.steps)}, of {len(self.days)} landing "
+            f"dates. Tables to take them in again: {', '.join(tables) or 'none'}. Nothing was done."
         )
 
 

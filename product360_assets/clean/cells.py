@@ -131,9 +131,17 @@ class _Number(str):
 
 
 def _member(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value if value is None or isinstance(value, str) else _json(value)
+
+
+def _json(value: object) -> str:
+    """A value as JSON again, without blanks, its numbers as they were delivered."""
+    if isinstance(value, dict):
+        members = (f"{_json(str(name))}:{_json(each)}" for name, each in value.items())
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
 
 
 def _text(content: bytes) -> str:

@@ -73,7 +73,7 @@ def show(
         limit = SHOWN_IN_A_TABLE
     answer(form, columns, rows[:limit])
     if limit is not None and len(rows) > limit:
-        told(f"{len(rows) - limit} rows more; --limit {len(rows)} shows them all.")
+        told(f"Not shown: {len(rows) - limit}. `--limit {len(rows)}` shows all.")
 
 
 @app.command()

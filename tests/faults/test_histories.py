@@ -10,6 +10,7 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
@@ -31,7 +32,7 @@ from resources.ledger import Batch, LandedObject, Ledger, batch_id_of
 from resources.local import engines
 from resources.local.ledger import SqliteLedger
 from resources.local.runner import LocalJobRunner
-from resources.objects import LakeResource
+from resources.objects import LakeResource, Zone
 from spark.session import open_session
 from spark.transforms.fold import latest_changes, standing
 
@@ -176,6 +177,11 @@ class Bank:
             for number in range(number_of_histories)
         ]
 
+    def contents(self, zone: Zone) -> list[bytes]:
+        """The bytes of every object of a zone."""
+        store = self.lake.zone(zone)
+        return sorted(store.read(info.key) for info in store.list("bank/"))
+
     def batches(self) -> list[Batch]:
         return self.ledger.batches("bank", "account")
 
@@ -201,7 +207,8 @@ class Bank:
             if rows:
                 sink = BytesIO()
                 pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
-                key = f"bank/{EPOCH}/public/account/{number:04d}/{'wide' if wide else 'narrow'}.parquet"
+                name = "wide" if wide else "narrow"
+                key = f"bank/{EPOCH}/public/account/{number:04d}/{name}.parquet"
                 info = landing.put(key, sink.getvalue())
                 objects.append(LandedObject(landing.bucket, key, info.etag, info.size))
         return objects
@@ -222,10 +229,8 @@ class Bank:
             )
 
     def _accept(self, number: int, reached: Callable[[str], None] = lambda _: None) -> None:
-        try:
+        with suppress(PowerOff):
             self._acceptance(reached).accept([_day(number)])
-        except PowerOff:
-            pass
 
     def _acceptance(self, reached: Callable[[str], None] = lambda _: None) -> Acceptance:
         landing, raw = self.lake.zone("landing"), self.lake.zone("raw")
@@ -257,14 +262,7 @@ def agree(seed: int, bank: Bank) -> None:
     """Let histories of this seed happen, and hold everything against the model."""
     told = histories(HISTORIES_A_JOB, drawn_from=seed)
     bank.deliver(told)
-    raw = {
-        (i.key.rpartition("/")[2], bank.lake.zone("raw").read(i.key)) for i in _objects(bank, "raw")
-    }
-    landed = {
-        (i.key.rpartition("/")[2], bank.lake.zone("landing").read(i.key))
-        for i in _objects(bank, "landing")
-    }
-    assert raw == landed
+    assert bank.contents("raw") == bank.contents("landing")
 
     cleaned = bank.clean()
     assert (cleaned.unaccounted, len(cleaned.reports)) == ({}, 1)
@@ -365,10 +363,6 @@ def _dying(step: int) -> Callable[[str], None]:
 
 def _day(number: int) -> date:
     return FIRST_DAY + timedelta(days=number)
-
-
-def _objects(bank: Bank, zone: str) -> Iterator:
-    return bank.lake.zone(zone).list("bank/")  # type: ignore[arg-type]
 
 
 def _rows(location: str) -> list[dict[str, object]]:
