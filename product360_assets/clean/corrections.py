@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from product360_assets.clean.cells import CellReader, Cells, touched
+from product360_assets.clean.cells import CellReader, Cells, is_treated, touched
 from product360_assets.clean.columns import ORIGIN
 from product360_assets.clean.quarantine import SUPERSEDED, Rejected, rejected_rows
 from product360_assets.clean.releases import AT, BY, RESERVED, ROW_ID, WHY, corrected_rows
@@ -73,7 +73,7 @@ class Releasing:
 
         Raises:
             CorrectionRefused: a row that is not in quarantine, was released with other values, or
-                has no record to correct. Nothing of its batch is released.
+                has no record to correct; or a table with treated columns. Nothing is released.
             LedgerConflict: somebody else released rows of this batch at the same moment.
         """
         by_batch: dict[str, list[Fix]] = {}
@@ -89,7 +89,10 @@ class Releasing:
         """What is to be released: only rows that were changed and not released yet."""
         held = self.ledger.zone_state(batch.batch_id, RELEASED)
         contract = self.contracts[batch.source]
-        reader = CellReader(contract, contract.table(batch.table), self.lake.zone("raw"))
+        table = contract.table(batch.table)
+        if is_treated(table):
+            raise _treated(batch)
+        reader = CellReader(contract, table, self.lake.zone("raw"))
         rejected = {row.row_id: row for row in rejected_rows(batch, state, self.lake.zone("clean"))}
         before = {line[ROW_ID]: line for line in self._released(held)}
         lines = []
@@ -144,6 +147,15 @@ class Releasing:
                 next_move="export the rows again with `product360 quarantine show`",
             )
         return batch, state
+
+
+def _treated(batch: Batch) -> CorrectionRefused:
+    return CorrectionRefused(
+        f"rows of {batch.source}.{batch.table}",
+        found="a table with treated columns, of which quarantine does not keep what was delivered",
+        expected="a table whose records can be completed from quarantine",
+        next_move="correct the rows at their source, and have them delivered again",
+    )
 
 
 def _found(fix: Fix, rejected: Mapping[str, Rejected]) -> Rejected:

@@ -30,6 +30,9 @@ RANK = "_rank"
 def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep."""
     good = rows.where(f"_problem IS NULL AND NOT ({IS_DELETE})")
+    if spec.corrections:
+        # What has a place in a log is a change; of a key there may be as many as happened.
+        good = good.where("_change_sequence IS NULL")
     key = ("_batch_id", *spec.key)
     types = {column.name: column.type for column in spec.columns}
     greatest_first = Window.partitionBy(*key).orderBy(

@@ -283,6 +283,17 @@ def test_a_file_that_could_not_be_read_is_delivered_again_and_not_corrected(orde
         order.release([Fix(row.batch.batch_id, row.row_id, {"order_id": "1"})])
 
 
+def test_of_a_table_with_treated_columns_no_record_is_completed_from_quarantine(
+    order: Shop,
+) -> None:
+    fix = order.fix("2", total="2.20")
+    columns = [each.model_dump() for each in order.table.columns]
+    columns[1]["treatment"] = "hash"
+    order.contract = order.make_contract(columns=columns)
+    with pytest.raises(CorrectionRefused, match="a table with treated columns"):
+        order.release([fix])
+
+
 def test_a_record_that_could_not_be_taken_apart_is_written_anew(order: Shop) -> None:
     order.deliver("2017-05-02/b.csv", "order_id,Member,total\n4,dan,4.40,5\n")
     order.clean()

@@ -114,14 +114,23 @@ def test_a_broken_line_of_a_correction_is_a_problem_of_the_correction(cleaner) -
     )
 
 
+UNIQUE = {"action": "quarantine"}
+
+
 def test_corrected_rows_of_one_key_are_judged_by_the_batch_they_came_in(cleaner) -> None:
-    unique = {"action": "quarantine"}
-    texts = [line(), line(name="Pear"), line(_batch_id="2017-01-16-b", _landing_date="2017-01-16")]
+    rows = [{"name": "Apple"}, {"name": "Pear"}, {"_batch_id": "2017-01-16-b"}]
+    texts = [line(_change_sequence=None, **row) for row in rows]
     cleaner.deliver("f.json", "".join(texts), batch=CORRECTION)
-    cleaned = cleaner.clean("json", origin=ORIGIN, unique=unique)
+    cleaned = cleaner.clean("json", origin=ORIGIN, unique=UNIQUE)
 
     assert cleaned.values("_batch_id") == [("2017-01-09-a",), ("2017-01-16-b",)]
     assert cleaned.problems() == [("id", "unique")]
+
+
+def test_corrected_changes_of_one_key_are_as_many_as_happened(cleaner) -> None:
+    cleaner.deliver("f.json", line() + line(_change_sequence="0008"), batch=CORRECTION)
+    cleaned = cleaner.clean("json", origin=ORIGIN, unique=UNIQUE)
+    assert cleaned.values("_change_sequence") == [("0007",), ("0008",)]
 
 
 def test_a_released_row_stays_aside_when_its_rule_would_let_it_pass(cleaner) -> None:
