@@ -89,7 +89,7 @@ class CleanUnit:
             "source": self.contract.name,
             "table": self.table.name,
             "format": "json" if self.corrections else self.table.format,
-            "origin": list(ORIGIN) if self.corrections else [],
+            **({"origin": list(ORIGIN)} if self.corrections else {}),
             **_order_columns(self.contract, self.table),
             "columns": [_column(column) for column in self.table.columns],
             "key": list(self.table.key),
@@ -171,7 +171,7 @@ def _batch(each: RawBatch, raw: ObjectStore) -> dict[str, Any]:
         "epoch": each.batch.epoch,
         # Known to the ledger, so that making a batch clean again gives the same rows.
         "ingested_at": each.state.recorded_at.isoformat(),
-        "released": list(each.released),
+        **({"released": list(each.released)} if each.released else {}),
         "files": [
             {"uri": raw.uri_of(accepted.raw_key), "name": accepted.raw_key}
             for accepted in each.objects

@@ -37,8 +37,8 @@ def test_f02_a_sample_of_the_calls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("protection", "calls", "fault"),
     [
-        ("the-record-last", "8", "counts as clean, and its rows are not there"),
-        ("the-same-place", "18", "other in the end: ['units that nobody knows']"),
+        ("the-record-last", "12", "counts as clean, and its rows are not there"),
+        ("the-same-place", "20", "other in the end: ['units that nobody knows']"),
     ],
 )
 def test_f02_without_a_protection_the_fault_is_caught(

@@ -11,7 +11,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from histories import CORRECTED, Change, Expected, History, expected, histories
+from pyspark.sql.functions import date_format
 
 from product360_assets.clean.cells import CellReader, shown
 from product360_assets.clean.corrections import Fix, Releasing
@@ -34,6 +35,7 @@ from resources.local.ledger import SqliteLedger
 from resources.local.runner import LocalJobRunner
 from resources.objects import LakeResource, Zone
 from spark.session import open_session
+from spark.transforms import fold
 from spark.transforms.fold import latest_changes, standing
 
 HISTORIES_A_JOB = 150
@@ -280,11 +282,28 @@ def test_a_sample_of_histories_ends_as_the_model_says(bank: Callable[[int], Bank
     agree(seed, bank(seed))
 
 
+def test_without_the_change_sequence_the_model_disagrees(
+    bank: Callable[[int], Bank], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold, "change_order", lambda: date_format("_committed_at", "HH:mm:ss"))
+    with pytest.raises(AssertionError, match="seed 1, history"):
+        agree(1, bank(1))
+
+
+def test_without_finishing_what_was_opened_a_crash_is_noticed(
+    bank: Callable[[int], Bank], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Acceptance.plan
+    monkeypatch.setattr(Acceptance, "plan", lambda self: replace(plan(self), resumed=()))
+    with pytest.raises(AssertionError):
+        agree(1, bank(1))
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_thousands_of_histories_end_as_the_model_says(bank: Callable[[int], Bank]) -> None:
     first = random.randrange(2**32)
-    for seed in range(first, first + 20):
+    for seed in range(first, first + 40):
         print(f"seed {seed}")  # noqa: T201
         agree(seed, bank(seed))
 

@@ -97,6 +97,7 @@ def test_tables_flow_from_the_source_to_clean(sandbox: DefsFolderSandbox) -> Non
         ("raw", "everything_accepted_is_there"),
         ("clean", "rows_are_accounted_for"),
         ("clean", "no_rows_are_quarantined"),
+        ("clean", "no_rejected_row_is_forgotten"),
         ("clean", "is_delivered_in_time"),
         ("clean", "volume_is_usual"),
         ("clean", "nulls_are_usual"),
