@@ -116,8 +116,9 @@ class Cleaning:
         config_version = self.contract.config_version(self.table.name)
         if (state.code_version, state.config_version) != (code_version, config_version):
             return False
-        is_due = replay is not None and replay.covers(raw.batch.landing_date)
-        return not is_due or state.details.get(REPLAYED) == replay.name
+        if replay is None or not replay.covers(raw.batch.landing_date):
+            return True
+        return state.details.get(REPLAYED) == replay.name
 
     def _make(
         self, unit: CleanUnit, earlier: Mapping[str, ZoneState]
