@@ -1,9 +1,7 @@
 """Which landing dates still have work, by listing and ledger; nothing else is believed.
 
 A date is pending when something delivered on it is not in raw, or when a batch in raw was not made
-clean, or by another contract than the one that holds now: a rule that was corrected makes clean
-again by itself what it once rejected. All of it follows from what is there, so a lost event or a
-killed run changes nothing.
+clean. Both follow from what is there, so a lost event or a killed run changes nothing.
 """
 
 from __future__ import annotations
@@ -28,11 +26,9 @@ def pending_landing_dates(
         )
         pending |= acceptance.plan().landing_dates
         made_clean = ledger.zone_states(contract.name, table.name, CLEAN)
-        version = contract.config_version(table.name)
         pending |= {
             batch.landing_date
             for batch in ledger.batches(contract.name, table.name)
             if batch.batch_id not in made_clean
-            or made_clean[batch.batch_id].config_version != version
         }
     return pending

@@ -17,7 +17,6 @@ from product360_assets.clean.work import Cleaned, Cleaning
 from product360_assets.core.contract import SourceContract
 from product360_assets.ingestion.corrections import Release
 from product360_assets.raw.acceptance import Acceptance
-from product360_assets.raw.pending import pending_landing_dates
 from resources.errors import CorrectionRefused, LedgerConflict, ObjectExists
 from resources.jobs import JobRunner
 from resources.ledger import Ledger, ZoneState
@@ -315,13 +314,10 @@ def test_a_rule_that_is_relaxed_lets_rows_flow_but_not_beside_their_correction(
     order.clean()
 
     order.contract = order.make_contract(rules=[])
-    pending = pending_landing_dates(order.contract, ledger=order.ledger, lake=order.lake)
-    assert pending == {MONDAY}
     order.clean()
 
     assert [int(total) for _, total in order.values("order_id", "total")] == [1, 3, -5]
     assert {(held.rule, held.waiting) for held in order.held()} == {("released", 0), ("type", 1)}
-    assert pending_landing_dates(order.contract, ledger=order.ledger, lake=order.lake) == set()
 
 
 def test_a_replay_makes_the_days_again_beside_what_stands_and_changes_no_row(order: Shop) -> None:
