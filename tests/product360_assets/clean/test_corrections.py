@@ -150,10 +150,11 @@ def test_accounts_stay_exact(order: Shop) -> None:
         (state.rows_in, state.rows_out, state.rows_quarantined) for state in order.states().values()
     )
     assert accounts == [(2, 1, 1), (3, 1, 2)]
-    assert [(held.rule, held.rows, held.released, held.waiting) for held in order.held()] == [
+    held = sorted((held.rule, held.rows, held.released, held.waiting) for held in order.held())
+    assert held == [
+        ("total_is_positive", 1, 0, 1),
         ("total_is_positive", 1, 1, 0),
         ("type", 1, 1, 0),
-        ("total_is_positive", 1, 0, 1),
     ]
 
 
@@ -181,12 +182,11 @@ def test_a_row_that_is_bad_again_can_be_corrected_again(order: Shop) -> None:
     order.release([Fix(again.batch.batch_id, again.row_id, cells)])
     order.clean()
 
-    [original, *_] = order.ledger.batches("shop", "order")
     assert len(order.values("order_id")) == 2
     assert {batch for (batch,) in order.values("_batch_id")} <= {
         batch.batch_id for batch in order.ledger.batches("shop", "order") if batch.kind == "file"
     }
-    assert order.waiting() == 1, original
+    assert order.waiting() == 1
 
 
 def test_rows_that_nobody_touched_stay_where_they_are(order: Shop) -> None:
