@@ -132,6 +132,8 @@ class Cleaning:
         made = []
         for raw in unit.batches:
             batch_id = raw.batch.batch_id
+            if released_ids(raw.batch, ledger=self.ledger, lake=self.lake) != raw.released:
+                wrong[batch_id] = "rows of it were released in the meantime; make it clean again"
             if batch_id in wrong:
                 self.log(f"{batch_id}: {wrong[batch_id]}")
                 continue

@@ -20,6 +20,7 @@ from product360_assets.raw.acceptance import Acceptance
 from resources.errors import CorrectionRefused, LedgerConflict, ObjectExists
 from resources.jobs import JobRunner
 from resources.ledger import Ledger, ZoneState
+from resources.local.runner import LocalJobRunner
 from resources.objects import LakeResource, ObjectStore
 
 MONDAY, TUESDAY = date(2017, 5, 1), date(2017, 5, 2)
@@ -318,6 +319,26 @@ def test_a_rule_that_is_relaxed_lets_rows_flow_but_not_beside_their_correction(
 
     assert [int(total) for _, total in order.values("order_id", "total")] == [1, 3, -5]
     assert {(held.rule, held.waiting) for held in order.held()} == {("released", 0), ("type", 1)}
+
+
+def test_a_release_while_its_batch_is_made_again_is_not_overlooked(
+    order: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fix, run = order.fix("3", total="3.00"), LocalJobRunner.run
+
+    def released_meanwhile(runner: LocalJobRunner, request: Any, *, log: Any) -> Any:
+        report = run(runner, request, log=log)
+        order.release([fix])
+        return report
+
+    order.contract = order.make_contract(rules=[])
+    with monkeypatch.context() as busy:
+        busy.setattr(LocalJobRunner, "run", released_meanwhile)
+        with pytest.raises(AssertionError, match="released in the meantime"):
+            order.clean()
+    order.clean()
+
+    assert [int(total) for _, total in order.values("order_id", "total")] == [1, 3]
 
 
 def test_a_replay_makes_the_days_again_beside_what_stands_and_changes_no_row(order: Shop) -> None:
