@@ -73,8 +73,16 @@ def clean_asset(
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         opened, days = ledger.open(), days_of(context.partition_keys)
         with explained_failures():
-            cleaning = Cleaning(contract, table, opened, lake, runner, context.log.info)
-            cleaned = cleaning.clean(days, replay=replay_of(context.run.tags))
+            cleaning = Cleaning(
+                contract,
+                table,
+                opened,
+                lake,
+                runner,
+                context.log.info,
+                replay=replay_of(context.run.tags),
+            )
+            cleaned = cleaning.clean(days)
         for day, said in by_day(days, cleaned).items():
             context.add_asset_metadata(said, partition_key=day)
         # What a run says is kept once for each of its partitions: no pictures for a whole year.

@@ -54,7 +54,10 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """Makes one table of one source clean; `log` tells the run what happens."""
+    """Makes one table of one source clean; `log` tells the run what happens.
+
+    `replay` names days whose batches are made again although they are clean.
+    """
 
     contract: SourceContract
     table: TableContract
@@ -62,8 +65,9 @@ class Cleaning:
     lake: LakeResource
     runner: JobRunner
     log: Callable[[str], None]
+    replay: Replay | None = None
 
-    def clean(self, landing_dates: Collection[date], *, replay: Replay | None = None) -> Cleaned:
+    def clean(self, landing_dates: Collection[date]) -> Cleaned:
         """Make every batch of these days clean that is not, or that is to be replayed.
 
         Raises:
@@ -76,7 +80,7 @@ class Cleaning:
         to_do: list[RawBatch] = []
         for raw in self._raw_batches(landing_dates):
             state = earlier.get(raw.batch.batch_id)
-            if state is not None and self._is_done(raw, state, code_version, replay):
+            if state is not None and self._is_done(raw, state, code_version):
                 done.append(CleanedBatch(raw, state, made=False))
             else:
                 released = released_ids(raw.batch, ledger=self.ledger, lake=self.lake)
@@ -88,7 +92,7 @@ class Cleaning:
             self.table,
             to_do,
             code_version=code_version,
-            replay=replay.name if replay else "",
+            replay=self.replay.name if self.replay else "",
         ):
             made, wrong, report = self._make(unit, earlier)
             done.extend(made)
@@ -110,15 +114,16 @@ class Cleaning:
             if batch.batch_id in accepted
         ]
 
-    def _is_done(
-        self, raw: RawBatch, state: ZoneState, code_version: str, replay: Replay | None
-    ) -> bool:
-        config_version = self.contract.config_version(self.table.name)
-        if (state.code_version, state.config_version) != (code_version, config_version):
-            return False
+    def _is_done(self, raw: RawBatch, state: ZoneState, code_version: str) -> bool:
+        replay = self.replay
         if replay is None or not replay.covers(raw.batch.landing_date):
-            return True
-        return state.details.get(REPLAYED) == replay.name
+            return self._is_current(state, code_version)
+        was_replayed = state.details.get(REPLAYED) == replay.name
+        return was_replayed and self._is_current(state, code_version)
+
+    def _is_current(self, state: ZoneState, code_version: str) -> bool:
+        config_version = self.contract.config_version(self.table.name)
+        return (state.code_version, state.config_version) == (code_version, config_version)
 
     def _make(
         self, unit: CleanUnit, earlier: Mapping[str, ZoneState]

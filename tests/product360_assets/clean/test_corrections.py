@@ -61,8 +61,14 @@ class Shop:
     def clean(self, replay: Replay | None = None) -> Cleaned:
         self.accept()
         cleaned = Cleaning(
-            self.contract, self.table, self.ledger, self.lake, self.runner, lambda _: None
-        ).clean([MONDAY, TUESDAY], replay=replay)
+            self.contract,
+            self.table,
+            self.ledger,
+            self.lake,
+            self.runner,
+            lambda _: None,
+            replay=replay,
+        ).clean([MONDAY, TUESDAY])
         assert cleaned.unaccounted == {}
         return cleaned
 
