@@ -22,6 +22,7 @@
         ├── ContractInvalid       a source's YAML contradicts itself or its data
         ├── ContractBreaking      a contract that would break what relies on the published one
         ├── SourcePaused          an operator has paused that source
+        ├── CorrectionRefused     a correction that fits no row in quarantine
         ├── JobFailed             a job said that it failed
         ├── ReportMissing         a job ended without saying anything
         ├── SourceRejected        a source system answered no
@@ -182,6 +183,10 @@ class ContractBreaking(TerminalError):
 
 class SourcePaused(TerminalError):
     """An operator has paused that source."""
+
+
+class CorrectionRefused(TerminalError):
+    """A correction that fits no row in quarantine."""
 
 
 class JobFailed(TerminalError):

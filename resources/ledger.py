@@ -25,7 +25,8 @@ from resources.locks import Lock
 from resources.owners import Owner
 
 DeliveryStatus = Literal["running", "successful", "failed"]
-BatchKind = Literal["load", "changes", "pull", "file", "stream"]
+# "correction": rows that people corrected after they were rejected, and released from quarantine.
+BatchKind = Literal["load", "changes", "pull", "file", "stream", "correction"]
 
 
 @dataclass(frozen=True, order=True)

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from spark.column_lineage import details, note_input, note_published
 from spark.deletions import as_deleted
+from spark.transforms.corrections import ACCOUNTED
 from spark.transforms.together import together
 
 if TYPE_CHECKING:
@@ -74,13 +75,20 @@ def batch_results(
     """One result per new batch, with its rows counted from its files' lineage."""
     results = []
     for name, rows in frames.items():
-        counted = rows.groupBy("_batch_id").count().collect() if rows is not None else []
-        counts = {row["_batch_id"]: int(row["count"]) for row in counted}
+        counts = _rows_by_batch(rows) if rows is not None else {}
         for batch in spec["inputs"].get(name, {}).get("batches", []):
             if batch["is_new"]:
                 read = counts.get(batch["batch_id"], 0)
                 results.append(result(dataset, read, read, batch_id=batch["batch_id"]))
     return results
+
+
+def _rows_by_batch(rows: DataFrame) -> dict[str, int]:
+    # A corrected row keeps the batch that it came from first, and counts in its correction's.
+    has_corrections = "_correction_id" in rows.columns
+    accounted = F.expr(ACCOUNTED if has_corrections else "_batch_id").alias("batch_id")
+    counted = rows.groupBy(accounted).count().collect()
+    return {row["batch_id"]: int(row["count"]) for row in counted}
 
 
 def result(

@@ -23,7 +23,10 @@ from product360_assets.clean.watch import (
     NULLS_ARE_USUAL,
     VOLUME_IS_USUAL,
 )
-from product360_assets.core.checks import EVERYTHING_ACCEPTED_IS_THERE
+from product360_assets.core.checks import (
+    EVERYTHING_ACCEPTED_IS_THERE,
+    NO_REJECTED_ROW_IS_FORGOTTEN,
+)
 from product360_assets.core.contract import SourceContract
 from product360_assets.core.keys import clean_key, raw_key
 from product360_assets.core.partitions import landing_dates
@@ -79,9 +82,17 @@ def watch_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefiniti
     return dg.define_asset_job(
         WATCH,
         selection=_checks(
-            contracts, [IS_DELIVERED_IN_TIME, VOLUME_IS_USUAL, NULLS_ARE_USUAL], clean_key
+            contracts,
+            [
+                IS_DELIVERED_IN_TIME,
+                VOLUME_IS_USUAL,
+                NULLS_ARE_USUAL,
+                NO_REJECTED_ROW_IS_FORGOTTEN,
+            ],
+            clean_key,
         ),
-        description="Ask whether every source delivers in time, as much and as complete as usual.",
+        description="Ask whether every source delivers in time, as much and as complete as usual, "
+        "and whether rejected rows have been waiting for too long.",
     )
 
 

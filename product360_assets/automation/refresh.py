@@ -101,7 +101,8 @@ class Refresh:
         self,
         job: str,
         tags: Mapping[str, str] | None = None,
-        only: Collection[dg.AssetKey] | None = None,
+        *,
+        assets: Collection[dg.AssetKey] | None = None,
     ) -> RefreshRun:
         """Run one job to its end, or only some of its assets; a failure stops nothing else."""
         self._wait_for_turn()
@@ -114,8 +115,8 @@ class Refresh:
             run_id=run_id,
             run_config=QUIET,
             tags={**REPOSITORY_TAGS, **(tags or {})},
+            asset_selection=None if assets is None else list(assets),
             raise_on_error=False,
-            asset_selection=None if only is None else list(only),
         )
         follower.close()
         failures = tuple(_failures(result))
@@ -164,7 +165,7 @@ def refresh(
     work = Refresh(instance, definitions.get_repository_def(), log, watch)
     runs = [work.run(INGEST)]
     if not runs[0].failures and (changed := meanwhile()):
-        runs.append(work.run(INGEST, only=_landing_keys(changed)))
+        runs.append(work.run(INGEST, assets=_landing_keys(changed)))
     runs += [work.run(accept_name(system), tags) for system, tags in pending_work(instance, log)]
     runs.append(work.run(PUBLISH))
     return RefreshReport(tuple(runs), time.monotonic() - began)

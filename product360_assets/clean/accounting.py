@@ -18,6 +18,7 @@ from resources.jobs import JobResult
 from resources.objects import ObjectStore
 
 if TYPE_CHECKING:
+    from pyarrow import ChunkedArray, Table
     from pyarrow.parquet import FileMetaData
 
 
@@ -107,17 +108,24 @@ def _footers(clean: ObjectStore, prefix: str) -> Iterator[tuple[str, FileMetaDat
 
 
 def _rejected_by_batch(clean: ObjectStore, prefix: str) -> Counter[str]:
-    """Rows by the batch that they name; quarantine keeps all batches of a unit together."""
+    """Rows by the batch in whose accounts they are; a unit's batches share one quarantine."""
     import pyarrow.parquet as pq
 
     files, root = file_system(clean)
     rows = Counter[str]()
     for key in parquet_keys(clean, f"{prefix}/"):
         with files.open_input_file(f"{root}/{key}") as file:
-            named = pq.ParquetFile(file).read(columns=["_batch_id"]).column("_batch_id")
-        for count in named.value_counts().to_pylist():
+            found = pq.ParquetFile(file).read(columns=["_batch_id", "_correction_id"])
+        for count in accounted(found).value_counts().to_pylist():
             rows[count["values"]] += count["counts"]
     return rows
+
+
+def accounted(rows: Table) -> ChunkedArray:
+    """For each row the batch in whose accounts it is: its correction's, where it is one."""
+    import pyarrow.compute as pc
+
+    return pc.coalesce(rows.column("_correction_id"), rows.column("_batch_id"))
 
 
 def _batch_of(key: str) -> str:

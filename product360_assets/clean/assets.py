@@ -4,6 +4,7 @@ import dagster as dg
 
 from product360_assets.clean.columns import lineage_columns
 from product360_assets.clean.evolving import Evolved, clean_evolving
+from product360_assets.clean.replays import replay_of
 from product360_assets.clean.said import by_day, check_results, preview_of
 from product360_assets.clean.watch import clean_deliveries, rows_by_day
 from product360_assets.clean.work import Cleaning
@@ -102,6 +103,7 @@ def clean_asset(
                     context.log.info,
                     agreed.version,
                     secrets=secrets,
+                    replay=replay_of(context.run.tags),
                 ),
                 published,
                 days,

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from product360_assets.clean.columns import ORIGIN
 from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
+from product360_assets.ingestion.corrections import CORRECTION
 from resources.jobs import JobRequest
 from resources.ledger import AcceptedObject, Batch, ZoneState
 from resources.objects import ObjectStore
@@ -27,11 +29,15 @@ BYTES_PER_JOB = 512 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RawBatch:
-    """A batch in raw, with its objects there."""
+    """A batch in raw, with its objects there.
+
+    `released` are the ids of its rows that people corrected and released from quarantine.
+    """
 
     batch: Batch
     state: ZoneState
     objects: tuple[AcceptedObject, ...]
+    released: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -49,14 +55,24 @@ class CleanUnit:
     code_version: str
     config_version: str
     key: KeyReference | None = None
+    replay: str = ""
 
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits that name the unit's folder."""
         ids = sorted(raw.batch.batch_id for raw in self.batches)
+        ids = sorted(raw.batch.batch_id for raw in self.batches)
+        released = sorted(row_id for raw in self.batches for row_id in raw.released)
         key = [self.key.version] if self.key else []
-        parts = "\n".join([*ids, self.code_version, self.config_version, *key])
+        replay = [self.replay] if self.replay else []
+        made_by = [self.code_version, self.config_version, *key]
+        parts = "\n".join([*ids, *made_by, *released, *replay])
         return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+    @property
+    def corrections(self) -> bool:
+        """Whether its batches are corrections; these are read in another way."""
+        return self.batches[0].batch.kind == CORRECTION
 
     @property
     def dataset(self) -> str:
@@ -78,7 +94,8 @@ class CleanUnit:
         spec: dict[str, Any] = {
             "source": self.contract.name,
             "table": self.table.name,
-            "format": self.table.format,
+            "format": "json" if self.corrections else self.table.format,
+            **({"origin": list(ORIGIN)} if self.corrections else {}),
             **_order_columns(self.contract, self.table),
             "columns": [
                 {**_column(each), "treatment": self.contract.treatment_of(self.table, each)}
@@ -91,7 +108,7 @@ class CleanUnit:
                 for rule in self.table.rules
             ],
             "unique": {"action": self.table.unique.action} if self.table.unique else None,
-            "drift": self.table.drift,
+            "drift": "discard" if self.corrections else self.table.drift,
             "time_zone": self.contract.time_zone,
             "batches": [_batch(each, raw) for each in self.batches],
             "output": clean.uri_of(self.prefix),
@@ -109,17 +126,28 @@ def units(
     *,
     code_version: str,
     key: KeyReference | None = None,
+    replay: str = "",
 ) -> Iterator[CleanUnit]:
-    """The batches in units of limited size, in the order given."""
+    """The batches in units of limited size and of one form, in the order given.
+
+    `replay` names work that is done although it was done before, and so gets units of its own.
+    """
     config_version = contract.config_version(table.name)
+    delivered = [each for each in batches if each.batch.kind != CORRECTION]
+    corrections = [each for each in batches if each.batch.kind == CORRECTION]
+    for taken in (*_portions(delivered), *_portions(corrections)):
+        yield CleanUnit(contract, table, taken, code_version, config_version, key, replay)
+
+
+def _portions(batches: Sequence[RawBatch]) -> Iterator[tuple[RawBatch, ...]]:
     taken: list[RawBatch] = []
     for batch in batches:
         if taken and sum(each.size for each in taken) + batch.size > BYTES_PER_JOB:
-            yield CleanUnit(contract, table, tuple(taken), code_version, config_version, key)
+            yield tuple(taken)
             taken = []
         taken.append(batch)
     if taken:
-        yield CleanUnit(contract, table, tuple(taken), code_version, config_version, key)
+        yield tuple(taken)
 
 
 def _order_columns(contract: SourceContract, table: TableContract) -> Mapping[str, str | None]:
@@ -157,6 +185,7 @@ def _batch(each: RawBatch, raw: ObjectStore) -> dict[str, Any]:
         "epoch": each.batch.epoch,
         # Known to the ledger, so that making a batch clean again gives the same rows.
         "ingested_at": each.state.recorded_at.isoformat(),
+        **({"released": list(each.released)} if each.released else {}),
         "files": [
             {"uri": raw.uri_of(accepted.raw_key), "name": accepted.raw_key}
             for accepted in each.objects

@@ -27,6 +27,7 @@ from product360_assets.core.keys import clean_key
 from product360_assets.core.plots import line_chart
 from product360_assets.core.states import CLEAN
 from product360_assets.core.usual import NOT_JUDGED, NullCounts, Verdict, nulls, together, volume
+from product360_assets.ingestion.corrections import CORRECTION
 from resources.ledger import Ledger, LedgerResource, ZoneState
 from resources.registry import RegistryResource
 
@@ -105,7 +106,8 @@ def clean_deliveries(
     states = ledger.zone_states(contract.name, table.name, CLEAN)
     by_day: dict[tuple[date, str], list[ZoneState]] = {}
     for batch in ledger.batches(contract.name, table.name):
-        if batch.batch_id in states:
+        # A correction is as large as somebody's patience, and says nothing about the source.
+        if batch.batch_id in states and batch.kind != CORRECTION:
             by_day.setdefault((batch.landing_date, batch.kind), []).append(states[batch.batch_id])
     return [
         CleanDelivery(

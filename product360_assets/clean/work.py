@@ -13,11 +13,13 @@ unit, so doing it again replaces exactly them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from product360_assets.clean.accounting import discrepancies, null_counts
 from product360_assets.clean.drift import REFUSE, Drifted, drifted, refusal, refused_reason
+from product360_assets.clean.releases import released_ids
+from product360_assets.clean.replays import Replay
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.states import CLEAN, RAW, REFUSED, published_as, record_once
@@ -34,6 +36,8 @@ BYTES = "bytes"
 NULLS = "nulls."
 # The version of the key by which a batch was hashed or tokenised.
 KEY_VERSION = "key version"
+# Names the replay that made it, if one did.
+REPLAYED = "replay"
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Cleaning:
 
     `log` tells the run what happens; `contract_version` is recorded with what is made. `compatible`
     are earlier configurations whose clean rows stand as they are. `secrets` holds the key of hashes
-    and tokens; a table without any needs none.
+    and tokens; a table without any needs none. `replay` names days whose batches are made again
+    although they are clean.
     """
 
     contract: SourceContract
@@ -77,9 +82,10 @@ class Cleaning:
     contract_version: int | None = None
     compatible: frozenset[str] = frozenset()
     secrets: SecretsResource | None = None
+    replay: Replay | None = None
 
     def clean(self, landing_dates: Collection[date]) -> Cleaned:
-        """Make every batch of these days clean that is not.
+        """Make every batch of these days clean that is not, or that is to be replayed.
 
         Raises:
             JobFailed, ReportMissing, EngineUnavailable: see JobRunner.run. What was recorded
@@ -92,15 +98,21 @@ class Cleaning:
         to_do: list[RawBatch] = []
         for raw in self._raw_batches(landing_dates):
             state = earlier.get(raw.batch.batch_id)
-            if state is not None and self._is_current(state, code_version, key):
+            if state is not None and self._is_done(raw, state, code_version, key):
                 done.append(CleanedBatch(raw, state, made=False))
             else:
                 to_do.append(raw)
         drift = self._refused_before(to_do, code_version)
-        to_do = [raw for raw in to_do if raw.batch.batch_id not in drift]
         unaccounted: dict[str, str] = {}
         reports: list[JobReport] = []
-        for unit in units(self.contract, self.table, to_do, code_version=code_version, key=key):
+        for unit in units(
+            self.contract,
+            self.table,
+            [self._with_releases(raw) for raw in to_do if raw.batch.batch_id not in drift],
+            code_version=code_version,
+            key=key,
+            replay=self.replay.name if self.replay else "",
+        ):
             made, wrong, held, report = self._make(unit, earlier)
             drift.update(held)
             done.extend(made)
@@ -135,6 +147,18 @@ class Cleaning:
             )
         return current_key(self.secrets)
 
+    def _with_releases(self, raw: RawBatch) -> RawBatch:
+        return replace(raw, released=released_ids(raw.batch, ledger=self.ledger, lake=self.lake))
+
+    def _is_done(
+        self, raw: RawBatch, state: ZoneState, code_version: str, key: KeyReference | None
+    ) -> bool:
+        replay = self.replay
+        if replay is not None and replay.covers(raw.batch.landing_date):
+            was_replayed = state.details.get(REPLAYED) == replay.name
+            return was_replayed and self._is_current(state, code_version, key)
+        return self._is_current(state, code_version, key)
+
     def _is_current(self, state: ZoneState, code_version: str, key: KeyReference | None) -> bool:
         config_versions = {self.contract.config_version(self.table.name), *self.compatible}
         made_with = (state.code_version, state.details.get(KEY_VERSION))
@@ -165,6 +189,8 @@ class Cleaning:
         made = []
         for raw in unit.batches:
             batch_id = raw.batch.batch_id
+            if released_ids(raw.batch, ledger=self.ledger, lake=self.lake) != raw.released:
+                wrong[batch_id] = "rows of it were released in the meantime; make it clean again"
             if batch_id in wrong:
                 self.log(f"{batch_id}: {wrong[batch_id]}")
                 continue
@@ -231,6 +257,7 @@ def _state(
         details={
             **result.details,
             **published_as(contract_version),
+            **({REPLAYED: unit.replay} if unit.replay else {}),
             FILES: str(result.files),
             BYTES: str(result.bytes),
             **({KEY_VERSION: unit.key.version} if unit.key else {}),

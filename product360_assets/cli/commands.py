@@ -1,4 +1,4 @@
-"""The commands here only read; `registry`, `source` and `keys` also write."""
+"""The commands. Those that stand here read; what changes anything is a group of its own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli import pseudonyms
+from product360_assets.cli import pseudonyms, quarantine, replay
 from product360_assets.cli.output import (
     Format,
+    FormatOption,
     answer,
     as_csv,
     as_json,
@@ -38,7 +39,8 @@ app.command()(pseudonyms.reveal)
 app.add_typer(registry)
 app.add_typer(source)
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
+app.add_typer(quarantine.app, name="quarantine")
+app.command("replay")(replay.replay)
 
 
 @app.command()

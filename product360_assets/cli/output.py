@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from resources.errors import Product360Error
 
@@ -27,6 +29,9 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
 
 
 def as_json(document: object) -> str:
@@ -96,13 +101,18 @@ def answer(
         write(as_table(columns, rows, title=title))
 
 
+def told(message: str) -> None:
+    """Write a sentence to standard error, where no program reads it."""
+    sys.stderr.write(f"{message}\n")
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """An error of ours is one paragraph on standard error, and exit status 1."""
     try:
         yield
     except Product360Error as error:
-        sys.stderr.write(f"{error}\n")
+        told(str(error))
         sys.exit(1)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from product360_assets.cli.output import (
     Format,
+    FormatOption,
     as_csv,
     as_json,
     as_table,
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from resources.secrets import SecretsResource
 
 keys = typer.Typer(help="The key of hashed and tokenised columns: its versions, never itself.")
-
-FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
 
 
 @keys.command("list")
@@ -62,7 +61,7 @@ def reveal(
 ) -> None:
     """Show what one token stands for. Needs the key, and is recorded before it is shown."""
     from product360_assets.clean.reveal import reveal as reversed_and_recorded
-    from product360_assets.core.contract import known_contracts
+    from product360_assets.cli.selection import contracts_in_force
     from resources.environments import platform_resources
 
     if not reason.strip():
@@ -73,7 +72,7 @@ def reveal(
             reversed_and_recorded(
                 token,
                 reason=reason,
-                contracts=known_contracts().values(),
+                contracts=contracts_in_force().values(),
                 secrets=_secrets(),
                 audit=audit,
             )

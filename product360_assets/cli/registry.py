@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli.output import Format, explained, write
+from product360_assets.cli.output import Format, FormatOption, explained, write
 
 if TYPE_CHECKING:
     from product360_assets.core.contract import SourceContract
@@ -30,7 +30,6 @@ After = Annotated[
     int | None,
     typer.Option("--after", help="Refuse if another version than this one is in force by now."),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
 
 
 @registry.command()

@@ -20,6 +20,7 @@ NOTHING_ACCEPTED_WAS_REWRITTEN = "nothing_accepted_was_rewritten"
 ROWS_ARE_ACCOUNTED_FOR = "rows_are_accounted_for"
 NO_ROWS_ARE_QUARANTINED = "no_rows_are_quarantined"
 LAYOUT_IS_AS_DECLARED = "layout_is_as_declared"
+NO_REJECTED_ROW_IS_FORGOTTEN = "no_rejected_row_is_forgotten"
 KEY_IS_UNIQUE = "key_is_unique"
 
 

@@ -98,6 +98,22 @@ class PullContract(_Strict):
     )
 
 
+class QuarantineContract(_Strict):
+    """How many days of the data's own calendar a rejected row may wait for somebody."""
+
+    warn_after_days: int = Field(7, gt=0)
+    fail_after_days: int = Field(30, gt=0)
+
+    @model_validator(mode="after")
+    def _warns_before_it_fails(self) -> QuarantineContract:
+        if self.warn_after_days > self.fail_after_days:
+            raise ValueError(
+                f"quarantine: fail_after_days is {self.fail_after_days}, which is before "
+                f"warn_after_days ({self.warn_after_days})"
+            )
+        return self
+
+
 class TableContract(_Strict):
     """One table of a source system."""
 
@@ -120,6 +136,7 @@ class TableContract(_Strict):
     )
     pull: PullContract = Field(PullContract(), description="How it is pulled; services only")
     unique: UniqueContract | None = None
+    quarantine: QuarantineContract = QuarantineContract()
     columns: tuple[ColumnContract, ...] = Field(min_length=1)
     rules: tuple[RuleContract, ...] = ()
 

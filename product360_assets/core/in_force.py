@@ -67,6 +67,13 @@ def in_force(registry: Registry, declared: SourceContract) -> InForce:
     return InForce(contract_of(latest), latest.version)
 
 
+def all_in_force(
+    registry: Registry, declared: Mapping[str, SourceContract]
+) -> dict[str, SourceContract]:
+    """The contract of every source that a run goes by, by name; see `in_force`."""
+    return {name: in_force(registry, contract).contract for name, contract in declared.items()}
+
+
 def accepting(registry: Registry, declared: SourceContract) -> InForce:
     """The same, for a run that takes deliveries in.
 

@@ -12,6 +12,8 @@ RAW = "raw"
 CLEAN = "clean"
 # Batches that are laid out in a way that the table's drift mode refuses.
 REFUSED = "refused"
+# What people released of a batch's rejected rows, after correcting them.
+RELEASED = "released"
 # Present in a state's details when its contract was published: under which version.
 CONTRACT_VERSION = "contract.version"
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import col, count, lit
+from pyspark.sql.functions import col, count, expr, lit
 
 from spark.errors import harmless_reason_of
 from spark.failures import Withheld
@@ -31,6 +31,7 @@ from spark.io import (
 )
 from spark.report import COUNTERS
 from spark.transforms.contract import Batch, CleanSpec, clean_spec
+from spark.transforms.corrections import ACCOUNTED, expect_released, without_released
 from spark.transforms.drift import (
     EVOLVE,
     REFUSE,
@@ -49,12 +50,19 @@ from spark.transforms.tally import (
     expect_records,
     tally_of,
 )
-from spark.transforms.unique import RANK, quarantined_copies, repeated_rows, without_repeated
+from spark.transforms.unique import (
+    RANK,
+    copy_text,
+    quarantined_copies,
+    repeated_rows,
+    without_repeated,
+)
 
 if TYPE_CHECKING:
     from spark.report import Report
 
 FOLDER = "batch"
+ACCOUNTS = ("_batch_id", "_correction_id")
 
 
 def run(session: SparkSession, document: dict[str, Any], report: Report) -> None:
@@ -109,8 +117,10 @@ def _clean_all(
 ) -> list[dict[str, Any]]:
     """Clean the batches; those are held that turn out to hold values of a wider type."""
     intake, rows = _stage(session, spec, intake, f"{staging}/rows", report)
+    expect_released(rows, spec, copy_text=copy_text(spec))
+    rows = without_released(rows, spec, copy_text=copy_text(spec))
     tally = tally_of(rows, spec)
-    expect_records(tally, intake.expected)
+    expect_records(tally, spec, intake.expected)
     outgrown = outgrown_columns(spec, tally.outgrown)
     results = [_held(spec, batch_id, found) for batch_id, found in outgrown.items()]
     going = spec.without(outgrown)
@@ -193,7 +203,7 @@ def _publish(
         for batch in spec.batches
     }
     if any(rows_out.values()):
-        write_rows(kept.withColumn(FOLDER, col("_batch_id")), spec.output, folders=FOLDER)
+        write_rows(kept.withColumn(FOLDER, expr(ACCOUNTED)), spec.output, folders=FOLDER)
     for batch_id, expected in rows_out.items():
         if not expected:
             write_no_rows(clean, spec.location(batch_id))
@@ -211,14 +221,14 @@ def _account(session: SparkSession, spec: CleanSpec, tally: Tally) -> None:
     expect_all_written(
         tally,
         spec,
-        published=_rows_by_batch(read_rows(session, locations, ["_batch_id"])),
-        quarantined=_rows_by_batch(read_rows(session, [spec.quarantine], ["_batch_id"])),
+        published=_rows_by_batch(read_rows(session, locations, ACCOUNTS)),
+        quarantined=_rows_by_batch(read_rows(session, [spec.quarantine], ACCOUNTS)),
     )
 
 
 def _rows_by_batch(rows: DataFrame) -> dict[str, int]:
-    counted = rows.groupBy("_batch_id").agg(count(lit(1)).alias("rows"))
-    return {row["_batch_id"]: int(row["rows"]) for row in counted.collect()}
+    counted = rows.groupBy(expr(ACCOUNTED).alias("_batch")).agg(count(lit(1)).alias("rows"))
+    return {row["_batch"]: int(row["rows"]) for row in counted.collect()}
 
 
 def _result(

@@ -107,6 +107,14 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Released:
+    """Rows of one batch that people released from quarantine, by their ids there."""
+
+    batch_id: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DeliveredFile:
     """One file of one batch; `name` is what lineage calls it."""
 
@@ -117,7 +125,12 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class CleanSpec:
-    """Everything that the `clean` job is told."""
+    """Everything that the `clean` job is told.
+
+    Where `origin` names columns, the files hold rows that people corrected, and these columns the
+    lineage of the rows that they stand for. `released` are such rows where they came from: there
+    they stay set aside.
+    """
 
     source: str
     table: str
@@ -136,6 +149,8 @@ class CleanSpec:
     # What a layout means that is not the declared one; docs/drift.md.
     drift: str = "discard"
     keys: KeyReference | None = None
+    origin: tuple[str, ...] = ()
+    released: tuple[Released, ...] = ()
 
     @property
     def published(self) -> tuple[DeclaredColumn, ...]:
@@ -148,6 +163,11 @@ class CleanSpec:
         return any(column.treatment for column in self.columns)
 
     @property
+    def corrections(self) -> bool:
+        """Whether the files hold corrected rows."""
+        return bool(self.origin)
+
+    @property
     def dataset(self) -> str:
         """The name under which results are reported."""
         return f"clean.{self.source}.{self.table}"
@@ -157,7 +177,7 @@ class CleanSpec:
         """Every column of the delivery that is read, declared columns first."""
         changes = (self.operation_column, self.commit_time_column, self.change_sequence_column)
         declared = [column.source_name for column in self.columns]
-        return tuple(dict.fromkeys([*declared, *(name for name in changes if name)]))
+        return tuple(dict.fromkeys([*declared, *(name for name in changes if name), *self.origin]))
 
     def location(self, batch_id: str) -> str:
         """Where the clean rows of one batch are."""
@@ -169,6 +189,7 @@ class CleanSpec:
             self,
             batches=tuple(each for each in self.batches if each.batch_id not in batch_ids),
             files=tuple(each for each in self.files if each.batch.batch_id not in batch_ids),
+            released=tuple(each for each in self.released if each.batch_id not in batch_ids),
         )
 
 
@@ -203,6 +224,12 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
         quarantine=document["quarantine"].rstrip("/"),
         drift=document.get("drift") or "discard",
         keys=KeyReference(keys["uri"], keys["version"]) if keys else None,
+        origin=tuple(document.get("origin") or ()),
+        released=tuple(
+            Released(batch["batch_id"], tuple(batch["released"]))
+            for batch in document["batches"]
+            if batch.get("released")
+        ),
     )
     actions = [rule.action for rule in spec.rules] + [spec.unique_action or "warn"]
     _expect("format", [spec.format], FORMATS)

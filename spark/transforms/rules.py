@@ -26,6 +26,7 @@ STRUCTURE, FILE, ENCODING = "structure", "file", "encoding"
 OPERATION, TYPE, REQUIRED, ALLOWED, UNIQUE = "operation", "type", "required", "allowed", "unique"
 # A row that breaks one of these may hold its values in the wrong columns.
 UNRELIABLE = (STRUCTURE, FILE, ENCODING, OPERATION, TYPE, REQUIRED, ALLOWED)
+RELEASED = "released"
 
 
 @dataclass(frozen=True)

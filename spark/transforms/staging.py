@@ -14,6 +14,7 @@ from pyspark.sql.functions import coalesce, col, expr, when
 
 from spark.tables.widening import next_wider
 from spark.transforms.contract import CleanSpec, DeliveredFile
+from spark.transforms.corrections import ACCOUNTED, original_places, with_origin
 from spark.transforms.rules import (
     REQUIRED,
     UNRELIABLE,
@@ -28,7 +29,14 @@ from spark.transforms.rules import (
 from spark.transforms.treatments import hidden_reason, shown_record, treated_columns
 from spark.transforms.typing import named, quoted, typed
 
-FILE_LINEAGE = ("_batch_id", "_landing_date", "_source_file", "_ingested_at", "_epoch")
+FILE_LINEAGE = (
+    "_batch_id",
+    "_landing_date",
+    "_source_file",
+    "_ingested_at",
+    "_epoch",
+    "_correction_id",
+)
 LINEAGE = (
     "_batch_id",
     "_landing_date",
@@ -39,16 +47,7 @@ LINEAGE = (
     "_committed_at",
     "_change_sequence",
     "_operation",
-)
-QUARANTINE = (
-    "_batch_id",
-    "_source_file",
-    "_row_number",
-    "column",
-    "rule",
-    "reason",
-    "raw_text",
-    "_landing_date",
+    "_correction_id",
 )
 # A column that the row holds too great a value for; only where the table may evolve.
 OUTGROWN = "_outgrown"
@@ -80,6 +79,7 @@ def lineage_of(file: DeliveredFile) -> list[Column]:
         "_source_file": quoted(file.name),
         "_ingested_at": f"CAST({quoted(file.batch.ingested_at)} AS timestamp)",
         "_epoch": quoted(file.batch.epoch),
+        "_correction_id": "CAST(NULL AS string)",
     }
     return [expr(sql).alias(name) for name, sql in literals.items()]
 
@@ -98,7 +98,8 @@ def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
     ]
     if spec.is_treated:
         findings = [_without_what_was_found(finding) for finding in findings]
-    typed_rows = portion.frame.select(
+    frame = with_origin(portion.frame, delivered) if spec.corrections else portion.frame
+    typed_rows = frame.select(
         "*", *_change_columns(spec, delivered), *_declared_columns(spec, delivered)
     )
     judged = typed_rows.select("*", first_problem(findings).alias("_first"))
@@ -111,7 +112,7 @@ def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
         *treated_columns(spec),
         *LINEAGE,
         "_problem",
-        expr(f"CASE WHEN _problem IS NOT NULL THEN {raw_text} END").alias("_raw_text"),
+        expr(f"CASE WHEN {_is_told(spec)} THEN {raw_text} END").alias("_raw_text"),
         *(
             is_warned(rule, is_delete=IS_DELETE).alias(f"_warned_{number}")
             for number, rule in enumerate(spec.rules)
@@ -131,12 +132,11 @@ def quarantined_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     """Staged rows with a problem, as they are kept for a person to look at."""
     raw_text = shown_record(spec, unreliable=UNRELIABLE) if spec.is_treated else "_raw_text"
     return rows.where("_problem IS NOT NULL").select(
-        *("_batch_id", "_source_file", "_row_number"),
         col("_problem").getField("column").alias("column"),
         col("_problem").getField("rule").alias("rule"),
         col("_problem").getField("reason").alias("reason"),
         expr(raw_text).alias("raw_text"),
-        "_landing_date",
+        *LINEAGE,
     )
 
 
@@ -144,6 +144,14 @@ def _without_what_was_found(finding: Finding) -> Finding:
     if finding.rule == REQUIRED:
         return finding
     return replace(finding, reason=hidden_reason(finding.reason))
+
+
+def _is_told(spec: CleanSpec) -> str:
+    """Whether the record is kept as text: of rejected rows, and where some have been released."""
+    told = ["_problem IS NOT NULL"]
+    if batches := ", ".join(quoted(each.batch_id) for each in spec.released):
+        told.append(f"{ACCOUNTED} IN ({batches})")
+    return " OR ".join(told)
 
 
 def _declared_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list[Column]:
@@ -185,4 +193,6 @@ def _change_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list
         if sequence is None
         else f"nullif(CAST({sequence.column} AS string), '')",
     }
+    if spec.corrections:
+        columns.update(original_places(columns, delivered))
     return [expr(sql).alias(name) for name, sql in columns.items()]

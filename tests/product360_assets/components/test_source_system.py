@@ -98,6 +98,7 @@ def test_tables_flow_from_the_source_to_clean(sandbox: DefsFolderSandbox) -> Non
         ("clean", "rows_are_accounted_for"),
         ("clean", "layout_is_as_declared"),
         ("clean", "no_rows_are_quarantined"),
+        ("clean", "no_rejected_row_is_forgotten"),
         ("clean", "is_delivered_in_time"),
         ("clean", "volume_is_usual"),
         ("clean", "nulls_are_usual"),

@@ -32,6 +32,7 @@ def test_csv_is_typed_and_carries_its_lineage(cleaner) -> None:
         "_committed_at": None,
         "_change_sequence": None,
         "_operation": "I",
+        "_correction_id": None,
     }
 
 
