@@ -5,6 +5,7 @@
     PRODUCT360_ENGINE        sail (default) or spark, for local jobs
     PRODUCT360_LAKE_PREFIX   aws: buckets are <prefix>-<zone>
     PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger
+    PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
 
 Region, endpoints and credentials are the AWS SDK's own settings. The hazard: definitions are loaded
 by tools that have none of these. So nothing is read at import, and no resource needs a variable, a
@@ -34,6 +35,7 @@ class Settings:
     engine: Engine
     lake_prefix: str | None
     ledger_table: str | None
+    event_queue: str | None = None
 
 
 def settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -52,6 +54,7 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         engine=cast(Engine, _choice(given, "PRODUCT360_ENGINE", get_args(Engine))),
         lake_prefix=given.get("PRODUCT360_LAKE_PREFIX") or None,
         ledger_table=given.get("PRODUCT360_LEDGER_TABLE") or None,
+        event_queue=given.get("PRODUCT360_EVENT_QUEUE") or None,
     )
 
 
@@ -77,6 +80,8 @@ def platform_resources(chosen: Settings | None = None) -> dict[str, object]:
 
 def _local(chosen: Settings) -> dict[str, object]:
     from resources.catalog import LocalCatalogResource
+    from resources.local.announcements import SqliteAnnouncementsResource
+    from resources.local.events import FolderQueueResource
     from resources.local.forecaster import LocalForecaster
     from resources.local.ledger import SqliteLedgerResource
     from resources.local.replication import LocalReplication
@@ -89,7 +94,9 @@ def _local(chosen: Settings) -> dict[str, object]:
     home = chosen.home
     catalog = LocalCatalogResource(home=str(home))
     return {
-        "lake": LakeResource(uri=f"file://{home}/lake"),
+        "lake": LakeResource(uri=f"file://{home}/lake", events=str(home / "events")),
+        "events": FolderQueueResource(path=str(home / "events")),
+        "announcements": SqliteAnnouncementsResource(path=str(home / "announcements.db")),
         "ledger": SqliteLedgerResource(path=str(home / "ledger.db")),
         "secrets": LocalSecrets(path=str(home / "secrets.json")),
         "catalog": catalog,
@@ -104,15 +111,23 @@ def _local(chosen: Settings) -> dict[str, object]:
 def _aws(chosen: Settings) -> dict[str, object]:
     from resources.catalog import GlueCatalogResource
     from resources.dynamodb import DynamoLedgerResource
+    from resources.dynamodb_announcements import DynamoAnnouncementsResource
     from resources.local.forecaster import LocalForecaster
     from resources.objects import LakeResource
     from resources.secrets import SecretsManagerSecrets
+    from resources.sqs import SqsQueueResource
     from resources.unavailable import UnavailableService
 
     prefix, table = chosen.lake_prefix, chosen.ledger_table
     buckets = _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
     return {
         "lake": LakeResource(uri=f"s3://{prefix}") if prefix else buckets,
+        "events": SqsQueueResource(url=chosen.event_queue)
+        if chosen.event_queue
+        else _missing("the queue of landing's events", "PRODUCT360_EVENT_QUEUE"),
+        "announcements": DynamoAnnouncementsResource(table=table)
+        if table
+        else _missing("the ledger's table", "PRODUCT360_LEDGER_TABLE"),
         "ledger": DynamoLedgerResource(table=table)
         if table
         else _missing("the ledger's table", "PRODUCT360_LEDGER_TABLE"),

@@ -14,6 +14,8 @@
         ├── DeleteRefused         objects of this zone are never deleted
         ├── ObjectClaimed         another batch holds that object
         ├── LedgerConflict        the ledger holds something else than expected
+        ├── EventInvalid          a message that announces nothing that can be read
+        ├── RoutingInvalid        a file of alert routes that contradicts itself
         ├── SecretMissing         a connection that nobody published
         ├── ContractInvalid       a source's YAML contradicts itself or its data
         ├── JobFailed             a job said that it failed
@@ -142,6 +144,14 @@ class ObjectClaimed(TerminalError):
 
 class LedgerConflict(TerminalError):
     """The ledger holds something else than the caller expected."""
+
+
+class EventInvalid(TerminalError):
+    """A message that announces nothing that can be read."""
+
+
+class RoutingInvalid(TerminalError):
+    """A file of alert routes that contradicts itself."""
 
 
 class SecretMissing(TerminalError):

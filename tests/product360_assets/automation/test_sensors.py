@@ -21,6 +21,8 @@ from product360_assets.core.contract import SourceContract
 from product360_assets.core.partitions import landing_dates_name
 from product360_assets.raw.acceptance import Acceptance
 from resources.ledger import Batch, Ledger, ZoneState
+from resources.local.announcements import SqliteAnnouncementsResource
+from resources.local.events import FolderQueueResource
 from resources.local.ledger import SqliteLedgerResource
 from resources.objects import LakeResource
 
@@ -50,9 +52,13 @@ class Desk:
 
     def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
         self.instance = instance
-        self.lake = LakeResource(uri=f"file://{home}/lake")
+        self.lake = LakeResource(uri=f"file://{home}/lake", events=str(home / "events"))
+        self.events = FolderQueueResource(path=str(home / "events"))
+        self.announcements = SqliteAnnouncementsResource(path=str(home / "announcements.db"))
         self.ledger_resource = SqliteLedgerResource(path=str(home / "ledger.db"))
         self.ledger: Ledger = self.ledger_resource.open()
+        self.cursor: str | None = None
+        self.said: str | None = None
         self.job = accept_job(SHOP)
         self.sensor = landing_arrivals([SHOP], [self.job])
 
@@ -62,10 +68,17 @@ class Desk:
     def look(self) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(
             instance=self.instance,
-            resources={"ledger": self.ledger_resource, "lake": self.lake},
+            cursor=self.cursor,
+            resources={
+                "ledger": self.ledger_resource,
+                "lake": self.lake,
+                "events": self.events,
+                "announcements": self.announcements,
+            },
         )
-        found = self.sensor.evaluate_tick(context).run_requests
-        return list(found or [])
+        tick = self.sensor.evaluate_tick(context)
+        self.cursor, self.said = tick.cursor, tick.skip_message
+        return list(tick.run_requests or [])
 
     def run(self, status: dg.DagsterRunStatus, tags: Mapping[str, str]) -> None:
         """A run of the accepting job that is in this state."""
