@@ -14,7 +14,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import dagster as dg
@@ -24,11 +24,17 @@ from resources.ledger import LandedObject
 
 @dataclass(frozen=True)
 class Announced:
-    """One version of a delivered object that has to become clean; `seen_at` is in UTC."""
+    """One version of a delivered object that has to become clean; `seen_at` is in UTC.
+
+    Attributes:
+        table, landing_date: as the listing knows them; None for what only an event announced.
+    """
 
     source: str
     landed: LandedObject
     seen_at: datetime
+    table: str | None = None
+    landing_date: date | None = None
 
 
 class Announcements(Protocol):
@@ -54,7 +60,7 @@ class AnnouncementsResource(dg.ConfigurableResource[Any], ABC):
 
 def announced_document(announced: Announced) -> str:
     """The entry as text; the same entry, the same text."""
-    landed = announced.landed
+    landed, day = announced.landed, announced.landing_date
     return json.dumps(
         {
             "source": announced.source,
@@ -63,6 +69,8 @@ def announced_document(announced: Announced) -> str:
             "version": landed.version,
             "size": landed.size,
             "seen_at": announced.seen_at.isoformat(),
+            "table": announced.table,
+            "landing_date": None if day is None else day.isoformat(),
         },
         sort_keys=True,
     )
@@ -71,8 +79,11 @@ def announced_document(announced: Announced) -> str:
 def announced_of(document: str) -> Announced:
     """The entry that `announced_document` wrote."""
     said = json.loads(document)
+    day = said["landing_date"]
     return Announced(
         source=said["source"],
         landed=LandedObject(said["bucket"], said["key"], said["version"], said["size"]),
         seen_at=datetime.fromisoformat(said["seen_at"]),
+        table=said["table"],
+        landing_date=None if day is None else date.fromisoformat(day),
     )

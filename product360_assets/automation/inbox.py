@@ -93,13 +93,17 @@ class Inbox:
     def reconcile(self) -> float:
         """Remember what the listing finds and nobody announced; how many seconds that took."""
         began = time.monotonic()
-        known = {each.landed for each in self.announcements.waiting()}
+        waiting = self.announcements.waiting()
+        known = {each.landed for each in waiting if each.landing_date is not None}
         now = datetime.now(UTC)
         found: list[Announced] = []
         for contract in self.contracts.values():
             for pending in pending_objects(contract, ledger=self.ledger, lake=self.lake):
                 if pending.landed not in known:
-                    found.append(Announced(contract.name, pending.landed, now))
+                    landed, day = pending.landed, pending.landing_date
+                    found.append(Announced(contract.name, landed, now, pending.table, day))
+        # What an event said of them before is less than what the listing says.
+        self.announcements.forget(each.landed for each in found)
         self.announcements.remember(found)
         for each in found:
             self.tell("taken", each.landed.key, "the listing found it")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.contract import SourceContract
 from product360_assets.core.states import CLEAN
 from product360_assets.ingestion.arrivals import landing_day
 from product360_assets.raw.rewritten import Rewriting, RewrittenObjects
@@ -51,17 +51,25 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Place:
-    """Whose objects lie below a prefix; `delivery` is None where owners just put them."""
+    """Whose objects lie below a prefix.
+
+    Attributes:
+        delivery: the execution that delivers them; None where owners just put them.
+        listed: the day, where a listing said it.
+    """
 
     prefix: str
-    table: TableContract
-    delivery: Delivery | None
+    table: str
+    delivery: Delivery | None = None
+    listed: date | None = None
 
     def landing_day(self, key: str) -> date | None:
         """The day on which an object of this key was delivered."""
-        if self.delivery is None:
-            return landing_day(key.removeprefix(self.prefix))
-        return self.delivery.landing_date
+        if self.listed is not None:
+            return self.listed
+        if self.delivery is not None:
+            return self.delivery.landing_date
+        return landing_day(key.removeprefix(self.prefix))
 
 
 @dataclass
@@ -85,7 +93,7 @@ class LandingDesk:
         landed = each.landed
         if reason := self._foreign(each):
             return Outcome(landed, reason, ended=True)
-        place = self._place(each.source, landed.key)
+        place = self._place(each)
         if place is None:
             return self._unplaced(each)
         day = place.landing_day(landed.key)
@@ -108,7 +116,7 @@ class LandingDesk:
         if other_batch is None:
             return Outcome(landed, f"it is new, delivered on {day.isoformat()}", day)
         landing, raw = self.lake.zone("landing"), self.lake.zone("raw")
-        rewritten = RewrittenObjects(each.source, place.table.name, self.ledger, landing, raw)
+        rewritten = RewrittenObjects(each.source, place.table, self.ledger, landing, raw)
         if rewritten.unknown([Rewriting(day, landed, other_batch)]):
             return Outcome(landed, f"batch {other_batch} holds another version of its key", day)
         return Outcome(landed, f"it was compared with what batch {other_batch} holds", ended=True)
@@ -161,11 +169,13 @@ class LandingDesk:
         except ObjectMissing:
             return False
 
-    def _place(self, source: str, key: str) -> _Place | None:
-        """What lies below the longest known prefix of a key."""
+    def _place(self, each: Announced) -> _Place | None:
+        """What the listing said of an object, else what lies below the longest known prefix."""
+        source, folder = each.source, each.landed.key
+        if each.table is not None and each.landing_date is not None:
+            return _Place("", each.table, listed=each.landing_date)
         if source not in self._places:
             self._places[source] = {each.prefix: each for each in self._all_places(source)}
-        folder = key
         while folder := folder.rpartition("/")[0]:
             if (place := self._places[source].get(f"{folder}/")) is not None:
                 return place
@@ -175,10 +185,10 @@ class LandingDesk:
         contract = self.contracts[source]
         for table in contract.tables:
             if contract.kind in ("files", "stream"):
-                yield _Place(f"{source}/{table.delivered_name}/", table, None)
+                yield _Place(f"{source}/{table.delivered_name}/", table.name)
                 continue
             for delivery in self.ledger.deliveries(source, table.name):
-                yield _Place(delivery.prefix, table, delivery)
+                yield _Place(delivery.prefix, table.name, delivery)
 
 
 def by_source(objects: Iterable[Announced]) -> dict[str, list[Announced]]:

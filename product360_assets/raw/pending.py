@@ -23,6 +23,7 @@ from resources.objects import LakeResource
 class PendingObject:
     """One version of a delivered object, and the day on whose partition there is work with it."""
 
+    table: str
     landing_date: date
     landed: LandedObject
 
@@ -51,8 +52,8 @@ def _pending(
     accepted = ledger.batches(contract.name, table.name)
     for batch in (*plan.new, *(each for each in accepted if each.batch_id not in made_clean)):
         for landed in batch.objects:
-            yield PendingObject(batch.landing_date, landed)
+            yield PendingObject(table.name, batch.landing_date, landed)
     if plan.rewritten:
         known = RewrittenObjects(contract.name, table.name, ledger, landing, raw)
         for each in known.unknown(plan.rewritten):
-            yield PendingObject(each.landing_date, each.landed)
+            yield PendingObject(table.name, each.landing_date, each.landed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -37,11 +37,8 @@ def announced(key: str, version: str = "v1", seen_at: datetime = SEEN) -> Announ
 def test_what_is_remembered_is_there_for_every_process(
     open_store: Callable[[], Announcements],
 ) -> None:
-    objects = [
-        announced("shop/a/ü b.csv"),
-        announced("shop/a/ü b.csv", "v2"),
-        announced("x" * 1024),
-    ]
+    listed = Announced("shop", announced("z").landed, SEEN, "price", date(2017, 5, 1))
+    objects = [announced("a/ü b.csv"), announced("a/ü b.csv", "v2"), announced("x" * 1024), listed]
     open_store().remember(objects)
     assert open_store().waiting() == sorted(objects, key=lambda each: each.landed)
 
