@@ -13,6 +13,7 @@ import dagster as dg
 from dagster_shared.record import replace
 
 from product360_assets import curated, forecast, serving
+from product360_assets.automation.alerts import alert_sensors
 from product360_assets.automation.jobs import (
     accept_job,
     audit_job,
@@ -55,7 +56,11 @@ def defs() -> dg.Definitions:
                 audit_job(contracts),
             ],
             schedules=schedules(),
-            sensors=[landing_arrivals(contracts, accepting), upstream_changes()],
+            sensors=[
+                landing_arrivals(contracts, accepting),
+                upstream_changes(),
+                *alert_sensors(),
+            ],
             resources=platform_resources(),
             # One process and one engine session for all steps of a run.
             executor=dg.in_process_executor,

@@ -3,6 +3,7 @@
     PRODUCT360_ENV           local (default) or aws
     PRODUCT360_HOME          the local home; default .product360 below the working directory
     PRODUCT360_ENGINE        sail (default) or spark, for local jobs
+    PRODUCT360_ALERTS        the file of alert routes; without it every alert goes to a local log
     PRODUCT360_LAKE_PREFIX   aws: buckets are <prefix>-<zone>
     PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger
     PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
@@ -36,6 +37,7 @@ class Settings:
     lake_prefix: str | None
     ledger_table: str | None
     event_queue: str | None = None
+    alert_routes: Path | None = None
 
 
 def settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -55,7 +57,14 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         lake_prefix=given.get("PRODUCT360_LAKE_PREFIX") or None,
         ledger_table=given.get("PRODUCT360_LEDGER_TABLE") or None,
         event_queue=given.get("PRODUCT360_EVENT_QUEUE") or None,
+        alert_routes=Path(routes).absolute()
+        if (routes := given.get("PRODUCT360_ALERTS"))
+        else None,
     )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
 
 
 def inherited_variables() -> dict[str, str]:
@@ -80,6 +89,7 @@ def platform_resources(chosen: Settings | None = None) -> dict[str, object]:
 
 def _local(chosen: Settings) -> dict[str, object]:
     from resources.catalog import LocalCatalogResource
+    from resources.local.alerts import SqliteAlertStoreResource
     from resources.local.announcements import SqliteAnnouncementsResource
     from resources.local.events import FolderQueueResource
     from resources.local.forecaster import LocalForecaster
@@ -97,6 +107,7 @@ def _local(chosen: Settings) -> dict[str, object]:
         "lake": LakeResource(uri=f"file://{home}/lake", events=str(home / "events")),
         "events": FolderQueueResource(path=str(home / "events")),
         "announcements": SqliteAnnouncementsResource(path=str(home / "announcements.db")),
+        "alerts": SqliteAlertStoreResource(path=str(home / "alerts.db")),
         "ledger": SqliteLedgerResource(path=str(home / "ledger.db")),
         "secrets": LocalSecrets(path=str(home / "secrets.json")),
         "catalog": catalog,
@@ -111,6 +122,7 @@ def _local(chosen: Settings) -> dict[str, object]:
 def _aws(chosen: Settings) -> dict[str, object]:
     from resources.catalog import GlueCatalogResource
     from resources.dynamodb import DynamoLedgerResource
+    from resources.dynamodb_alerts import DynamoAlertStoreResource
     from resources.dynamodb_announcements import DynamoAnnouncementsResource
     from resources.local.forecaster import LocalForecaster
     from resources.objects import LakeResource
@@ -119,18 +131,16 @@ def _aws(chosen: Settings) -> dict[str, object]:
     from resources.unavailable import UnavailableService
 
     prefix, table = chosen.lake_prefix, chosen.ledger_table
+    no_table = _missing("the ledger's table", "PRODUCT360_LEDGER_TABLE")
     buckets = _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
     return {
         "lake": LakeResource(uri=f"s3://{prefix}") if prefix else buckets,
         "events": SqsQueueResource(url=chosen.event_queue)
         if chosen.event_queue
         else _missing("the queue of landing's events", "PRODUCT360_EVENT_QUEUE"),
-        "announcements": DynamoAnnouncementsResource(table=table)
-        if table
-        else _missing("the ledger's table", "PRODUCT360_LEDGER_TABLE"),
-        "ledger": DynamoLedgerResource(table=table)
-        if table
-        else _missing("the ledger's table", "PRODUCT360_LEDGER_TABLE"),
+        "announcements": DynamoAnnouncementsResource(table=table) if table else no_table,
+        "alerts": DynamoAlertStoreResource(table=table) if table else no_table,
+        "ledger": DynamoLedgerResource(table=table) if table else no_table,
         "secrets": SecretsManagerSecrets(),
         "catalog": GlueCatalogResource(lake_prefix=prefix) if prefix else buckets,
         "runner": UnavailableService(

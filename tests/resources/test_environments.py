@@ -20,6 +20,7 @@ NAMES = {
     "lake",
     "events",
     "announcements",
+    "alerts",
     "ledger",
     "secrets",
     "catalog",
