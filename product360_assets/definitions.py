@@ -23,6 +23,7 @@ from product360_assets.automation.jobs import (
 )
 from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
+from product360_assets.automation.source_changes import source_changes
 from product360_assets.core.contract import known_contracts
 from resources.environments import platform_resources
 
@@ -35,6 +36,7 @@ def defs() -> dg.Definitions:
     """Everything that Dagster is told."""
     contracts = list(known_contracts().values())
     accepting = [accept_job(contract) for contract in contracts]
+    ingesting = ingest_job()
     return dg.Definitions.merge(
         source_definitions(),
         dg.Definitions(
@@ -49,7 +51,7 @@ def defs() -> dg.Definitions:
                 for check in dg.load_asset_checks_from_package_module(zone)
             ],
             jobs=[
-                ingest_job(),
+                ingesting,
                 *accepting,
                 publish_job(),
                 watch_job(contracts),
@@ -57,6 +59,7 @@ def defs() -> dg.Definitions:
             ],
             schedules=schedules(),
             sensors=[
+                source_changes(contracts, ingesting),
                 landing_arrivals(contracts, accepting),
                 upstream_changes(),
                 *alert_sensors(),

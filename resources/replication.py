@@ -113,3 +113,11 @@ class ReplicationResource(dg.ConfigurableResource[Any], ABC):
         self, source: str, load_id: str, *, landing: ObjectStore
     ) -> LoadReport | None:
         """The report of a load that came to its end; None for one that did not."""
+
+    def pending(self, connection: Mapping[str, str], source: str) -> bool | None:
+        """Whether the source has something to read, asked at no cost; None when nobody can tell.
+
+        Raises:
+            SourceUnreachable: the database does not answer.
+        """
+        return None

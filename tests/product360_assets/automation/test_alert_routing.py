@@ -61,7 +61,7 @@ def test_every_route_that_takes_an_alert_adds_its_receivers(
         ("type: log", "type: pigeon", "pigeon"),
         ("kinds: [failed_run]", "kinds: [failed_ruin]", "failed_run"),
         ("to: [shop]}", "to: [shop}", "YAML"),
-        ("routes:", "roads:", "roads"),
+        ("routes:", "roads:", "routes: Field required"),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused(
