@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resources.alerts import AlertStore, AlertStoreResource
 from resources.aws import client
-from resources.dynamodb_items import ABSENT, ItemTable, Write
+from resources.dynamodb_items import ABSENT, Item, ItemTable, Write
 
 _PARTITION = "alert"
 
@@ -22,7 +22,7 @@ class DynamoAlertStore:
 
     def swap(self, key: str, document: str, *, expected: str | None) -> bool:
         """See `AlertStore.swap`."""
-        item = {"pk": _PARTITION, "sk": key, "document": document}
+        item: Item = {"pk": _PARTITION, "sk": key, "document": document}
         if expected is None:
             write = Write(item, ABSENT)
         else:

@@ -4,7 +4,8 @@ How often a message may be handed out, and where the dead ones go, is the queue'
 policy; a queue without one never buries anything.
 
 The hazard: SQS hands out ten messages a request, and an empty answer may come from servers that
-have none while others have. So it is asked to look at all of them, which takes up to a second.
+have none while others have. So the first request looks at all of them, which takes up to a second;
+what the later ones miss is there the next time.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class SqsQueue:
                     QueueUrl=self._url,
                     MaxNumberOfMessages=min(AT_ONCE, limit - len(found)),
                     VisibilityTimeout=self._visibility,
-                    WaitTimeSeconds=LOOK_SECONDS,
+                    WaitTimeSeconds=0 if found else LOOK_SECONDS,
                     AttributeNames=["ApproximateReceiveCount"],
                 )
             messages = answer.get("Messages", [])
