@@ -38,6 +38,7 @@ from product360_assets.automation.sensors import landing_arrivals
 from product360_assets.core.contract import SourceContract
 from product360_assets.core.partitions import landing_dates
 from product360_assets.raw.assets import raw_asset
+from product360_assets.raw.audit import raw_audit
 from resources.events import EventQueue, EventQueueResource
 from resources.ledger import LedgerResource, ZoneState
 from resources.local.announcements import SqliteAnnouncementsResource
@@ -85,6 +86,7 @@ def clean(ledger: LedgerResource) -> None:
 accept = accept_job(SHOP)
 defs = dg.Definitions(
     assets=[raw_asset(SHOP, SHOP.tables[0]), clean],
+    asset_checks=[raw_audit(SHOP)],
     jobs=[accept],
     sensors=[landing_arrivals([SHOP], [accept])],
     resources={{
