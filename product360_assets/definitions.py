@@ -13,6 +13,7 @@ import dagster as dg
 from dagster_shared.record import replace
 
 from product360_assets import curated, forecast, serving
+from product360_assets.automation.alerts import alert_sensors
 from product360_assets.automation.jobs import (
     accept_job,
     audit_job,
@@ -23,6 +24,7 @@ from product360_assets.automation.jobs import (
 )
 from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
+from product360_assets.automation.source_changes import source_changes
 from product360_assets.core.contract import known_contracts
 from product360_assets.governance.reconciliation import reconciliation_asset
 from resources.environments import platform_resources
@@ -36,6 +38,7 @@ def defs() -> dg.Definitions:
     """Everything that Dagster is told."""
     contracts = list(known_contracts().values())
     accepting = [accept_job(contract) for contract in contracts]
+    ingesting = ingest_job()
     return dg.Definitions.merge(
         source_definitions(),
         dg.Definitions(
@@ -53,7 +56,7 @@ def defs() -> dg.Definitions:
                 for check in dg.load_asset_checks_from_package_module(zone)
             ],
             jobs=[
-                ingest_job(),
+                ingesting,
                 *accepting,
                 publish_job(),
                 watch_job(contracts),
@@ -61,7 +64,12 @@ def defs() -> dg.Definitions:
                 audit_job(contracts),
             ],
             schedules=schedules(),
-            sensors=[landing_arrivals(contracts, accepting), upstream_changes()],
+            sensors=[
+                source_changes(contracts, ingesting),
+                landing_arrivals(contracts, accepting),
+                upstream_changes(),
+                *alert_sensors(),
+            ],
             resources=platform_resources(),
             # One process and one engine session for all steps of a run.
             executor=dg.in_process_executor,

@@ -17,6 +17,8 @@
         ├── ObjectClaimed         another batch holds that object
         ├── LedgerConflict        the ledger holds something else than expected
         ├── RegistryConflict      somebody else published or switched meanwhile
+        ├── EventInvalid          a message that announces nothing that can be read
+        ├── RoutingInvalid        a file of alert routes that contradicts itself
         ├── SecretMissing         a connection that nobody published
         ├── TokenUnknown          no token, or none that a key of ours made
         ├── ContractInvalid       a source's YAML contradicts itself or its data
@@ -163,6 +165,14 @@ class LedgerConflict(TerminalError):
 
 class RegistryConflict(TerminalError):
     """The registry holds another version than the caller had seen."""
+
+
+class EventInvalid(TerminalError):
+    """A message that announces nothing that can be read."""
+
+
+class RoutingInvalid(TerminalError):
+    """A file of alert routes that contradicts itself."""
 
 
 class SecretMissing(TerminalError):

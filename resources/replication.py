@@ -278,3 +278,11 @@ class ReplicationResource(dg.ConfigurableResource[Any], ABC):
         self, source: str, execution_id: str, *, landing: ObjectStore
     ) -> ChangeReport | None:
         """The report of an execution that came to its end; None for one that did not."""
+
+    def pending(self, connection: Mapping[str, str], source: str) -> bool | None:
+        """Whether the source has something to read, asked at no cost; None when nobody can tell.
+
+        Raises:
+            SourceUnreachable: the database does not answer.
+        """
+        return None

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from spark.column_lineage import details, note_input, note_published
 from spark.deletions import as_deleted
-from spark.transforms.corrections import ACCOUNTED
+from spark.transforms.corrections import ACCOUNTED, CORRECTION
 from spark.transforms.together import together
 
 if TYPE_CHECKING:
@@ -41,15 +41,21 @@ def read_batches(
         only_new: leave out batches that the table has taken in already.
     """
     given = spec["inputs"].get(name, {})
+    epoch = given.get("epoch", "")
     made_by: dict[str, list[str]] = {}
     for batch in given.get("batches", []):
-        if batch["epoch"] >= given.get("epoch", "") and (batch["is_new"] or not only_new):
+        is_standing = batch.get("kind") == CORRECTION or batch["epoch"] >= epoch
+        if is_standing and (batch["is_new"] or not only_new):
             # Batches of one contract have one layout; its successors' may have columns more.
             made_by.setdefault(batch.get("config_version", ""), []).append(batch["location"])
     for locations in made_by.values():
         note_input(name, locations)
     frames = [session.read.parquet(*locations) for locations in made_by.values()]
-    return together(frames) if frames else None
+    if not frames:
+        return None
+    rows = together(frames)
+    # A corrected row is of the epoch that it was rejected in, whenever it comes.
+    return rows.where(F.col("_epoch") >= F.lit(epoch)) if epoch else rows
 
 
 def required_batches(

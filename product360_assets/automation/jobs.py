@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 AcceptJob: TypeAlias = "UnresolvedAssetJobDefinition"
 
 INGEST = "ingest"
+# On runs of `ingest`: the one system that is asked, or ALL_SOURCES.
+SOURCE_TAG = "product360/source"
+ALL_SOURCES = "all"
 PUBLISH = "publish"
 WATCH = "watch"
 RECONCILE = "reconcile"
@@ -56,6 +59,7 @@ def ingest_job() -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         INGEST,
         selection=dg.AssetSelection.groups("ingestion"),
+        tags={SOURCE_TAG: ALL_SOURCES},
         description="Ask every source for what is new; look for what owners dropped.",
     )
 

@@ -23,8 +23,9 @@ from product360_assets.automation.abandoned import STARTED, end_abandoned_runs
 from product360_assets.automation.follower import RunFollower
 from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
 from product360_assets.automation.progress import Finished, Seen
+from product360_assets.automation.sources_now import sources_now
 from product360_assets.core.contract import known_contracts
-from product360_assets.core.in_force import in_force, publish_working_copy, said_of
+from product360_assets.core.in_force import publish_working_copy
 from product360_assets.core.keys import landing_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.pending import pending_landing_dates
@@ -201,11 +202,11 @@ def pending_work(
     ledger = cast("LedgerResource", resources["ledger"]).open()
     lake = cast("LakeResource", resources["lake"])
     registry = cast("RegistryResource", resources["registry"]).open()
-    for system, declared in known_contracts().items():
-        if said := said_of(registry.switches(system)):
-            log(f"{system} is {said}; what landed waits")
+    sources = sources_now(registry, known_contracts().values())
+    for system, contract in sources.contracts.items():
+        if system in sources.waiting:
+            log(f"What {system} delivered waits: {sources.waiting[system]}")
             continue
-        contract = in_force(registry, declared).contract
         days = pending_landing_dates(contract, ledger=ledger, lake=lake)
         if days:
             register_landing_dates(instance, system, days)

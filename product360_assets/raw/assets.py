@@ -26,6 +26,7 @@ from product360_assets.ingestion.assets import table_tags
 from product360_assets.raw.acceptance import DELIVERED_ROWS, VERSION, Acceptance
 from product360_assets.raw.integrity import alterations
 from product360_assets.raw.keys import table_prefix
+from product360_assets.raw.rewritten import SetAside
 from resources.ledger import Batch, LedgerResource, ZoneState
 from resources.locks import holding
 from resources.objects import LakeResource
@@ -100,7 +101,7 @@ def raw_asset(contract: SourceContract, table: TableContract) -> dg.AssetsDefini
                     table, landing_key(contract.name, table.name)
                 ),
             },
-            check_results=_check_results(key, batches, altered, accepted.plan.rewritten),
+            check_results=_check_results(key, batches, altered, accepted.set_aside),
         )
 
     return raw
@@ -117,7 +118,8 @@ def _check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         advisory_check(
             NOTHING_ACCEPTED_WAS_REWRITTEN,
             key,
-            "Landing holds no other bytes under a key that was accepted. What does is held back.",
+            "Landing holds no other bytes under a key that was accepted. What does is set aside, "
+            "unchanged, in quarantine; raw keeps what was accepted.",
         ),
     ]
 
@@ -126,9 +128,10 @@ def _check_results(
     key: dg.AssetKey,
     batches: Sequence[Batch],
     altered: Sequence[str],
-    rewritten: Sequence[str],
+    set_aside: Sequence[SetAside],
 ) -> list[dg.AssetCheckResult]:
     objects = sum(len(batch.objects) for batch in batches)
+    quarantined = [f"{each.landing_key} → {each.kept_as}" for each in set_aside if each.differs]
     return [
         claim(
             OBJECTS_ARE_UNCHANGED,
@@ -139,8 +142,11 @@ def _check_results(
         warning(
             NOTHING_ACCEPTED_WAS_REWRITTEN,
             key,
-            holds=not rewritten,
-            counted={"held back": list(rewritten[:_EXAMPLES])},
+            holds=not quarantined,
+            counted={
+                "set aside": quarantined[:_EXAMPLES],
+                "written again unchanged": sum(not each.differs for each in set_aside),
+            },
         ),
     ]
 

@@ -26,6 +26,8 @@ from spark.transforms.typing import quoted, typed
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
+# How a batch of corrected rows comes; see `Batch.kind`.
+CORRECTION = "correction"
 # The batch in whose accounts a row is: a corrected row keeps the batch that it came from first.
 ACCOUNTED = "coalesce(_correction_id, _batch_id)"
 _ROW_LINEAGE = {

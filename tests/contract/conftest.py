@@ -23,7 +23,7 @@ REGION: Literal["eu-west-1"] = "eu-west-1"
 
 @pytest.fixture(scope="session")
 def aws_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server's URL. It answers for S3, DynamoDB and Secrets Manager, in memory only."""
+    """The server's URL. It answers for all that is asked here, in memory only."""
     if importlib.util.find_spec("ministack") is None:
         pytest.skip("the package ministack (extra `test`) is not installed")
     folder = tmp_path_factory.mktemp("ministack")
@@ -110,7 +110,7 @@ def _server_environment(port: int, folder: Path) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         # Without this it also listens on port 8883 of every address.
         "IOT_MTLS_ENABLED": "false",
-        "SERVICES": "s3,dynamodb,secretsmanager,sts",
+        "SERVICES": "s3,dynamodb,secretsmanager,sts,sqs,sns",
     }
 
 

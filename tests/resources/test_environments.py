@@ -19,6 +19,9 @@ from resources.unavailable import UnavailableService
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "lake",
+    "events",
+    "announcements",
+    "alerts",
     "ledger",
     "registry",
     "secrets",
@@ -53,8 +56,16 @@ def test_variables_say_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             "PRODUCT360_ENGINE": "spark",
             "PRODUCT360_LAKE_PREFIX": "acme",
             "PRODUCT360_LEDGER_TABLE": "acme-ledger",
+            "PRODUCT360_EVENT_QUEUE": "https://sqs.eu-west-1.amazonaws.com/1/acme-landing",
         }
-    ) == Settings("aws", tmp_path / "elsewhere", "spark", "acme", "acme-ledger")
+    ) == Settings(
+        "aws",
+        tmp_path / "elsewhere",
+        "spark",
+        "acme",
+        "acme-ledger",
+        "https://sqs.eu-west-1.amazonaws.com/1/acme-landing",
+    )
 
 
 def test_an_empty_variable_is_no_variable() -> None:

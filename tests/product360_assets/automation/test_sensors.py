@@ -21,6 +21,8 @@ from product360_assets.core.contract import SourceContract
 from product360_assets.core.partitions import landing_dates_name
 from product360_assets.raw.acceptance import Acceptance
 from resources.ledger import Batch, Ledger, ZoneState
+from resources.local.announcements import SqliteAnnouncementsResource
+from resources.local.events import FolderQueueResource
 from resources.local.ledger import SqliteLedgerResource
 from resources.local.registry import SqliteRegistryResource
 from resources.objects import LakeResource
@@ -51,10 +53,14 @@ class Desk:
 
     def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
         self.instance = instance
-        self.lake = LakeResource(uri=f"file://{home}/lake")
+        self.lake = LakeResource(uri=f"file://{home}/lake", events=str(home / "events"))
+        self.events = FolderQueueResource(path=str(home / "events"))
+        self.announcements = SqliteAnnouncementsResource(path=str(home / "announcements.db"))
         self.ledger_resource = SqliteLedgerResource(path=str(home / "ledger.db"))
         self.registry = SqliteRegistryResource(path=str(home / "registry.db"))
         self.ledger: Ledger = self.ledger_resource.open()
+        self.cursor: str | None = None
+        self.said: str | None = None
         self.job = accept_job(SHOP)
         self.sensor = landing_arrivals([SHOP], [self.job])
 
@@ -67,13 +73,18 @@ class Desk:
     def tick(self) -> Any:
         context = dg.build_sensor_context(
             instance=self.instance,
+            cursor=self.cursor,
             resources={
                 "ledger": self.ledger_resource,
                 "lake": self.lake,
                 "registry": self.registry,
+                "events": self.events,
+                "announcements": self.announcements,
             },
         )
-        return self.sensor.evaluate_tick(context)
+        tick = self.sensor.evaluate_tick(context)
+        self.cursor, self.said = tick.cursor, tick.skip_message
+        return tick
 
     def run(self, status: dg.DagsterRunStatus, tags: Mapping[str, str]) -> None:
         """A run of the accepting job that is in this state."""
