@@ -33,6 +33,7 @@ from resources.local.replication_reports import (
     write_changes,
     write_load,
 )
+from resources.local.slot import has_more
 from resources.replication import (
     ChangeReport,
     ChangeRequest,
@@ -142,6 +143,11 @@ class LocalReplication(ReplicationResource):
     ) -> ChangeReport | None:
         """The report of an execution that came to its end; None for one that did not."""
         return read_changes(landing, source, execution_id)
+
+    def pending(self, connection: Mapping[str, str], source: str) -> bool | None:
+        """See `ReplicationResource.pending`. Nothing is taken from the slot."""
+        with connected(connection, timeout_seconds=self.connect_timeout_seconds) as session:
+            return has_more(session, source)
 
     def _load_table(
         self,

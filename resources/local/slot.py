@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from resources.errors import ChangesLost, SourceRejected
 from resources.local.change_log import ChangeLog, lsn_of, text_of
 from resources.local.publication import stream_name
-from resources.replication import CapturedTable, StreamPosition
+from resources.replication import IDLE_LOG_BYTES, CapturedTable, StreamPosition
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,6 +54,25 @@ def slot_of(session: psycopg.Connection[Any], source: str) -> Slot | None:
             next_move="drop that slot, or give this source another name",
         )
     return Slot(lsn_of(confirmed or "0/0"), bool(is_lost))
+
+
+def has_more(session: psycopg.Connection[Any], source: str) -> bool | None:
+    """Whether the source's slot holds a change, or so much else that its place should be moved on.
+
+    Changes that were delivered, and that nobody has let go of yet, count; so one execution more
+    follows those that found something. None when there is no slot.
+    """
+    if slot_of(session, source) is None:
+        return None
+    name = stream_name(source)
+    [(has_more,)] = session.execute(
+        "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn) >= %s OR EXISTS ("
+        " SELECT FROM pg_logical_slot_peek_binary_changes("
+        "  %s, NULL, 1, 'proto_version', '1', 'publication_names', %s))"
+        " FROM pg_replication_slots WHERE slot_name = %s",
+        (IDLE_LOG_BYTES, name, name, name),
+    ).fetchall()
+    return bool(has_more)
 
 
 def ensure_slot(session: psycopg.Connection[Any], log: ChangeLog, source: str) -> None:
