@@ -27,6 +27,7 @@ from demo.database import (
     session_of,
     start_database,
 )
+from demo.deliveries import deliver_clicks, deliver_prices_and_promotions
 from demo.file_drop import FileDrop
 from demo.guardian import spawn_guardian
 from demo.manifest import ChangeCount, change_counts, last_week, write_manifest
@@ -213,8 +214,8 @@ class Company:
             # First, because its own processes use the second core while this one still imports.
             database = pool.submit(start_database, self._server, scale)
             drop = self._drop()
-            files = pool.submit(_deliver_files, scale, drop)
-            events = pool.submit(_deliver_events, scale, drop)
+            files = pool.submit(deliver_prices_and_promotions, scale, drop)
+            events = pool.submit(deliver_clicks, scale, drop)
             try:
                 rows = {**database.result().rows, **files.result(), **events.result()}
             except BaseException:
@@ -300,16 +301,3 @@ def _new_clients() -> dict[str, Client]:
     return {
         system: Client(f"product360-{system}", secrets.token_urlsafe(24)) for system in SERVICES
     }
-
-
-def _deliver_files(scale: Scale, drop: FileDrop) -> dict[str, int]:
-    from demo.pricing import deliver_prices, deliver_promotions
-
-    prices, promotions = deliver_prices(scale, drop), deliver_promotions(scale, drop)
-    return {"pricing.price_week": prices.rows, "pricing.promotion_week": promotions.rows}
-
-
-def _deliver_events(scale: Scale, drop: FileDrop) -> dict[str, int]:
-    from demo.event_files import deliver_events
-
-    return {"clickstream.click_event": deliver_events(scale, drop).rows}

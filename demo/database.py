@@ -3,8 +3,7 @@
 It opens with the weeks that are over; what later weeks change lies beside, in a schema of the
 company's own, until `demo.weeks` makes it happen. Each source system has its own user, who may read
 its own schema and replicate, and whose password is new at every start. A server that already holds
-this scale's data, loaded by these very statements, is used again. The hazard: `sold_at` and
-`updated_at` are UTC without saying so, as the panel delivers them; only the source contract knows.
+this scale's data, loaded by these very statements, is used again.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from demo.panel import open_panel
 from demo.postgres import HOST, SUPERUSER, Postgres
 from demo.settings import SEED
 from demo.slips import CHANGES, SHARES, plan_changes
+from demo.tables import PRODUCTS, TABLES, DatabaseTable
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,118 +43,6 @@ CLOCK_MESSAGE: Final = "product360.clock"
 
 _ROWS_AT_ONCE: Final = 100_000
 
-
-@dataclass(frozen=True)
-class DatabaseTable:
-    """A table: its columns as PostgreSQL declares them, its key, and where its rows come from.
-
-    Attributes:
-        changes: the panel's relation of `made_in`, `op` and the table's columns; see `demo.slips`.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
-    changes: str
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """The columns in their order."""
-        return tuple(column.partition(" ")[0] for column in self.columns)
-
-    @property
-    def declaration(self) -> str:
-        """What stands between the parentheses of CREATE TABLE."""
-        return f"{', '.join(self.columns)}, PRIMARY KEY ({', '.join(self.key)})"
-
-    @property
-    def planned(self) -> str:
-        """The company's own table of what is still to happen to this one."""
-        return f"{COMPANY_SCHEMA}.{self.name.rpartition('.')[2]}_change"
-
-
-_HIERARCHY: Final = """
-SELECT row_number() OVER (
-           ORDER BY department, product_category NULLS FIRST, product_type NULLS FIRST
-       ) AS hierarchy_id, department, product_category, product_type
-FROM (SELECT DISTINCT department, product_category, product_type FROM products)
-"""
-
-# A product enters the catalogue when it is first sold or first promoted, whichever is earlier, in
-# the whole panel; one that never was has been there since the first day.
-_FIRST_SEEN: Final = """
-WITH sold AS (SELECT product_id, min(sold_at) AS sold_at FROM all_line GROUP BY ALL),
-     promoted AS (SELECT product_id, min(week) AS week FROM promotions GROUP BY ALL)
-SELECT product_id,
-       coalesce(least(sold.sold_at, timezone('UTC', timezone('America/New_York',
-                greatest(TIMESTAMP '2016-12-26' + to_days(7 * (week - 1)::INTEGER),
-                         TIMESTAMP '2017-01-01')))),
-                TIMESTAMP '2017-01-01 05:00:00') AS updated_at
-FROM products LEFT JOIN sold USING (product_id) LEFT JOIN promoted USING (product_id)
-"""
-
-_PRODUCTS: Final = f"""
-WITH hierarchy AS ({_HIERARCHY}), first_seen AS ({_FIRST_SEEN})
-SELECT product_id, hierarchy_id, manufacturer_id, brand, package_size, updated_at
-FROM products AS p JOIN first_seen USING (product_id) JOIN hierarchy AS h
-  ON p.department = h.department
- AND p.product_category IS NOT DISTINCT FROM h.product_category
- AND p.product_type IS NOT DISTINCT FROM h.product_type
-"""
-
-# Parents before the tables that refer to them.
-TABLES: Final = (
-    DatabaseTable(
-        "catalog.product_hierarchy",
-        (
-            "hierarchy_id bigint",
-            "department text NOT NULL",
-            "product_category text",
-            "product_type text",
-        ),
-        ("hierarchy_id",),
-        f"(SELECT 1 AS made_in, 'I' AS op, * FROM ({_HIERARCHY}))",
-    ),
-    DatabaseTable(
-        "catalog.product",
-        (
-            "product_id bigint",
-            "hierarchy_id bigint NOT NULL",
-            "manufacturer_id bigint NOT NULL",
-            "brand text NOT NULL",
-            "package_size text",
-            "updated_at timestamp NOT NULL",
-        ),
-        ("product_id",),
-        "product_change",
-    ),
-    DatabaseTable(
-        "pos.basket",
-        (
-            "basket_id bigint",
-            "household_id bigint NOT NULL",
-            "store_id bigint NOT NULL",
-            "sold_at timestamp NOT NULL",
-            "week integer NOT NULL",
-        ),
-        ("basket_id",),
-        "basket_change",
-    ),
-    DatabaseTable(
-        "pos.sales_line",
-        (
-            "basket_id bigint",
-            "product_id bigint",
-            "quantity bigint NOT NULL",
-            "sales_value numeric(12, 2) NOT NULL",
-            "retail_discount numeric(12, 2) NOT NULL",
-            "coupon_discount numeric(12, 2) NOT NULL",
-            "coupon_match_discount numeric(12, 2) NOT NULL",
-        ),
-        ("basket_id", "product_id"),
-        "sales_line_change",
-    ),
-)
 
 _OPENING: Final = f"made_in <= {OPENING_WEEK}"
 
@@ -231,7 +119,7 @@ def clock(session: psycopg.Connection[Any]) -> str:
 def _version(scale: Scale) -> str:
     """What a loaded server holds: changes when a statement here or the scale does."""
     statements = [table.name + table.declaration + table.changes for table in TABLES]
-    parts = [*statements, *_REFERENCES, CREATE_COUNTS, _PRODUCTS, *CHANGES, str(SHARES), str(SEED)]
+    parts = [*statements, *_REFERENCES, CREATE_COUNTS, PRODUCTS, *CHANGES, str(SHARES), str(SEED)]
     return f"{scale} {hashlib.sha256(''.join(parts).encode()).hexdigest()[:16]}\n"
 
 
@@ -239,7 +127,7 @@ def _load(server: Postgres, port: int, scale: Scale) -> None:
     with session_of(server, port, "postgres") as session:
         session.execute(f"CREATE DATABASE {DATABASE}")
     with session_of(server, port) as session, open_panel(scale) as panel:
-        plan_changes(panel, _PRODUCTS)
+        plan_changes(panel, PRODUCTS)
         for system in SYSTEMS:
             session.execute(f"CREATE SCHEMA {system}")
             session.execute(f"CREATE ROLE {system}_reader LOGIN REPLICATION")

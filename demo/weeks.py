@@ -14,8 +14,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from demo.calendar import LAST_WEEK, closing, said
-from demo.database import CLOCK_MESSAGE, TABLES, DatabaseTable
+from demo.database import CLOCK_MESSAGE
 from demo.manifest import count_changes, last_week
+from demo.tables import TABLES, DatabaseTable
 
 if TYPE_CHECKING:
     import psycopg

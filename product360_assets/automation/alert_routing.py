@@ -15,8 +15,8 @@ from typing import Annotated, Literal, TypeAlias, get_args
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from product360_assets.core.contract import Owner, Text
-from product360_assets.core.treatments import Name
+from product360_assets.core.contract import Owner
+from product360_assets.core.treatments import Name, Text
 from resources.alert_receivers import LogReceiver, Receiver, SnsReceiver, WebhookReceiver
 from resources.alerts import Alert, AlertKind, Severity
 from resources.errors import RoutingInvalid

@@ -11,7 +11,8 @@ from typing import Any
 
 import dagster as dg
 
-from product360_assets.core.contract import RuleAction, TableContract
+from product360_assets.core.contract import TableContract
+from product360_assets.core.rules import RuleAction
 
 FIELDS_ARE_AS_BEFORE = "fields_are_as_before"
 OBJECTS_ARE_UNCHANGED = "objects_are_unchanged"

@@ -27,7 +27,8 @@ from pydantic import (
     model_validator,
 )
 
-from product360_assets.core.treatments import FOR_KEYS, Name, Treated
+from product360_assets.core.rules import QuarantineContract, RuleContract, UniqueContract
+from product360_assets.core.treatments import FOR_KEYS, Name, Text, Treated
 from product360_assets.core.treatments import Strict as _Strict
 from resources.errors import ContractInvalid
 
@@ -36,11 +37,9 @@ SOURCES = Path(__file__).parents[1] / "sources"
 SourceKind = Literal["database", "saas", "files", "stream"]
 FileFormat = Literal["parquet", "csv", "json"]
 Sensitivity = Literal["public", "internal", "personal", "sensitive"]
-RuleAction = Literal["warn", "quarantine", "halt"]
 Cadence = Literal["continuous", "hourly", "daily", "weekly", "monthly"]
 DriftMode = Literal["strict", "evolve", "freeze", "discard"]
 
-Text = Annotated[str, Field(min_length=1)]
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+)$")]
 
 
@@ -57,22 +56,6 @@ class ColumnContract(Treated):
     def delivered_name(self) -> str:
         """The column's name in delivered objects."""
         return self.source_name or self.name
-
-
-class RuleContract(_Strict):
-    """A claim about every row. `expression` is SQL over the typed columns: true is good."""
-
-    name: Name
-    expression: Text
-    action: RuleAction
-    why: Text
-
-
-class UniqueContract(_Strict):
-    """What happens to a second row of a key within one batch."""
-
-    action: RuleAction
-    why: Text
 
 
 class PullContract(_Strict):
@@ -96,22 +79,6 @@ class PullContract(_Strict):
         description="Share of our keys that a comparison may delete; more is no deletion but a "
         "service that shows less than it has",
     )
-
-
-class QuarantineContract(_Strict):
-    """How many days of the data's own calendar a rejected row may wait for somebody."""
-
-    warn_after_days: int = Field(7, gt=0)
-    fail_after_days: int = Field(30, gt=0)
-
-    @model_validator(mode="after")
-    def _warns_before_it_fails(self) -> QuarantineContract:
-        if self.warn_after_days > self.fail_after_days:
-            raise ValueError(
-                f"quarantine: fail_after_days is {self.fail_after_days}, which is before "
-                f"warn_after_days ({self.warn_after_days})"
-            )
-        return self
 
 
 class TableContract(_Strict):

@@ -24,6 +24,7 @@ KEYED: frozenset[Treatment] = frozenset({"hash", "tokenise"})
 FOR_KEYS: frozenset[Treatment] = frozenset({"keep", "hash", "tokenise"})
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Text = Annotated[str, Field(min_length=1)]
 ColumnType = Annotated[
     str,
     Field(

@@ -33,7 +33,6 @@ from resources.local.replication_reports import (
     write_changes,
     write_load,
 )
-from resources.local.slot import has_more
 from resources.replication import (
     ChangeReport,
     ChangeRequest,
@@ -146,6 +145,8 @@ class LocalReplication(ReplicationResource):
 
     def pending(self, connection: Mapping[str, str], source: str) -> bool | None:
         """See `ReplicationResource.pending`. Nothing is taken from the slot."""
+        from resources.local.slot import has_more
+
         with connected(connection, timeout_seconds=self.connect_timeout_seconds) as session:
             return has_more(session, source)
 

@@ -13,41 +13,18 @@ from typing import Any
 
 from spark.failures import SpecInvalid
 from spark.tables.model import is_type
+from spark.transforms.treatment import (
+    KEYED,
+    TREATMENTS,
+    KeyReference,
+    Treatment,
+    treatment_of,
+)
 
 FORMATS = ("parquet", "csv", "json")
 ACTIONS = ("warn", "quarantine", "halt")
 DRIFT_MODES = ("strict", "evolve", "freeze", "discard")
-TREATMENTS = ("hash", "redact", "tokenise", "generalise", "drop")
-KEYED = ("hash", "tokenise")
 _BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-@dataclass(frozen=True)
-class Treatment:
-    """What is done to a column before it is written.
-
-    Attributes:
-        how: one of `TREATMENTS`.
-        domain: hash and tokenise: what the key is derived for.
-        replacement: redact: a text instead of null.
-        period, bands, prefix, groups: generalise: exactly one of them. Bands are numbers as text.
-    """
-
-    how: str
-    domain: str = ""
-    replacement: str | None = None
-    period: str | None = None
-    bands: tuple[str, ...] = ()
-    prefix: int | None = None
-    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-
-@dataclass(frozen=True)
-class KeyReference:
-    """Where the key of hashes and tokens is found, and which version of it; never the key."""
-
-    uri: str
-    version: str
 
 
 @dataclass(frozen=True)
@@ -257,22 +234,7 @@ def _column(document: Mapping[str, Any]) -> DeclaredColumn:
         type=document["type"],
         nullable=bool(document.get("nullable", False)),
         allowed=None if allowed is None else tuple(str(value) for value in allowed),
-        treatment=_treatment(document.get("treatment")),
-    )
-
-
-def _treatment(document: Mapping[str, Any] | None) -> Treatment | None:
-    if document is None:
-        return None
-    groups = document.get("groups") or {}
-    return Treatment(
-        how=document["how"],
-        domain=document.get("domain") or "",
-        replacement=document.get("replacement"),
-        period=document.get("period"),
-        bands=tuple(document.get("bands") or ()),
-        prefix=document.get("prefix"),
-        groups=tuple((name, tuple(values)) for name, values in groups.items()),
+        treatment=treatment_of(document.get("treatment")),
     )
 
 

@@ -21,7 +21,8 @@ from pyspark.sql.functions import expr
 from spark.failures import SpecInvalid
 from spark.keys import master_key
 from spark.tokens import Pseudonymise, pseudonymiser
-from spark.transforms.contract import KEYED, CleanSpec, DeclaredColumn, Treatment
+from spark.transforms.contract import CleanSpec, DeclaredColumn
+from spark.transforms.treatment import KEYED, Treatment
 from spark.transforms.typing import named, quoted
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ import pytest
 from demo import weeks
 from demo.calendar import closing
 from demo.company import Company, Started
-from demo.database import DATABASE, TABLES, session_of
+from demo.database import DATABASE, session_of
 from demo.manifest import ChangeCount, change_counts, count_changes, read_manifest
 from demo.panel import package_file
 from demo.postgres import Postgres
+from demo.tables import TABLES
 from demo.weeks import let_weeks_happen
 from resources.errors import ServiceUnavailable
 from resources.local.secrets import LocalSecrets

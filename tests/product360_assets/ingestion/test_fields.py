@@ -15,6 +15,7 @@ from product360_assets.core.keys import landing_key
 from product360_assets.ingestion.assets import landing_assets, source_specs
 from product360_assets.ingestion.fields import continued, history_of
 from resources.ledger import Ledger, LedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.local.saas import LocalSaas
 from resources.local.saas_fields import FieldsSeen
 from resources.local.secrets import LocalSecrets
@@ -40,12 +41,19 @@ class Ingested:
         lake: LakeResource,
         ledger: LedgerResource,
         secrets: LocalSecrets,
+        registry: SqliteRegistryResource,
     ) -> None:
         self.desk = desk
         self.instance = instance
         self.day = 1
         self.secrets = secrets
-        self.resources = {"lake": lake, "ledger": ledger, "secrets": secrets, "saas": LocalSaas()}
+        self.resources = {
+            "lake": lake,
+            "ledger": ledger,
+            "registry": registry,
+            "secrets": secrets,
+            "saas": LocalSaas(),
+        }
 
     def __call__(self, *, reload: bool = False) -> tuple[dict[str, Any], dg.AssetCheckEvaluation]:
         """What the landing asset and its check say of the next day's run."""
@@ -75,7 +83,8 @@ def ingest(
     tmp_path: Any,
 ) -> Ingested:
     secrets = LocalSecrets(path=str(tmp_path / "secrets.json"))
-    return Ingested(desk, instance, lake, ledger_resource, secrets)
+    registry = SqliteRegistryResource(path=str(tmp_path / "registry.db"))
+    return Ingested(desk, instance, lake, ledger_resource, secrets, registry)
 
 
 def changes(check: dg.AssetCheckEvaluation) -> list[str]:
