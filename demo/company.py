@@ -30,7 +30,7 @@ from demo.database import (
 from demo.deliveries import deliver_clicks, deliver_prices_and_promotions
 from demo.file_drop import FileDrop
 from demo.guardian import spawn_guardian
-from demo.manifest import ChangeCount, change_counts, last_week, write_manifest
+from demo.manifest import Advanced, change_counts, last_week, write_manifest
 from demo.postgres import HOST, Postgres, free_port
 from demo.processes import Process, is_alive, running, stop_process
 from demo.saas_process import ready, spawn
@@ -67,21 +67,6 @@ class Started:
     state: CompanyState
     borrowed: bool
     recovered: bool = False
-
-
-@dataclass(frozen=True)
-class Advanced:
-    """Weeks that have happened: how many just now, and what every one so far has changed."""
-
-    weeks: int
-    counts: tuple[ChangeCount, ...]
-
-    @property
-    def new(self) -> tuple[ChangeCount, ...]:
-        """What the weeks that happened just now have changed."""
-        days = sorted({count.landing_date for count in self.counts})
-        new = days[len(days) - self.weeks :]
-        return tuple(count for count in self.counts if count.landing_date in new)
 
 
 class Company:

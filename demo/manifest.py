@@ -47,6 +47,21 @@ class ChangeCount:
         return self.inserts + self.updates + self.deletes
 
 
+@dataclass(frozen=True)
+class Advanced:
+    """Weeks that have happened: how many just now, and what every one so far has changed."""
+
+    weeks: int
+    counts: tuple[ChangeCount, ...]
+
+    @property
+    def new(self) -> tuple[ChangeCount, ...]:
+        """What the weeks that happened just now have changed."""
+        days = sorted({count.landing_date for count in self.counts})
+        new = days[len(days) - self.weeks :]
+        return tuple(count for count in self.counts if count.landing_date in new)
+
+
 def count_changes(
     session: psycopg.Connection[Any],
     week: int,
