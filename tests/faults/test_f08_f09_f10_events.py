@@ -34,6 +34,7 @@ from resources.ledger import Ledger, ZoneState
 from resources.local.announcements import SqliteAnnouncements, SqliteAnnouncementsResource
 from resources.local.events import FolderQueue
 from resources.local.ledger import SqliteLedger, SqliteLedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.objects import LakeResource
 
 SHOP = SourceContract.model_validate(
@@ -114,6 +115,7 @@ class Shop:
                 "lake": self.lake,
                 "events": Queues(path=str(self.home)),
                 "announcements": self.announcements,
+                "registry": SqliteRegistryResource(path=str(self.home / "registry.db")),
             },
         )
         done = self.sensor.evaluate_tick(context)

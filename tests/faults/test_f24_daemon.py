@@ -44,6 +44,7 @@ from resources.ledger import LedgerResource, ZoneState
 from resources.local.announcements import SqliteAnnouncementsResource
 from resources.local.events import FolderQueue
 from resources.local.ledger import SqliteLedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.objects import LakeResource
 
 HOME = Path("{home}")
@@ -94,6 +95,7 @@ defs = dg.Definitions(
         "ledger": SqliteLedgerResource(path=str(HOME / "ledger.db")),
         "events": HaltingQueue(),
         "announcements": SqliteAnnouncementsResource(path=str(HOME / "announcements.db")),
+        "registry": SqliteRegistryResource(path=str(HOME / "registry.db")),
     }},
     executor=dg.in_process_executor,
 )

@@ -58,6 +58,7 @@ BANK = SourceContract.model_validate(
                 "key": ["history", "id"],
                 "cadence": "daily",
                 "freshness_hours": 24,
+                "drift": "discard",
                 "columns": [
                     {"name": "history", "type": "int", "description": "Key space."},
                     {"name": "id", "type": "int", "description": "Account."},
