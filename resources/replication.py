@@ -22,6 +22,7 @@ import dagster as dg
 
 if TYPE_CHECKING:
     from resources.objects import ObjectStore
+    from resources.validation import ValidationReport, ValidationRequest
 
 # The columns that delivery adds to a table's own. On AWS, transformation rules of the task add the
 # last two under these names.
@@ -286,3 +287,18 @@ class ReplicationResource(dg.ConfigurableResource[Any], ABC):
             SourceUnreachable: the database does not answer.
         """
         return None
+
+    @abstractmethod
+    def validation(
+        self,
+        request: ValidationRequest,
+        *,
+        connection: Mapping[str, str],
+        log: Callable[[str], None],
+    ) -> ValidationReport:
+        """Compare delivered rows with the source; what it changed since is pending.
+
+        Raises:
+            ChangesLost: nobody can tell any more what it changed since.
+            SourceUnreachable, SourceRejected: as for changes.
+        """
