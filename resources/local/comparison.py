@@ -43,7 +43,8 @@ DELETE FROM landed WHERE key IN (FROM touched);
 DELETE FROM held WHERE key IN (FROM touched);
 """
 _PART_SUMS: Final = f"""
-SELECT hash(key) % {_PARTS} AS part, count(*) AS rows, sum(CAST(hash(hash(key, hashes)) AS HUGEINT)) AS sum
+SELECT hash(key) % {_PARTS} AS part, count(*) AS rows,
+    sum(CAST(hash(hash(key, hashes)) AS HUGEINT)) AS sum
 FROM {{side}} GROUP BY part
 """
 _DIFFERENCES: Final = f"""

@@ -15,6 +15,7 @@ from following import Source, Task
 
 from resources.local import comparison, validating
 from resources.local.replication import LocalReplication
+from resources.local.touched_keys import read_touched
 from resources.replication import SourceTable
 from resources.validation import (
     DeliveredFile,
@@ -40,7 +41,8 @@ INSERT INTO shop.every_type VALUES
     (2, -1, NULL, NULL, -0.5, 'NaN', 'Infinity', '-0', false, 'infinity', '-infinity',
      '0044-03-15 BC', NULL, NULL, '', '', NULL, '{}', '', NULL, NULL, NULL),
     (3, NULL, NULL, NULL, NULL, NULL, 1e30, 1e-300, NULL, '0099-01-01', '1900-01-01 00:00:00',
-     '2017-07-01 12:00:00.000001+02', '00:00', NULL, NULL, NULL, 'null', NULL, NULL, NULL, NULL, '');
+     '2017-07-01 12:00:00.000001+02', '00:00', NULL, NULL, NULL, 'null', NULL, NULL,
+     NULL, NULL, '');
 """
 
 
@@ -130,7 +132,8 @@ def test_each_value_of_every_type_that_differs_is_named_by_its_column(
     found = validated(following, "every_type")
     assert (found.state, found.failed) == ("Mismatched records", 3)
     first = str(found.failures[0]["DETAILS"]).split(", ")
-    assert len(first) == 21 and "id" not in first
+    assert len(first) == 21
+    assert "id" not in first
 
 
 def test_a_tampered_value_a_lost_row_and_an_invented_one_are_named(orders: Task) -> None:
@@ -200,7 +203,7 @@ def test_changes_are_compared_alone_and_at_no_cost_for_the_rest(
     # Ten, the new key, the new row and two that are gone, of ten thousand.
     assert (found.state, found.compared) == ("Validated", 14)
 
-    [changed] = [i for i in orders.landing.list(orders.captured["order"].delivered[-1])]
+    [changed] = list(orders.landing.list(orders.captured["order"].delivered[-1]))
     rewrite(orders, changed.key, lambda rows: rows.filter(pc.not_equal(rows["Op"], "U")))
     assert validated(orders, whole=False).state == "Validated"
     found = validated(orders)
@@ -213,7 +216,7 @@ def test_a_deletion_that_the_source_does_not_know_is_a_missing_row(
 ) -> None:
     source.sql("UPDATE shop.orders SET total = 1 WHERE order_id = 10")
     orders.changes()
-    [changed] = [i for i in orders.landing.list(orders.captured["order"].delivered[-1])]
+    [changed] = list(orders.landing.list(orders.captured["order"].delivered[-1]))
     rewrite(orders, changed.key, lambda rows: rows.set_column(0, "Op", pa.array(["D"])))
     for whole in (True, False):
         [failure] = failures(validated(orders, whole=whole))
@@ -249,10 +252,9 @@ def test_a_busy_source_makes_rows_pending_and_never_different(
 def test_what_is_committed_while_rows_are_read_is_not_seen(
     orders: Task, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = validating.read_touched
 
     def read_while_busy(*arguments: Any, **named: Any) -> None:
-        read(*arguments, **named)
+        read_touched(*arguments, **named)
         source.sql("UPDATE shop.orders SET note = 'meanwhile'", "DELETE FROM shop.orders")
 
     monkeypatch.setattr(validating, "read_touched", read_while_busy)
