@@ -57,7 +57,9 @@ class _Side:
     touched: TouchedKeys = field(init=False)
 
     def __post_init__(self) -> None:
-        self.touched = TouchedKeys(self.key, self._take_touched)
+        self.touched = TouchedKeys(
+            self.key, loaded=self.table.captured.loaded.lsn, hand_on=self._take_touched
+        )
 
     def _take_touched(self, keys: list[Key]) -> None:
         columns = list(zip(*keys, strict=True))
