@@ -70,6 +70,8 @@ class DatabaseValidation:
             tuple(wanted.values()),
         )
         report = self.replication.validation(request, connection=connection, log=self.log)
+        if report is None:
+            return set()
         for found in report.tables:
             record(
                 self.ledger,

@@ -151,6 +151,11 @@ class Comparison:
             for kind, key, file, row, held, landed in found
         ]
 
+    def forget(self) -> None:
+        """Let go of both sides."""
+        for name in ("held", "landed", "touched", "differing"):
+            self._database.execute(f"DROP TABLE IF EXISTS {name}")
+
     def _unequal(
         self, kind: str, held: Sequence[int] | None, landed: Sequence[int] | None
     ) -> tuple[str, ...]:

@@ -92,6 +92,7 @@ class Validating:
             scratch = Path(opened.enter_context(TemporaryDirectory(prefix="validation-")))
             for number, table in enumerate(self.request.tables):
                 own = scratch / str(number)
+                own.mkdir()
                 database = opened.enter_context(spilling_database(own))
                 found = self._look(session, table, database)
                 if isinstance(found, _Side):
@@ -160,6 +161,7 @@ class Validating:
         keys = comparison.fold()
         self._add_rows(session, side, keys)
         found = judged(self.request, table, side.key, comparison, unread=unread)
+        comparison.forget()
         self.log(f"{found.table}: {found.state}, {found.compared} rows compared")
         return found
 
