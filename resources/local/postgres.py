@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
     from _typeshed import WriteableBuffer
+    from psycopg.sql import Composed
 
 BLOCK_BYTES = 8 * 1024 * 1024
 # How long a statement may wait for what other sessions hold.
@@ -154,9 +155,19 @@ def table_columns(
 
 
 def table_rows(
-    session: psycopg.Connection[Any], table: SourceTable, columns: pa.Schema
+    session: psycopg.Connection[Any],
+    table: SourceTable,
+    columns: pa.Schema,
+    *,
+    only: Composed | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The table's rows, a block of about `BLOCK_BYTES` at a time.
+
+    Args:
+        session: where to ask.
+        table: the table, which the query calls `t`.
+        columns: those that are wanted, with their types.
+        only: what to join the table with, to get some of its rows.
 
     Raises:
         ValueUnfit: the type of some column cannot hold one of its values.
@@ -165,9 +176,10 @@ def table_rows(
     import pyarrow.csv
     from psycopg import sql
 
-    statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(
-        sql.SQL(", ").join(map(sql.Identifier, columns.names)),
+    statement = sql.SQL("COPY (SELECT {} FROM {} AS t {}) TO STDOUT (FORMAT csv)").format(
+        sql.SQL(", ").join(sql.Identifier("t", name) for name in columns.names),
         sql.Identifier(table.schema, table.table),
+        only or sql.SQL(""),
     )
     with session.cursor().copy(statement) as copy:
         stream = io.BufferedReader(_CopyStream(iter(copy)), buffer_size=BLOCK_BYTES)

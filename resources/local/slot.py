@@ -14,13 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import ChangesLost, SourceRejected
+from resources.errors import ChangesLost, DeadlineExceeded, SourceRejected, SourceUnreachable
 from resources.local.change_log import ChangeLog, lsn_of, text_of
+from resources.local.postgres import database_name
 from resources.local.publication import stream_name
+from resources.polling import wait_until
 from resources.replication import IDLE_LOG_BYTES, CapturedTable, StreamPosition
 
 if TYPE_CHECKING:
     import psycopg
+
+# A reader that was killed holds the slot until the server notices.
+_PATIENCE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,37 @@ def ensure_slot(session: psycopg.Connection[Any], log: ChangeLog, source: str) -
         slot = None
     if slot is None:
         log.create_slot(stream_name(source))
+
+
+def wait_for_slot(
+    session: psycopg.Connection[Any], source: str, connection: Mapping[str, str]
+) -> None:
+    """Wait until nobody reads from the slot.
+
+    Raises:
+        SourceUnreachable: somebody keeps reading.
+    """
+
+    def is_free() -> bool | None:
+        found = session.execute(
+            "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND active",
+            (stream_name(source),),
+        ).fetchall()
+        return None if found else True
+
+    try:
+        wait_until(
+            is_free,
+            deadline_seconds=_PATIENCE_SECONDS,
+            what=f"replication slot {stream_name(source)}",
+        )
+    except DeadlineExceeded as error:
+        raise SourceUnreachable(
+            f"changes in {database_name(connection)}",
+            found=f"another reader of slot {stream_name(source)}",
+            expected="this run to be the only one that reads this source's changes",
+            next_move="let the other run end, or end it, and run again",
+        ) from error
 
 
 def start_of(
