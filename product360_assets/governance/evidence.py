@@ -16,13 +16,13 @@ from datetime import date
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.states import CLEAN, RAW
 from product360_assets.ingestion.arrivals import arrivals, successful_deliveries
+from product360_assets.ingestion.corrections import CORRECTION
 from product360_assets.raw.keys import table_prefix
 from resources.ledger import AcceptedObject, Batch, Delivery, LandedObject, Ledger, ZoneState
 from resources.objects import LakeResource, ObjectInfo, ObjectStore
 
 # Rises when the same evidence would be judged otherwise.
 VERSION = "1"
-_DAY_FOLDER = "landing_date="
 
 
 @dataclass
@@ -94,7 +94,11 @@ class TableEvidence:
 def gather(
     contract: SourceContract, table: TableContract, *, ledger: Ledger, lake: LakeResource
 ) -> TableEvidence:
-    """All evidence of a table: questions to the ledger, and a listing of each zone."""
+    """All evidence of a table: questions to the ledger, and a listing of each zone.
+
+    Corrections of rejected rows are left out: no source delivered them, and the rows that they
+    stand for are counted where they were set aside.
+    """
     days: dict[date, DayEvidence] = {}
 
     def at(day: date) -> DayEvidence:
@@ -102,14 +106,20 @@ def gather(
 
     found = arrivals(contract, table, ledger=ledger, landing=lake.zone("landing"))
     for arrival in found.by_day:
-        at(arrival.landing_date).landed.extend(arrival.objects)
+        if arrival.kind != CORRECTION:
+            at(arrival.landing_date).landed.extend(arrival.objects)
     for delivery in successful_deliveries(ledger, contract.name, table.name):
         at(delivery.landing_date).deliveries.append(delivery)
+    corrections: set[str] = set()
     for batch in ledger.batches(contract.name, table.name):
-        at(batch.landing_date).batches.append(batch)
+        if batch.kind == CORRECTION:
+            corrections.add(batch.batch_id)
+        else:
+            at(batch.landing_date).batches.append(batch)
     for info in lake.zone("raw").list(table_prefix(contract.name, table.name)):
-        if (day := _day_of(info.key)) is not None:
-            at(day).raw_objects[info.key] = info
+        day = _folder_value(info.key, "landing_date")
+        if day is not None and _folder_value(info.key, "batch") not in corrections:
+            at(date.fromisoformat(day)).raw_objects[info.key] = info
     _add_states(contract, table, days.values(), ledger=ledger, clean=lake.zone("clean"))
     return TableEvidence(contract, table, ledger, lake, dict(sorted(days.items())))
 
@@ -156,8 +166,10 @@ def _by_folder(objects: Iterable[ObjectInfo]) -> dict[str, dict[str, ObjectInfo]
     return found
 
 
-def _day_of(raw_key: str) -> date | None:
+def _folder_value(raw_key: str, name: str) -> str | None:
+    """What the first folder of this name says: "7" of `…/batch=7/…`."""
     for folder in raw_key.split("/"):
-        if folder.startswith(_DAY_FOLDER):
-            return date.fromisoformat(folder.removeprefix(_DAY_FOLDER))
+        found, _, value = folder.partition("=")
+        if found == name and value:
+            return value
     return None

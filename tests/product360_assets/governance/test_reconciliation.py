@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.quarantine import rejected_rows
 from product360_assets.core.contract import SourceContract
 from product360_assets.governance import reconcile as reconcile_module
 from product360_assets.governance.records import measured
@@ -53,6 +55,38 @@ def test_only_days_that_changed_are_read_again(shop: Any, monkeypatch: pytest.Mo
     assert again.named(RAW_AND_CLEAN) == []
 
     assert shop.reconcile(everything=True).said["days compared now"] == 2
+
+
+def test_a_corrected_row_is_no_difference_and_counts_where_it_was_set_aside(shop: Any) -> None:
+    [batch] = [
+        batch
+        for batch in shop.ledger.open().batches("shop", "order")
+        if batch.landing_date.isoformat() == "2017-05-02"
+    ]
+    state = shop.ledger.open().zone_state(batch.batch_id, "clean")
+    [rejected] = rejected_rows(batch, state, shop.zone("clean"))
+    [release] = Releasing(
+        {"shop": shop.contract},
+        shop.ledger.open(),
+        shop.lake,
+        by="ann",
+        at=datetime(2017, 5, 20, tzinfo=UTC),
+        why="A slip.",
+    ).release(
+        [Fix(batch.batch_id, rejected.row_id, {"order_id": "4", "member": "a", "total": "4.40"})]
+    )
+    assert release.rows == 1
+    shop.accept()
+    shop.clean()
+
+    found = shop.reconcile()
+
+    assert [each.kind for each in shop.ledger.open().batches("shop", "order")].count(
+        "correction"
+    ) == 1
+    assert found.named(SOURCE_AND_RAW) == []
+    assert found.named(RAW_AND_CLEAN) == []
+    assert "| shop.order | 2 |  | 5 | 4 | 1 |" in found.said["tables"]
 
 
 def test_what_is_on_its_way_is_no_difference(make_shop: Callable[..., Any]) -> None:
