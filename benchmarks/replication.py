@@ -1,6 +1,6 @@
 """`python -m benchmarks.replication`: loads, changes and acceptance, beside peers from PyPI.
 
-    make bench-replication                                           rounds of two million rows
+    make bench-replication                                           rounds of three million rows
     python -m benchmarks.replication --rows 200000 --rounds 1        a minute
 
 In each round every side loads the same table of the same PostgreSQL to Parquet, one after the
@@ -35,7 +35,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def replication(
-    rows: Annotated[int, typer.Option(help="of the table that is loaded")] = 2_000_000,
+    rows: Annotated[int, typer.Option(help="of the table that is loaded")] = 3_000_000,
     changes: Annotated[int, typer.Option(help="that are followed in a round")] = 1_200_000,
     rounds: Annotated[int, typer.Option(help="of each part")] = 3,
     into: Annotated[Path | None, typer.Option(help="the results' JSON file")] = None,

@@ -61,8 +61,6 @@ class LoadFiles:
         Raises:
             ValueUnfit: the type of some column cannot hold one of its values.
         """
-        import pyarrow as pa
-
         rows = as_delivered(
             typed_rows(block, self.columns),
             started_at=self.started_at,
