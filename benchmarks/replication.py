@@ -1,7 +1,7 @@
 """`python -m benchmarks.replication`: loads, changes and acceptance, beside peers from PyPI.
 
-    make bench-replication                                           rounds of three million rows
-    python -m benchmarks.replication --rows 200000 --rounds 1        a minute
+    python -m benchmarks.replication                                            ten minutes
+    python -m benchmarks.replication --rows 300000 --changes 90000 --rounds 1   one minute
 
 In each round every side loads the same table of the same PostgreSQL to Parquet, one after the
 other, each in a process of its own; then what psql takes for `COPY ... TO STDOUT` alone. Changes

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from resources.objects import ObjectStore
 
 _Taken = TypeVar("_Taken")
+# Rows of few bytes become larger by what delivery adds to them.
+_ROWS_AT_ONCE: Final = 250_000
 # Blocks that may wait while a finished file is put into landing.
 _BLOCKS_AHEAD: Final = 3
 
@@ -61,15 +63,14 @@ class LoadFiles:
         Raises:
             ValueUnfit: the type of some column cannot hold one of its values.
         """
-        rows = as_delivered(
-            typed_rows(block, self.columns),
-            started_at=self.started_at,
-            first_record=self.first_record + self.rows,
-        )
+        rows = typed_rows(block, self.columns)
         while rows.num_rows:
-            part = rows.slice(0, self.rows_per_file - self._in_file)
-            # A row group of its own: a batch would wait in memory until there are a million rows.
-            self._open().write_batch(part)
+            part = rows.slice(0, min(_ROWS_AT_ONCE, self.rows_per_file - self._in_file))
+            first = self.first_record + self.rows
+            # A row group of its own.
+            self._open().write_batch(
+                as_delivered(part, started_at=self.started_at, first_record=first)
+            )
             self.rows += part.num_rows
             self._in_file += part.num_rows
             if self._in_file == self.rows_per_file:
