@@ -81,7 +81,7 @@ def _clean_sums(home: Home, out: Path) -> Iterator[tuple[str, object, object]]:
         keys = [state.location.removeprefix(store.uri).strip("/") for state in states]
         ours = [f"{root}/{key}/*.parquet" for key in keys]
         theirs = [f"{out}/clean/{contract.name}.{table.name}/*/*.parquet"]
-        columns = [(column.name, column.type) for column in table.columns]
+        columns = [(column.name, column.published_type) for column in table.published_columns]
         sums = [
             _sums(columns, f"read_parquet({files}, hive_partitioning = false)")
             for files in (ours, theirs)

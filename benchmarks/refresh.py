@@ -42,7 +42,7 @@ def _runs(work: Refresh, words: Sequence[str]) -> Iterator[RefreshRun]:
     if "dropped" in words:
         _look_for_dropped(work)
     if "work" in words:
-        pending: list[tuple[str, Mapping[str, str]]] = list(pending_work(work.instance))
+        pending: list[tuple[str, Mapping[str, str]]] = list(pending_work(work.instance, work.log))
         for system, tags in pending:
             yield work.run(accept_name(system), tags)
         yield work.run(PUBLISH)

@@ -63,6 +63,25 @@ def down() -> None:
 
 
 @app.command()
+def advance(
+    weeks: Annotated[int, typer.Argument(min=1, help="How many.")] = 1,
+    rest_of_year: Annotated[
+        bool, typer.Option("--rest-of-year", help="All weeks that are left, as make demo does.")
+    ] = False,
+) -> None:
+    """Let the next week happen in the databases; after the year, the next day."""
+    with _explained():
+        advanced = Company(demo_settings().home).advance(None if rest_of_year else weeks)
+        for count in advanced.new:
+            typer.echo(
+                f"{count.landing_date} {count.table}: {count.inserts:,} inserted, "
+                f"{count.updates:,} corrected, {count.deletes:,} deleted"
+            )
+        if not advanced.new:
+            typer.echo("The year is over already: nothing has happened.")
+
+
+@app.command()
 def status() -> None:
     """Say whether the company runs; exit status 1 when it does not."""
     with _explained():
@@ -98,22 +117,37 @@ def dev(
         expect_free_port(host, port)
         dagster = str(Path(sys.executable).with_name("dagster"))
         where = ["-w", "workspace.yaml", "-h", host, "-p", str(port)]
-        exit_status = _run_beside_company([dagster, "dev", *where, *context.args])
+        exit_status = _run_beside_company(
+            [dagster, "dev", *where, *context.args], first=_prepare_for_daemon
+        )
     raise typer.Exit(exit_status)
 
 
-def _run_beside_company(command: Sequence[str]) -> int:
-    """Run a command with the company up, and return its exit status."""
+def _run_beside_company(
+    command: Sequence[str], *, first: Callable[[Path], None] = lambda _home: None
+) -> int:
+    """Run a command with the company up, and return its exit status; `first` is told the home."""
     settings = demo_settings()
     expect_ready(settings)
     company = Company(settings.home)
     with running_company(company, settings.scale) as started:
+        first(settings.home)
         return run_command(
             command,
             started=lambda process: (
                 None if started.borrowed else company.remember("command", process)
             ),
         )
+
+
+def _prepare_for_daemon(home: Path) -> None:
+    """Bring the contracts of the working copy into force, and expect no other daemon."""
+    from product360_assets.automation.refresh import publish_contracts
+    from resources.local.daemon import expect_no_daemon
+
+    # What a killed daemon's company left running has been ended by now.
+    expect_no_daemon(home)
+    publish_contracts(typer.echo)
 
 
 def _show_addresses(ports: Mapping[str, int]) -> None:

@@ -18,13 +18,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from demo.database import CLOCK, SYSTEMS, DatabaseReady, start_database
+from demo.calendar import LAST_WEEK, closing, said
+from demo.database import (
+    SYSTEMS,
+    DatabaseReady,
+    clock,
+    rows_by_table,
+    session_of,
+    start_database,
+)
+from demo.deliveries import deliver_clicks, deliver_prices_and_promotions
 from demo.file_drop import FileDrop
 from demo.guardian import spawn_guardian
+from demo.manifest import Advanced, change_counts, last_week, write_manifest
 from demo.postgres import HOST, Postgres, free_port
 from demo.processes import Process, is_alive, running, stop_process
 from demo.saas_process import ready, spawn
 from demo.state import CompanyState, StateFiles
+from demo.weeks import let_weeks_happen
+from resources.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from demo.saas import Client
@@ -111,6 +123,32 @@ class Company:
         self._dismiss_guardian()
         return state is not None
 
+    def advance(self, weeks: int | None = None) -> Advanced:
+        """Let the next weeks happen in the databases; without a number, the rest of the year.
+
+        After the year, each is a day; see `demo.weeks`.
+
+        Each is one transaction. Afterwards the secrets tell the calendar's new time, and the
+        manifest what was changed; a run that was killed in between is made up for by the next.
+
+        Raises:
+            ServiceUnavailable: the company does not run.
+        """
+        with self.files.locked():
+            state = self.files.read()
+            if state is None or not self.is_running(state):
+                raise _not_running(self.home)
+            with self._server.at_work(), session_of(self._server, state.ports["postgres"]) as open_:
+                through = LAST_WEEK if weeks is None else last_week(open_) + weeks
+                happened = let_weeks_happen(open_, through=through)
+                counts, now, rows = change_counts(open_), clock(open_), rows_by_table(open_)
+            vault = self._vault()
+            for reference in map(database_secret, SYSTEMS):
+                vault.publish(reference, {**vault.get(reference), "clock": now})
+            write_manifest(self.files.folder, counts)
+            self.files.write(replace(state, rows={**state.rows, **rows}))
+        return Advanced(happened, counts)
+
     def is_running(self, state: CompanyState) -> bool:
         """Whether everything that the state names is alive."""
         return (
@@ -150,6 +188,7 @@ class Company:
         serving = ready(saas, self._saas_log)
         ports = {"postgres": database.port, "saas": serving.port}
         self._publish(database, clients, ports["saas"])
+        write_manifest(self.files.folder, database.counts)
         state = replace(state, ports=ports, rows={**rows, **serving.rows})
         self.files.write(state)
         return state
@@ -160,8 +199,8 @@ class Company:
             # First, because its own processes use the second core while this one still imports.
             database = pool.submit(start_database, self._server, scale)
             drop = self._drop()
-            files = pool.submit(_deliver_files, scale, drop)
-            events = pool.submit(_deliver_events, scale, drop)
+            files = pool.submit(deliver_prices_and_promotions, scale, drop)
+            events = pool.submit(deliver_clicks, scale, drop)
             try:
                 rows = {**database.result().rows, **files.result(), **events.result()}
             except BaseException:
@@ -187,7 +226,7 @@ class Company:
                     "base_url": f"http://{HOST}:{port}/{system}",
                     "client_id": client.client_id,
                     "client_secret": client.client_secret,
-                    "clock": CLOCK,
+                    "clock": said(closing(LAST_WEEK)),
                 },
             )
 
@@ -232,22 +271,18 @@ def running_company(company: Company, scale: Scale) -> Iterator[Started]:
             company.stop()
 
 
+def _not_running(home: Path) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"the demo company of {home}",
+        found="no company that runs",
+        expected="its databases at work, as nothing happens in them otherwise",
+        next_move="python -m demo up, or make dev in another terminal; then the same again",
+    )
+
+
 def _new_clients() -> dict[str, Client]:
     from demo.saas import Client
 
     return {
         system: Client(f"product360-{system}", secrets.token_urlsafe(24)) for system in SERVICES
     }
-
-
-def _deliver_files(scale: Scale, drop: FileDrop) -> dict[str, int]:
-    from demo.pricing import deliver_prices, deliver_promotions
-
-    prices, promotions = deliver_prices(scale, drop), deliver_promotions(scale, drop)
-    return {"pricing.price_week": prices.rows, "pricing.promotion_week": promotions.rows}
-
-
-def _deliver_events(scale: Scale, drop: FileDrop) -> dict[str, int]:
-    from demo.event_files import deliver_events
-
-    return {"clickstream.click_event": deliver_events(scale, drop).rows}

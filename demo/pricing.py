@@ -17,9 +17,9 @@ Sunday and its weeks on Mondays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
+from demo.calendar import LAST_WEEK, closing
 from demo.file_drop import Delivered, FileDrop, Parcel
 from demo.panel import open_panel
 
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
     from demo.settings import Scale
 
-WEEKS: Final = range(1, 54)
-# Week 1 is Sunday, 1 January 2017; its files come on the day after.
-FIRST_DELIVERY: Final = date(2017, 1, 2)
+WEEKS: Final = range(1, LAST_WEEK + 1)
 
 _PRICES = """
 CREATE TABLE price AS
@@ -106,7 +104,7 @@ def deliver_promotions(scale: Scale, drop: FileDrop) -> Delivered:
 def key_of(prefix: str, week: int) -> str:
     """The landing key of a week's file: delivered on the Monday after the week."""
     table = prefix.strip("/").rpartition("/")[2]
-    delivery = FIRST_DELIVERY + timedelta(weeks=week - 1)
+    delivery = closing(week).date()
     return f"{prefix}{delivery.isoformat()}/{table}-2017-W{week:02}.csv"
 
 

@@ -2,11 +2,12 @@
 
     POST {base}/oauth/token            client_id, client_secret, grant_type=client_credentials
     GET  {base}/v1/objects             the objects and their fields
-    GET  {base}/v1/objects/{object}    modified_since, modified_until, page_size, cursor
+    GET  {base}/v1/objects/{object}    modified_since, modified_until, fields, page_size, cursor
 
 A window of time holds its beginning and not its end, so that neighbouring windows neither lose nor
-repeat a record. Every error is `{"error": code, "detail": sentence}`. The hazard for a client: a
-cursor belongs to the window it was given for, and 429 is normal: wait as long as it says.
+repeat a record; `fields` asks for some fields only. Every error is `{"error": code, "detail":
+sentence}`. The hazard for a client: a cursor belongs to the window it was given for, and 429 is
+normal: wait as long as it says.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from demo.saas_faults import CutAnswer, Faults
 from demo.saas_objects import ServiceObject
 from demo.saas_pages import Refusal, page
 
@@ -53,6 +55,7 @@ class _Service:
     client: Client
     limits: Limits
     clock: Callable[[], float]
+    faults: Faults
     cursor_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     tokens: dict[str, float] = field(default_factory=dict)
     window_started: float = -math.inf
@@ -65,6 +68,7 @@ def services(
     *,
     limits: Limits | None = None,
     clock: Callable[[], float] = time.monotonic,
+    faults: Mapping[str, Faults] | None = None,
 ) -> Starlette:
     """One application with every service below its own name.
 
@@ -73,6 +77,7 @@ def services(
         clients: the client of each service, by its name.
         limits: of each service.
         clock: seconds that never go back.
+        faults: what goes wrong, by service.
     """
     known = list(objects)
     return Starlette(
@@ -85,6 +90,7 @@ def services(
                         client=client,
                         limits=limits or Limits(),
                         clock=clock,
+                        faults=(faults or {}).get(system) or Faults(),
                     )
                 ),
             )
@@ -107,13 +113,14 @@ def _application(service: _Service) -> Starlette:
         return JSONResponse({"objects": described})
 
     async def records(request: Request) -> Response:
+        fault = service.faults.next()
+        if fault.forgets_tokens:
+            service.tokens.clear()
         _admit(service, request)
-        name = request.path_params["name"]
-        if name not in service.objects:
-            raise Refusal(404, "unknown_object", f"no object {name!r}; see /v1/objects")
-        return JSONResponse(
-            page(service.objects[name], request.query_params, cursor_key=service.cursor_key)
-        )
+        if fault.status is not None:
+            raise Refusal(fault.status, "out_of_order", "try again", headers=fault.headers)
+        answer = JSONResponse(_page(service, request))
+        return answer if fault.cut_after is None else CutAnswer(answer, cut_after=fault.cut_after)
 
     return Starlette(
         routes=[
@@ -123,6 +130,13 @@ def _application(service: _Service) -> Starlette:
         ],
         exception_handlers={Refusal: _explained, 404: _unknown_path},
     )
+
+
+def _page(service: _Service, request: Request) -> dict[str, object]:
+    name = request.path_params["name"]
+    if name not in service.objects:
+        raise Refusal(404, "unknown_object", f"no object {name!r}; see /v1/objects")
+    return page(service.objects[name], request.query_params, cursor_key=service.cursor_key)
 
 
 def _issue_token(service: _Service, form: Mapping[str, list[str]]) -> Response:

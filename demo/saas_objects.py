@@ -8,14 +8,21 @@ exist; a service that cleaned its records would be no service one meets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from demo.panel import open_panel
 
 if TYPE_CHECKING:
     from demo.settings import Scale
+
+
+# When a record changed and which it is; and its values.
+Place: TypeAlias = tuple[int, int]
+Row: TypeAlias = tuple[Place, tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -27,21 +34,70 @@ class ObjectQuery:
     query: str
 
 
-@dataclass(frozen=True)
 class ServiceObject:
-    """Records of one kind, by time of change.
+    """Records of one kind, by time of change. They change as in any service that people work with.
+
+    A record keeps its place as long as it does not change, whatever is removed before it: a page
+    that follows a place skips nothing. Reading takes one look at `rows`, writing replaces it whole,
+    so that both may go on at once.
 
     Attributes:
         fields: names and types of a record's fields.
-        modified_ms: when each record changed, in milliseconds since 1970, ascending.
-        records: the values of each record.
+        rows: each record's place and its values, by place: when it changed, in milliseconds since
+            1970, and a number that no other record has.
     """
 
-    system: str
-    name: str
-    fields: tuple[tuple[str, str], ...]
-    modified_ms: Sequence[int]
-    records: Sequence[tuple[Any, ...]]
+    def __init__(
+        self,
+        system: str,
+        name: str,
+        fields: Sequence[tuple[str, str]],
+        modified_ms: Sequence[int],
+        records: Sequence[tuple[Any, ...]],
+    ) -> None:
+        self.system = system
+        self.name = name
+        self.fields = tuple(fields)
+        self._numbers = count()
+        self.rows: Sequence[Row] = [
+            ((moment, next(self._numbers)), values)
+            for moment, values in zip(modified_ms, records, strict=True)
+        ]
+
+    def put(self, record: Mapping[str, Any], *, modified_ms: int, key: Sequence[str]) -> None:
+        """Add a record, or change the one of its key.
+
+        With a time that has passed, it is a change whose transaction took long: nobody could see it
+        when that time was asked for.
+        """
+        self.remove({name: record[name] for name in key})
+        values = tuple(record[name] for name, _ in self.fields)
+        rows = list(self.rows)
+        insort(rows, ((modified_ms, next(self._numbers)), values), key=lambda row: row[0])
+        self.rows = rows
+
+    def remove(self, key: Mapping[str, Any]) -> None:
+        """Delete the records of a key; nothing is left of them."""
+        names = [name for name, _ in self.fields]
+        wanted = {names.index(name): value for name, value in key.items()}
+        self.rows = [
+            (place, values)
+            for place, values in self.rows
+            if any(values[position] != value for position, value in wanted.items())
+        ]
+
+    def redefine(
+        self, fields: Sequence[tuple[str, str]], convert: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        """Give all records other fields, as a release of the service does."""
+        names = [name for name, _ in self.fields]
+        converted = [
+            (place, convert(dict(zip(names, values, strict=True)))) for place, values in self.rows
+        ]
+        self.fields = tuple(fields)
+        self.rows = [
+            (place, tuple(record[name] for name, _ in fields)) for place, record in converted
+        ]
 
 
 def _utc(local_midnight: str) -> str:

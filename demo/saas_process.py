@@ -113,7 +113,7 @@ def main() -> None:
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False))
     if document["owned"]:
         threading.Thread(target=_end_with_owner, args=(server,), daemon=True).start()
-    rows = {f"{each.system}.{each.name}": len(each.records) for each in objects}
+    rows = {f"{each.system}.{each.name}": len(each.rows) for each in objects}
     serving = Serving(port=listener.getsockname()[1], rows=rows)
     sys.stdout.write(json.dumps(asdict(serving)) + "\n")
     sys.stdout.flush()

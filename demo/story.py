@@ -7,7 +7,7 @@ where it happened, and the story then ends with exit status 1.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
@@ -86,6 +86,7 @@ def tell(settings: DemoSettings, console: Console, *, leave_if_asked: Callable[[
         _show_company(started, console, seconds=time.monotonic() - began)
         report = _bring_up_to_date(settings, console, leave_if_asked)
     _show_zones(console)
+    _show_accounts(settings, console)
     if report.succeeded:
         _show_answers(console)
     _show_places(settings, console)
@@ -126,8 +127,19 @@ def _bring_up_to_date(
             lines.write(line)
             leave_if_asked()
 
+        def rest_of_year() -> Collection[str]:
+            lines.begin("the company's last weeks happen")
+            advanced = Company(settings.home).advance()
+            if advanced.new:
+                changes = sum(count.rows for count in advanced.new)
+                tell_line(
+                    f"{advanced.weeks} weeks happen in the databases: {changes:,} changes, "
+                    "in one transaction a week"
+                )
+            return {count.table.partition(".")[0] for count in advanced.new}
+
         with _instance(settings) as instance:
-            report = refresh(instance, tell_line, lines.watch)
+            report = refresh(instance, tell_line, lines.watch, rest_of_year)
     if report.found_nothing_new:
         console.print("\n   Nothing was new: no batch was accepted, and no table has changed.")
     finished = [done for run in report.runs for done in run.finished]
@@ -169,6 +181,24 @@ def _show_zones(console: Console) -> None:
             f"{held.quarantined:,}" if held.quarantined else "",
         )
         zone = held.zone
+    console.print(table)
+
+
+def _show_accounts(settings: DemoSettings, console: Console) -> None:
+    from demo.accounting import accounts
+    from demo.manifest import read_manifest
+    from resources.environments import platform_resources
+
+    company = Company(settings.home).files.folder
+    console.print(
+        Padding("\nWhat its databases held, then changed, by the company's own count", (0, 0, 0, 3))
+    )
+    numbers = ("inserted", "corrected", "deleted", "raw rows", "clean rows")
+    table = _table("landing date", *numbers, "agree", right=numbers)
+    for each in accounts(read_manifest(company), platform_resources()):
+        counted = (each.inserts, each.updates, each.deletes, each.raw, each.clean)
+        agrees = "yes" if each.agrees else "[red]no[/red]"
+        table.add_row(f"{each.landing_date}", *(f"{rows:,}" for rows in counted), agrees)
     console.print(table)
 
 

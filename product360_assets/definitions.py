@@ -13,16 +13,20 @@ import dagster as dg
 from dagster_shared.record import replace
 
 from product360_assets import curated, forecast, serving
+from product360_assets.automation.alerts import alert_sensors
 from product360_assets.automation.jobs import (
     accept_job,
     audit_job,
     ingest_job,
     publish_job,
+    reconcile_job,
     watch_job,
 )
 from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
+from product360_assets.automation.source_changes import source_changes
 from product360_assets.core.contract import known_contracts
+from product360_assets.governance.reconciliation import reconciliation_asset
 from resources.environments import platform_resources
 
 # Every module of these rooms brings its own assets and checks.
@@ -34,13 +38,17 @@ def defs() -> dg.Definitions:
     """Everything that Dagster is told."""
     contracts = list(known_contracts().values())
     accepting = [accept_job(contract) for contract in contracts]
+    ingesting = ingest_job()
     return dg.Definitions.merge(
         source_definitions(),
         dg.Definitions(
             assets=[
-                asset
-                for zone in PUBLISHED_ZONES
-                for asset in dg.load_assets_from_package_module(zone)
+                *(
+                    asset
+                    for zone in PUBLISHED_ZONES
+                    for asset in dg.load_assets_from_package_module(zone)
+                ),
+                reconciliation_asset(contracts),
             ],
             asset_checks=[
                 check
@@ -48,14 +56,20 @@ def defs() -> dg.Definitions:
                 for check in dg.load_asset_checks_from_package_module(zone)
             ],
             jobs=[
-                ingest_job(),
+                ingesting,
                 *accepting,
                 publish_job(),
                 watch_job(contracts),
+                reconcile_job(),
                 audit_job(contracts),
             ],
             schedules=schedules(),
-            sensors=[landing_arrivals(contracts, accepting), upstream_changes()],
+            sensors=[
+                source_changes(contracts, ingesting),
+                landing_arrivals(contracts, accepting),
+                upstream_changes(),
+                *alert_sensors(),
+            ],
             resources=platform_resources(),
             # One process and one engine session for all steps of a run.
             executor=dg.in_process_executor,

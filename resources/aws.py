@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-Service = Literal["s3", "dynamodb", "secretsmanager"]
+Service = Literal["s3", "dynamodb", "secretsmanager", "sqs", "sns"]
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
@@ -40,9 +40,11 @@ def client(service: Literal["s3"]) -> S3Client: ...
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
+@overload
+def client(service: Literal["sqs", "sns"]) -> Any: ...  # noqa: ANN401 - no types are installed
 
 
-def client(service: Service) -> S3Client | DynamoDBClient | SecretsManagerClient:
+def client(service: Service) -> Any:
     """A client of a service, safe to share between threads; makes no request.
 
     Raises:
@@ -60,7 +62,7 @@ def client(service: Service) -> S3Client | DynamoDBClient | SecretsManagerClient
     )
     make: Any = session().client
     try:
-        made: S3Client | DynamoDBClient | SecretsManagerClient = make(service, config=config)
+        return make(service, config=config)
     except NoRegionError as error:
         raise ServiceUnavailable(
             f"AWS {service}",
@@ -68,7 +70,6 @@ def client(service: Service) -> S3Client | DynamoDBClient | SecretsManagerClient
             expected="the region where the platform is deployed",
             next_move="export AWS_DEFAULT_REGION, or set region in the AWS profile",
         ) from error
-    return made
 
 
 @contextmanager

@@ -9,6 +9,7 @@
     claim#<bucket>                   <key>#<hash>            who holds this version of an object
     opening                          <batch id>              a batch that is not open (yet)
     zone#<source>#<table>#<zone>     <batch id>              what the zone made of the batch
+    lock#<name>                      lock                    who holds a lock (`dynamodb_locks`)
 
 How batches are opened is told in `resources.dynamodb_batches`. The hazard: claims of one bucket
 share one partition, which takes about 1,000 writes a second.
@@ -24,6 +25,7 @@ from datetime import date
 from resources.aws import client
 from resources.dynamodb_batches import BatchOpener, claim_prefix, header_of, objects_in
 from resources.dynamodb_items import ABSENT, WRITES_AT_ONCE, Item, ItemTable, Write
+from resources.dynamodb_locks import DynamoLocks
 from resources.ledger import (
     AcceptedObject,
     Batch,
@@ -47,11 +49,11 @@ from resources.records import (
 )
 
 
-class DynamoLedger:
+class DynamoLedger(DynamoLocks):
     """See `resources.ledger.Ledger`."""
 
     def __init__(self, table: ItemTable, opener: BatchOpener | None = None) -> None:
-        self._table = table
+        super().__init__(table)
         self._opener = opener or BatchOpener(table)
 
     def record_delivery(self, delivery: Delivery) -> None:
@@ -67,7 +69,7 @@ class DynamoLedger:
                 return
             if stored is not None and delivery_of(stored).status == "successful":
                 raise delivery_settled(delivery)
-            if not self._table.write(_if_still({**key, "document": document}, stored)):
+            if self._write_fenced(_if_still({**key, "document": document}, stored)):
                 return
 
     def deliveries(self, source: str, table: str) -> list[Delivery]:
@@ -145,7 +147,7 @@ class DynamoLedger:
         document = zone_state_document(state)
         expected = None if replacing is None else zone_state_document(replacing)
         item: Item = {"pk": pk, "sk": state.batch_id, "document": document}
-        if self._table.write(_if_still(item, expected)):
+        if not self._write_fenced(_if_still(item, expected)):
             stored = self._document(pk, state.batch_id)
             if stored != document:
                 raise not_replaceable(state, None if stored is None else zone_state_of(stored))

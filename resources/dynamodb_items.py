@@ -36,12 +36,16 @@ ABSENT = "attribute_not_exists(#pk)"
 
 @dataclass(frozen=True)
 class Write:
-    """Put a whole item, or delete the one of its key, if the stored item fulfils a condition."""
+    """Put a whole item, or delete the one of its key, if the stored item fulfils a condition.
+
+    `check` writes nothing: the condition alone decides whether the others of its transaction do.
+    """
 
     item: Item
     condition: str = ""
     values: Mapping[str, str | int] = field(default_factory=dict)
     delete: bool = False
+    check: bool = False
 
 
 class ItemTable:
@@ -59,8 +63,11 @@ class ItemTable:
             )
         return _plain(answer["Item"]) if "Item" in answer else None
 
-    def query(self, pk: str, prefix: str = "") -> Iterator[Item]:
-        """All items of a partition whose sort key starts with `prefix`, by sort key."""
+    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False) -> Iterator[Item]:
+        """All items of a partition whose sort key starts with `prefix`, by sort key.
+
+        `newest_first` begins with the last sort key.
+        """
         condition, values = "pk = :pk", {":pk": {"S": pk}}
         if prefix:
             condition += " AND begins_with(sk, :prefix)"
@@ -70,6 +77,7 @@ class ItemTable:
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
             ConsistentRead=True,
+            ScanIndexForward=not newest_first,
         )
         with self._answering():
             for page in pages:
@@ -106,7 +114,7 @@ class ItemTable:
 
     def _request(self, write: Write) -> Any:  # noqa: ANN401 - a union of TypedDicts of the SDK
         request: dict[str, Any] = {"TableName": self._name}
-        if write.delete:
+        if write.delete or write.check:
             request["Key"] = _typed({name: write.item[name] for name in ("pk", "sk")})
         else:
             request["Item"] = _typed(write.item)
@@ -118,6 +126,8 @@ class ItemTable:
             request["ExpressionAttributeValues"] = {
                 f":{name}": value for name, value in _typed(write.values).items()
             }
+        if write.check:
+            return {"ConditionCheck": request}
         return {"Delete" if write.delete else "Put": request}
 
     @contextmanager

@@ -3,8 +3,10 @@
     PRODUCT360_ENV           local (default) or aws
     PRODUCT360_HOME          the local home; default .product360 below the working directory
     PRODUCT360_ENGINE        sail (default) or spark, for local jobs
+    PRODUCT360_ALERTS        the file of alert routes; without it every alert goes to a local log
     PRODUCT360_LAKE_PREFIX   aws: buckets are <prefix>-<zone>
-    PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger
+    PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger and the registry
+    PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
 
 Region, endpoints and credentials are the AWS SDK's own settings. The hazard: definitions are loaded
 by tools that have none of these. So nothing is read at import, and no resource needs a variable, a
@@ -34,6 +36,8 @@ class Settings:
     engine: Engine
     lake_prefix: str | None
     ledger_table: str | None
+    event_queue: str | None = None
+    alert_routes: Path | None = None
 
 
 def settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -52,7 +56,15 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         engine=cast(Engine, _choice(given, "PRODUCT360_ENGINE", get_args(Engine))),
         lake_prefix=given.get("PRODUCT360_LAKE_PREFIX") or None,
         ledger_table=given.get("PRODUCT360_LEDGER_TABLE") or None,
+        event_queue=given.get("PRODUCT360_EVENT_QUEUE") or None,
+        alert_routes=Path(routes).absolute()
+        if (routes := given.get("PRODUCT360_ALERTS"))
+        else None,
     )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
 
 
 def inherited_variables() -> dict[str, str]:
@@ -77,8 +89,12 @@ def platform_resources(chosen: Settings | None = None) -> dict[str, object]:
 
 def _local(chosen: Settings) -> dict[str, object]:
     from resources.catalog import LocalCatalogResource
+    from resources.local.alerts import SqliteAlertStoreResource
+    from resources.local.announcements import SqliteAnnouncementsResource
+    from resources.local.events import FolderQueueResource
     from resources.local.forecaster import LocalForecaster
     from resources.local.ledger import SqliteLedgerResource
+    from resources.local.registry import SqliteRegistryResource
     from resources.local.replication import LocalReplication
     from resources.local.runner import LocalJobRunner
     from resources.local.saas import LocalSaas
@@ -89,8 +105,12 @@ def _local(chosen: Settings) -> dict[str, object]:
     home = chosen.home
     catalog = LocalCatalogResource(home=str(home))
     return {
-        "lake": LakeResource(uri=f"file://{home}/lake"),
+        "lake": LakeResource(uri=f"file://{home}/lake", events=str(home / "events")),
+        "events": FolderQueueResource(path=str(home / "events")),
+        "announcements": SqliteAnnouncementsResource(path=str(home / "announcements.db")),
+        "alerts": SqliteAlertStoreResource(path=str(home / "alerts.db")),
         "ledger": SqliteLedgerResource(path=str(home / "ledger.db")),
+        "registry": SqliteRegistryResource(path=str(home / "registry.db")),
         "secrets": LocalSecrets(path=str(home / "secrets.json")),
         "catalog": catalog,
         "runner": LocalJobRunner(home=str(home), engine=chosen.engine),
@@ -104,18 +124,27 @@ def _local(chosen: Settings) -> dict[str, object]:
 def _aws(chosen: Settings) -> dict[str, object]:
     from resources.catalog import GlueCatalogResource
     from resources.dynamodb import DynamoLedgerResource
+    from resources.dynamodb_alerts import DynamoAlertStoreResource
+    from resources.dynamodb_announcements import DynamoAnnouncementsResource
+    from resources.dynamodb_registry import DynamoRegistryResource
     from resources.local.forecaster import LocalForecaster
     from resources.objects import LakeResource
     from resources.secrets import SecretsManagerSecrets
+    from resources.sqs import SqsQueueResource
     from resources.unavailable import UnavailableService
 
     prefix, table = chosen.lake_prefix, chosen.ledger_table
     buckets = _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
+    no_table = _missing("the table of ledger and registry", "PRODUCT360_LEDGER_TABLE")
     return {
         "lake": LakeResource(uri=f"s3://{prefix}") if prefix else buckets,
-        "ledger": DynamoLedgerResource(table=table)
-        if table
-        else _missing("the ledger's table", "PRODUCT360_LEDGER_TABLE"),
+        "events": SqsQueueResource(url=chosen.event_queue)
+        if chosen.event_queue
+        else _missing("the queue of landing's events", "PRODUCT360_EVENT_QUEUE"),
+        "announcements": DynamoAnnouncementsResource(table=table) if table else no_table,
+        "alerts": DynamoAlertStoreResource(table=table) if table else no_table,
+        "ledger": DynamoLedgerResource(table=table) if table else no_table,
+        "registry": DynamoRegistryResource(table=table) if table else no_table,
         "secrets": SecretsManagerSecrets(),
         "catalog": GlueCatalogResource(lake_prefix=prefix) if prefix else buckets,
         "runner": UnavailableService(

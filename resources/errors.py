@@ -4,6 +4,8 @@
     ├── RetryableError            the same call may succeed later
     │   ├── ServiceUnavailable    a service does not answer, or has no adapter here
     │   ├── DeadlineExceeded      a wait ended before what it waited for
+    │   ├── LockHeld              somebody else is at work on the same thing
+    │   ├── LockLost              a lock that changed hands while its holder slept
     │   └── SourceUnreachable     a source system does not answer
     └── TerminalError             the same call will fail again until somebody acts
         ├── SettingInvalid        an environment variable that means nothing here
@@ -14,8 +16,15 @@
         ├── DeleteRefused         objects of this zone are never deleted
         ├── ObjectClaimed         another batch holds that object
         ├── LedgerConflict        the ledger holds something else than expected
+        ├── RegistryConflict      somebody else published or switched meanwhile
+        ├── EventInvalid          a message that announces nothing that can be read
+        ├── RoutingInvalid        a file of alert routes that contradicts itself
         ├── SecretMissing         a connection that nobody published
+        ├── TokenUnknown          no token, or none that a key of ours made
         ├── ContractInvalid       a source's YAML contradicts itself or its data
+        ├── ContractBreaking      a contract that would break what relies on the published one
+        ├── SourcePaused          an operator has paused that source
+        ├── CorrectionRefused     a correction that fits no row in quarantine
         ├── JobFailed             a job said that it failed
         ├── ReportMissing         a job ended without saying anything
         ├── SourceRejected        a source system answered no
@@ -26,6 +35,7 @@
         ├── StorageFull           a disk without room for what is being written
         ├── StorageReadOnly       a folder that must be written and cannot be
         ├── PortTaken             a port that another program listens on
+        ├── HomeTaken             a home on which another daemon works
         ├── PythonUnfit           a Python that cannot run this project
         └── EngineUnavailable     the chosen engine cannot run on this machine
 
@@ -109,6 +119,14 @@ class DeadlineExceeded(RetryableError):
     """A wait ended before what it waited for."""
 
 
+class LockHeld(RetryableError):
+    """Somebody else is at work on the same thing."""
+
+
+class LockLost(RetryableError):
+    """The lock changed hands while its holder was silent."""
+
+
 class SourceUnreachable(RetryableError):
     """A source system does not answer."""
 
@@ -145,12 +163,40 @@ class LedgerConflict(TerminalError):
     """The ledger holds something else than the caller expected."""
 
 
+class RegistryConflict(TerminalError):
+    """The registry holds another version than the caller had seen."""
+
+
+class EventInvalid(TerminalError):
+    """A message that announces nothing that can be read."""
+
+
+class RoutingInvalid(TerminalError):
+    """A file of alert routes that contradicts itself."""
+
+
 class SecretMissing(TerminalError):
     """A connection that nobody published."""
 
 
+class TokenUnknown(TerminalError):
+    """No token, or none that a key of ours made."""
+
+
 class ContractInvalid(TerminalError):
     """A source contract contradicts itself or its data."""
+
+
+class ContractBreaking(TerminalError):
+    """A contract that would break what relies on the published one."""
+
+
+class SourcePaused(TerminalError):
+    """An operator has paused that source."""
+
+
+class CorrectionRefused(TerminalError):
+    """A correction that fits no row in quarantine."""
 
 
 class JobFailed(TerminalError):
@@ -191,6 +237,10 @@ class StorageReadOnly(TerminalError):
 
 class PortTaken(TerminalError):
     """A port that another program listens on."""
+
+
+class HomeTaken(TerminalError):
+    """A home on which another daemon works."""
 
 
 class PythonUnfit(TerminalError):

@@ -26,12 +26,15 @@ class JobRequest:
             work asked for twice has the same name. Letters, digits, `.`, `_` and `-`.
         spec: everything the job needs, as one JSON document.
         commit: properties that every table commit of this job carries in its snapshot summary.
+        once: the one of them that only one commit of a table's history may carry; None for a job
+            that may do the same again.
     """
 
     job: str
     name: str
     spec: Mapping[str, Any]
     commit: Mapping[str, str] = field(default_factory=dict)
+    once: str | None = None
 
     @property
     def document(self) -> bytes:

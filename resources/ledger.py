@@ -5,7 +5,9 @@ answered. Two implementations behave alike: SQLite (`resources.local.ledger`) an
 (`resources.dynamodb`); one behaviour suite holds for both.
 
 The hazard: several processes write at once. Every write here is conditional on what its writer
-believed; a writer that believed wrongly gets an error and never a silent overwrite.
+believed; a writer that believed wrongly gets an error and never a silent overwrite. Locks save work
+that would be done twice (`resources.locks` tells how they are held); they are not what keeps rows
+from being lost or doubled.
 """
 
 from __future__ import annotations
@@ -19,8 +21,12 @@ from typing import Any, Literal, Protocol
 
 import dagster as dg
 
+from resources.locks import Lock
+from resources.owners import Owner
+
 DeliveryStatus = Literal["running", "successful", "failed"]
-BatchKind = Literal["load", "changes", "pull", "file", "stream"]
+# "correction": rows that people corrected after they were rejected, and released from quarantine.
+BatchKind = Literal["load", "changes", "pull", "file", "stream", "correction"]
 
 
 @dataclass(frozen=True, order=True)
@@ -158,6 +164,34 @@ class Ledger(Protocol):
 
     def zone_states(self, source: str, table: str, zone: str) -> dict[str, ZoneState]:
         """batch_id → state, of every batch of a table that the zone has worked on."""
+
+    def lock(self, name: str) -> Lock | None:
+        """Who holds the lock of that name; None when it is free."""
+
+    def take_lock(self, name: str, owner: Owner, *, over: Lock | None) -> Lock:
+        """Take a lock that is free, or still is `over`, whose holder is gone.
+
+        Raises:
+            LockHeld: somebody else holds it.
+        """
+
+    def renew_lock(self, lock: Lock) -> Lock:
+        """The same lock with a higher beat.
+
+        Raises:
+            LockLost: it has changed hands.
+        """
+
+    def release_lock(self, lock: Lock) -> None:
+        """Make it free; one that has changed hands stays as it is."""
+
+    def under(self, lock: Lock) -> Ledger:
+        """This ledger for the holder of a lock: it records only while that is held.
+
+        `record_delivery` and `record_zone` of it raise LockLost once the lock has changed hands;
+        whether it has is decided together with the write. The other methods are unchanged: what
+        they write follows from the objects, whoever writes it.
+        """
 
 
 class LedgerResource(dg.ConfigurableResource[Any], ABC):

@@ -21,12 +21,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import PrivateAttr
 
-from resources.errors import (
-    DeleteRefused,
-    ObjectChanged,
-    ObjectExists,
-    ObjectMissing,
-)
+from resources.errors import DeleteRefused, ObjectChanged, ObjectExists, ObjectMissing
 from resources.hashing import hashed, sha256_of
 from resources.keys import is_unfinished, valid_key
 
@@ -269,9 +264,11 @@ class LakeResource(dg.ConfigurableResource[Any]):
 
     Attributes:
         uri: `file:///folder` holds one folder per zone; `s3://prefix` means buckets `prefix-zone`.
+        events: local: the folder queue in which writes to landing are announced; "" for none.
     """
 
     uri: str
+    events: str = ""
     _zones: dict[Zone, ObjectStore] = PrivateAttr(default_factory=dict)
 
     def zone(self, name: Zone) -> ObjectStore:
@@ -290,8 +287,11 @@ class LakeResource(dg.ConfigurableResource[Any]):
 
             bucket = f"{parts.netloc}-{name}"
             return ObjectStore(bucket, Bucket(bucket), deletable=deletable)
+        from resources.local.announcing import AnnouncingFolder
+        from resources.local.events import FolderQueue
         from resources.local.folder import Folder
 
-        return ObjectStore(
-            name, Folder(Path(self.uri.removeprefix("file://")) / name), deletable=deletable
-        )
+        folder: Backend = Folder(Path(self.uri.removeprefix("file://")) / name)
+        if name == "landing" and self.events:
+            folder = AnnouncingFolder(folder, name, FolderQueue(Path(self.events)))
+        return ObjectStore(name, folder, deletable=deletable)

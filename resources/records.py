@@ -21,6 +21,8 @@ from resources.ledger import (
     LandedObject,
     ZoneState,
 )
+from resources.locks import Lock
+from resources.owners import Owner
 
 
 def delivery_document(delivery: Delivery) -> str:
@@ -87,6 +89,16 @@ def batch_of(document: str, objects: Iterable[LandedObject]) -> Batch:
             "objects": tuple(objects),
         }
     )
+
+
+def owner_document(owner: Owner) -> str:
+    """An owner as canonical JSON."""
+    return _canonical(vars(owner))
+
+
+def lock_of(name: str, token: int, beat: int, owner: str, since: str) -> Lock:
+    """The lock that a store keeps in these parts; `owner` is a document."""
+    return Lock(name, token, beat, Owner(**json.loads(owner)), datetime.fromisoformat(since))
 
 
 def in_order(batch: Batch) -> Batch:

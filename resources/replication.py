@@ -22,6 +22,7 @@ import dagster as dg
 
 if TYPE_CHECKING:
     from resources.objects import ObjectStore
+    from resources.validation import ValidationReport, ValidationRequest
 
 # The columns that delivery adds to a table's own. On AWS, transformation rules of the task add the
 # last two under these names.
@@ -278,3 +279,26 @@ class ReplicationResource(dg.ConfigurableResource[Any], ABC):
         self, source: str, execution_id: str, *, landing: ObjectStore
     ) -> ChangeReport | None:
         """The report of an execution that came to its end; None for one that did not."""
+
+    def pending(self, connection: Mapping[str, str], source: str) -> bool | None:
+        """Whether the source has something to read, asked at no cost; None when nobody can tell.
+
+        Raises:
+            SourceUnreachable: the database does not answer.
+        """
+        return None
+
+    @abstractmethod
+    def validation(
+        self,
+        request: ValidationRequest,
+        *,
+        connection: Mapping[str, str],
+        log: Callable[[str], None],
+    ) -> ValidationReport:
+        """Compare delivered rows with the source; what it changed since is pending.
+
+        Raises:
+            ChangesLost: nobody can tell any more what it changed since.
+            SourceUnreachable, SourceRejected: as for changes.
+        """

@@ -27,6 +27,22 @@ class SecretsResource(dg.ConfigurableResource[Any], ABC):
             SecretMissing: nobody published it, or it is no set of named texts.
         """
 
+    @abstractmethod
+    def publish(self, reference: str, values: Mapping[str, str]) -> None:
+        """Set the fields of a secret, replacing those it had."""
+
+    @abstractmethod
+    def establish(self, reference: str, values: Mapping[str, str]) -> Mapping[str, str]:
+        """The fields of a secret of our own; of `values` where nobody has published it yet.
+
+        Raises:
+            SecretMissing: it is not there, and in this environment a person publishes it.
+        """
+
+    @abstractmethod
+    def uri_of(self, reference: str) -> str:
+        """Where a job finds the secret by itself; the URI holds nothing secret."""
+
 
 class SecretsManagerSecrets(SecretsResource):
     """AWS Secrets Manager; a secret is a JSON object of texts.
@@ -54,6 +70,27 @@ class SecretsManagerSecrets(SecretsResource):
                 next_move=f"aws secretsmanager create-secret --name {name}",
             ) from error
         return fields_of(reference, answer.get("SecretString", ""), where=f"the secret {name!r}")
+
+    def publish(self, reference: str, values: Mapping[str, str]) -> None:
+        """Make the secret, or a new version of it; see `SecretsResource.publish`."""
+        from resources.aws import client, translated
+
+        name, document = f"{self.prefix}{reference}", json.dumps(dict(values))
+        secrets = client("secretsmanager")
+        with translated("AWS Secrets Manager", name):
+            try:
+                secrets.create_secret(Name=name, SecretString=document)
+            except secrets.exceptions.ResourceExistsException:
+                secrets.put_secret_value(SecretId=name, SecretString=document)
+
+    def establish(self, reference: str, values: Mapping[str, str]) -> Mapping[str, str]:
+        """See `SecretsResource.establish`: a role that runs jobs may not make secrets."""
+        del values
+        return self.get(reference)
+
+    def uri_of(self, reference: str) -> str:
+        """See `SecretsResource.uri_of`."""
+        return f"secretsmanager:{self.prefix}{reference}"
 
 
 def fields_of(reference: str, document: str, *, where: str) -> dict[str, str]:

@@ -27,8 +27,12 @@ _POSTGRES_FULL = "53100"
 
 
 @contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
+def writing_to(folder: Path, *, needed: int | None = None) -> Iterator[None]:
     """Turn what the file system refuses in this block into an error of ours.
+
+    Args:
+        folder: where is written.
+        needed: how many bytes, where the caller knows.
 
     Raises:
         StorageFull: there is no room.
@@ -37,12 +41,14 @@ def writing_to(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (refused := refusal_in(error, folder)) is not None:
+        if (refused := refusal_in(error, folder, needed=needed)) is not None:
             raise refused from error
         raise
 
 
-def refusal_in(error: BaseException, folder: Path) -> Product360Error | None:
+def refusal_in(
+    error: BaseException, folder: Path, *, needed: int | None = None
+) -> Product360Error | None:
     """What the file system refused, if that is behind the error; None when it is not.
 
     An error of ours has said already what it is about.
@@ -50,13 +56,14 @@ def refusal_in(error: BaseException, folder: Path) -> Product360Error | None:
     Args:
         error: any error.
         folder: where was written, as far as the caller knows.
+        needed: how many bytes, as far as the caller knows.
     """
     if isinstance(error, Product360Error):
         return None
     for cause in _chain(error):
         number = _number(cause, folder)
         if number in _FULL or says_full(str(cause)):
-            return storage_full(_where(cause, folder))
+            return storage_full(_where(cause, folder), needed=needed)
         if number is not None and number in _READ_ONLY:
             return storage_read_only(_where(cause, folder), os.strerror(number))
     return None
@@ -67,13 +74,13 @@ def says_full(text: str) -> bool:
     return os.strerror(errno.ENOSPC) in text
 
 
-def storage_full(folder: Path) -> StorageFull:
-    """The error of a disk that had no room."""
+def storage_full(folder: Path, *, needed: int | None = None) -> StorageFull:
+    """The error of a disk that had no room; `needed` is in bytes."""
     disk = shutil.disk_usage(_existing(folder))
+    what = "what was being written" if needed is None else f"the {needed:,} bytes being written"
     return StorageFull(
         f"the disk of {folder}",
-        found=f"no room for what was being written; {megabytes(disk.free)} of "
-        f"{megabytes(disk.total)} are free now",
+        found=f"no room for {what}; {megabytes(disk.free)} of {megabytes(disk.total)} are free now",
         expected="a disk that holds everything the platform writes",
         next_move="make room there, or choose a folder on another disk with PRODUCT360_HOME; "
         "nothing is half written, and the same command goes on where it stopped",
@@ -106,8 +113,17 @@ def _number(error: BaseException, folder: Path) -> int | None:
         if kind == sqlite3.SQLITE_IOERR and shutil.disk_usage(_existing(folder)).free < _NO_ROOM:
             # Without room for its shared memory SQLite cannot even read, and does not say why.
             return errno.ENOSPC
+        if kind == sqlite3.SQLITE_CANTOPEN:
+            return _why_not_writable(_existing(folder))
         return _SQLITE.get(kind)
     return errno.ENOSPC if getattr(error, "sqlstate", None) == _POSTGRES_FULL else None
+
+
+def _why_not_writable(folder: Path) -> int | None:
+    """SQLite only says that it cannot open a file; the folder knows why."""
+    if os.access(folder, os.W_OK):
+        return None
+    return errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -5,11 +5,14 @@ The reason is the first sentence of the error and, where the engine names one, t
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import traceback
 
 LONGEST_REASON = 600
 FRAMES = 20
+_CONDITION = re.compile(r"\[[A-Z][A-Z0-9_.]+\]")
 ENGINE_CODE = re.compile(r"[/\\](pyspark|py4j)[/\\]")
 
 
@@ -23,6 +26,14 @@ def reason_of(error: BaseException) -> str:
     if cause and cause not in text:
         text = f"{text} Cause: {cause}"
     return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
+
+
+def harmless_reason_of(error: BaseException) -> str:
+    """What an engine's message says in words of its own: no value of a row can be among them."""
+    text = str(error)
+    conditions = dict.fromkeys(_CONDITION.findall(text))
+    no_room = os.strerror(errno.ENOSPC)
+    return " ".join([type(error).__name__, *conditions, *([no_room] if no_room in text else [])])
 
 
 def frames_of(error: BaseException) -> str:

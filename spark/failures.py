@@ -4,6 +4,8 @@ JobError
 ├── SpecInvalid         the spec asks for something that no job can do
 ├── DeliveryMissing     a file that the spec names is not there
 ├── RuleHalted          a rule whose action is `halt` was broken; nothing is published
+├── KeyUnavailable      the key of hashes and tokens cannot be read
+├── Withheld            an engine failed over values that its message may hold
 └── RowsUnaccounted     rows in are not rows out plus rows quarantined; nothing may rely on it
 
 The tree says what happened; the message says to what.
@@ -34,3 +36,11 @@ class RuleHalted(JobError):
 
 class RowsUnaccounted(JobError):
     """Rows in are not rows out plus rows quarantined; nothing may rely on the output."""
+
+
+class KeyUnavailable(JobError):
+    """The key of hashes and tokens cannot be read; nothing is treated."""
+
+
+class Withheld(JobError):
+    """An engine failed over values that nobody may read in a log; its own message is kept back."""

@@ -12,35 +12,61 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from spark.column_lineage import details, note_input, note_published
+from spark.deletions import as_deleted
+from spark.transforms.corrections import ACCOUNTED, CORRECTION
+from spark.transforms.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
     from spark.tables import Table
 
+_IS_DELETED = "_is_deleted"
 
-def read_batches(session: SparkSession, spec: Mapping[str, Any], name: str) -> DataFrame | None:
+
+def read_batches(
+    session: SparkSession, spec: Mapping[str, Any], name: str, *, only_new: bool = False
+) -> DataFrame | None:
     """Clean rows of one input's batches; None when the input has none.
+
+    What came before the newest full load is left out: the load says how everything is.
 
     Args:
         session: the session to read with.
-        spec: the job's document; `inputs` holds the batches by input.
+        spec: the job's document; `inputs` holds, by input, the batches and the `epoch` of the
+            newest load, which sources that are never loaded do not have.
         name: the input, such as "shop.order".
+        only_new: leave out batches that the table has taken in already.
     """
-    locations = [batch["location"] for batch in spec["inputs"].get(name, {}).get("batches", [])]
-    note_input(name, locations)
-    return session.read.parquet(*locations) if locations else None
+    given = spec["inputs"].get(name, {})
+    epoch = given.get("epoch", "")
+    made_by: dict[str, list[str]] = {}
+    for batch in given.get("batches", []):
+        is_standing = batch.get("kind") == CORRECTION or batch["epoch"] >= epoch
+        if is_standing and (batch["is_new"] or not only_new):
+            # Batches of one contract have one layout; its successors' may have columns more.
+            made_by.setdefault(batch.get("config_version", ""), []).append(batch["location"])
+    for locations in made_by.values():
+        note_input(name, locations)
+    frames = [session.read.parquet(*locations) for locations in made_by.values()]
+    if not frames:
+        return None
+    rows = together(frames)
+    # A corrected row is of the epoch that it was rejected in, whenever it comes.
+    return rows.where(F.col("_epoch") >= F.lit(epoch)) if epoch else rows
 
 
-def required_batches(session: SparkSession, spec: Mapping[str, Any], name: str) -> DataFrame:
-    """Clean rows of an input that the job cannot do without.
+def required_batches(
+    session: SparkSession, spec: Mapping[str, Any], name: str, *, only_new: bool = False
+) -> DataFrame:
+    """Clean rows of an input that the job cannot do without; see `read_batches`.
 
     Raises:
         ValueError: the input has no batches.
     """
-    rows = read_batches(session, spec, name)
+    rows = read_batches(session, spec, name, only_new=only_new)
     if rows is None:
         raise ValueError(
             f"Input {name}: found no batches, expected at least one. "
@@ -52,15 +78,23 @@ def required_batches(session: SparkSession, spec: Mapping[str, Any], name: str) 
 def batch_results(
     spec: Mapping[str, Any], dataset: str, frames: Mapping[str, DataFrame | None]
 ) -> list[dict[str, Any]]:
-    """One result per batch that was read, with its rows counted from its files' lineage."""
+    """One result per new batch, with its rows counted from its files' lineage."""
     results = []
     for name, rows in frames.items():
-        counted = rows.groupBy("_batch_id").count().collect() if rows is not None else []
-        counts = {row["_batch_id"]: int(row["count"]) for row in counted}
+        counts = _rows_by_batch(rows) if rows is not None else {}
         for batch in spec["inputs"].get(name, {}).get("batches", []):
-            read = counts.get(batch["batch_id"], 0)
-            results.append(result(dataset, read, read, batch_id=batch["batch_id"]))
+            if batch["is_new"]:
+                read = counts.get(batch["batch_id"], 0)
+                results.append(result(dataset, read, read, batch_id=batch["batch_id"]))
     return results
+
+
+def _rows_by_batch(rows: DataFrame) -> dict[str, int]:
+    # A corrected row keeps the batch that it came from first, and counts in its correction's.
+    has_corrections = "_correction_id" in rows.columns
+    accounted = F.expr(ACCOUNTED if has_corrections else "_batch_id").alias("batch_id")
+    counted = rows.groupBy(accounted).count().collect()
+    return {row["batch_id"]: int(row["count"]) for row in counted}
 
 
 def result(
@@ -80,10 +114,27 @@ def result(
     }
 
 
-def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> None:
-    """Bring each key of a table up to its newest row, in one commit.
+def merge_rows(
+    session: SparkSession,
+    rows: DataFrame,
+    table: Table,
+    target: str,
+    deleted: DataFrame | None = None,
+    within: Callable[[], Sequence[str]] | None = None,
+) -> None:
+    """Bring each key of a table up to its newest row, or to none, in one commit.
 
-    A row that is older than the table's own, by `_change_order`, changes nothing.
+    A change that is older than the table's own row, by `_change_order`, changes nothing.
+
+    Args:
+        session: the engine's session.
+        rows: rows that stand, one per key.
+        table: what the target is.
+        target: its name in the catalog.
+        deleted: the table's key, `_batch_id` and `_change_order` of keys whose last change is a
+            delete; no key of `rows` is among them.
+        within: gives conditions on `t` that hold for every row of the target that can be met; left
+            out, they are those that the key gives.
     """
     note_published(session, rows, table)
     ordered = rows.select(*table.column_names)
@@ -91,23 +142,43 @@ def merge_rows(session: SparkSession, rows: DataFrame, table: Table, target: str
     if session.table(target).count() == 0:
         ordered.writeTo(target).append()
         return
+    incoming = ordered if deleted is None else _with_fate(ordered, deleted, table)
     source = f"incoming_{table.name}"
-    ordered.createOrReplaceTempView(source)
+    incoming.createOrReplaceTempView(source)
     same_key = [f"t.{name} = s.{name}" for name in table.key]
-    condition = " AND ".join([*same_key, *_bounds(ordered, table)])
-    columns = ", ".join(table.column_names)
-    values = ", ".join(f"s.{name}" for name in table.column_names)
-    updates = ", ".join(f"t.{name} = s.{name}" for name in table.column_names)
+    bounds = _bounds(incoming, table) if within is None else within()
+    condition = " AND ".join([*same_key, *bounds])
     merged = session.sql(
-        f"""
-        MERGE INTO {target} t USING {source} s ON {condition}
-        WHEN MATCHED AND s._change_order >= t._change_order THEN UPDATE SET {updates}
-        WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})
-        """
+        f"MERGE INTO {target} t USING {source} s ON {condition} "
+        + _clauses(table, with_deletes=deleted is not None)
     ).collect()
     if merged and int(merged[0][0]) == 0:
         # Sail commits nothing where nothing changed; the table would not know of these batches.
         ordered.where("1 = 0").writeTo(target).append()
+
+
+def _with_fate(rows: DataFrame, deleted: DataFrame, table: Table) -> DataFrame:
+    """Rows and deleted keys as one frame, which tells them apart by `_is_deleted`."""
+    gone = as_deleted(deleted, rows, table.key)
+    return rows.withColumn(_IS_DELETED, F.lit(False)).unionAll(
+        gone.withColumn(_IS_DELETED, F.lit(True))
+    )
+
+
+def _clauses(table: Table, *, with_deletes: bool) -> str:
+    """What a merge does with a row of `s` that meets one of `t`, and with one that meets none."""
+    newer = "s._change_order >= t._change_order"
+    columns = ", ".join(table.column_names)
+    values = ", ".join(f"s.{name}" for name in table.column_names)
+    updates = ", ".join(f"t.{name} = s.{name}" for name in table.column_names)
+    stands = f" AND NOT s.{_IS_DELETED}" if with_deletes else ""
+    clauses = [
+        f"WHEN MATCHED{stands} AND {newer} THEN UPDATE SET {updates}",
+        f"WHEN NOT MATCHED{stands} THEN INSERT ({columns}) VALUES ({values})",
+    ]
+    if with_deletes:
+        clauses.insert(0, f"WHEN MATCHED AND s.{_IS_DELETED} AND {newer} THEN DELETE")
+    return " ".join(clauses)
 
 
 def _bounds(rows: DataFrame, table: Table) -> list[str]:

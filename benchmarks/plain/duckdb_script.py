@@ -36,7 +36,7 @@ def clean(connection: duckdb.DuckDBPyConnection, work: Work, table: SourceTable)
     _set_copies_apart(connection, table)
     folder, held = work.clean_folder(table.full_name), work.quarantine_folder(table.full_name)
     held.mkdir(parents=True)
-    columns = ", ".join(column.name for column in table.columns)
+    columns = ", ".join(column.published for column in table.columns)
     folder.parent.mkdir(parents=True, exist_ok=True)
     connection.execute(
         f"""COPY (SELECT {columns}, _batch_id, _landing_date, _source_file, _committed_at,

@@ -53,8 +53,8 @@ def clean(work: Work, table: SourceTable) -> None:
         )
         others = ranked.filter(pl.col("_rank") > 1).drop("_rank")
         rejected = pl.concat([rejected, others.with_columns(problem=pl.lit("unique"))])
-    names = [column.name for column in table.columns]
-    kept.select(*names, *LINEAGE, batch=pl.col("_batch_id")).sink_parquet(
+    columns = [pl.sql_expr(column.published) for column in table.columns]
+    kept.select(*columns, *LINEAGE, batch=pl.col("_batch_id")).sink_parquet(
         pl.PartitionBy(folder, key="batch", include_key=False), compression="zstd", mkdir=True
     )
     reasons = rejected.select("_batch_id", "_landing_date", "_source_file", "problem", "raw_text")

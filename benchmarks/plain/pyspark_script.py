@@ -49,7 +49,7 @@ def clean(session: SparkSession, work: Work, table: SourceTable) -> None:
     _write(_staged(session, table), staging)
     staged = session.read.parquet(staging)
     copies = _copies(staged, table)
-    names = [column.name for column in table.columns]
+    columns = [expr(column.published) for column in table.columns]
     kept = staged.where("problem IS NULL")
     rejected = staged.where("problem IS NOT NULL")
     if copies is not None:
@@ -61,7 +61,7 @@ def clean(session: SparkSession, work: Work, table: SourceTable) -> None:
         kept = kept.unionByName(first)
         others = copies.where("_rank > 1").drop("_rank")
         rejected = rejected.unionByName(others.withColumn("problem", lit("unique: another row")))
-    published = kept.select(*names, *LINEAGE, col("_batch_id").alias("batch"))
+    published = kept.select(*columns, *LINEAGE, col("_batch_id").alias("batch"))
     published.write.mode("overwrite").option("compression", "zstd").partitionBy("batch").parquet(
         folder
     )

@@ -34,6 +34,18 @@ class SourceColumn:
     type: str
     nullable: bool
     allowed: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+
+    @property
+    def published(self) -> str:
+        """The column as clean has it: its value, or the group of its value. SQL."""
+        if not self.groups:
+            return self.name
+        cases = " ".join(
+            f"WHEN {self.name} IN ({', '.join(map(repr, values))}) THEN {group!r}"
+            for group, values in self.groups.items()
+        )
+        return f"CASE {cases} END AS {self.name}"
 
 
 @dataclass(frozen=True)
@@ -179,6 +191,7 @@ def _table(system: Mapping[str, Any], table: Mapping[str, Any], raw: Path) -> So
                 column["type"],
                 column.get("nullable", False),
                 tuple(column.get("allowed", ())),
+                column.get("generalise", {}).get("groups", {}),
             )
             for column in table["columns"]
         ),

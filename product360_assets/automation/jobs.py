@@ -4,10 +4,11 @@
     accept_<system>    one system's delivered objects into raw and clean, by landing date
     publish            clean into published tables, forecasts and answers
     watch              whether every source delivers in time, as much and as complete as usual
+    reconcile          source against raw against clean, for every day that changed
     audit              all of raw hashed again
 
 The first three follow one another only through what is in landing and the ledger. So each can be
-run at any time, twice, or after any other, and does what is left to do. The last two only look.
+run at any time, twice, or after any other, and does what is left to do. The others only look.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from product360_assets.clean.watch import (
     NULLS_ARE_USUAL,
     VOLUME_IS_USUAL,
 )
-from product360_assets.core.checks import EVERYTHING_ACCEPTED_IS_THERE
+from product360_assets.core.checks import (
+    EVERYTHING_ACCEPTED_IS_THERE,
+    NO_REJECTED_ROW_IS_FORGOTTEN,
+)
 from product360_assets.core.contract import SourceContract
 from product360_assets.core.keys import clean_key, raw_key
 from product360_assets.core.partitions import landing_dates
@@ -36,8 +40,12 @@ if TYPE_CHECKING:
 AcceptJob: TypeAlias = "UnresolvedAssetJobDefinition"
 
 INGEST = "ingest"
+# On runs of `ingest`: the one system that is asked, or ALL_SOURCES.
+SOURCE_TAG = "product360/source"
+ALL_SOURCES = "all"
 PUBLISH = "publish"
 WATCH = "watch"
+RECONCILE = "reconcile"
 AUDIT = "audit"
 
 
@@ -51,6 +59,7 @@ def ingest_job() -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         INGEST,
         selection=dg.AssetSelection.groups("ingestion"),
+        tags={SOURCE_TAG: ALL_SOURCES},
         description="Ask every source for what is new; look for what owners dropped.",
     )
 
@@ -77,9 +86,26 @@ def watch_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefiniti
     return dg.define_asset_job(
         WATCH,
         selection=_checks(
-            contracts, [IS_DELIVERED_IN_TIME, VOLUME_IS_USUAL, NULLS_ARE_USUAL], clean_key
+            contracts,
+            [
+                IS_DELIVERED_IN_TIME,
+                VOLUME_IS_USUAL,
+                NULLS_ARE_USUAL,
+                NO_REJECTED_ROW_IS_FORGOTTEN,
+            ],
+            clean_key,
         ),
-        description="Ask whether every source delivers in time, as much and as complete as usual.",
+        description="Ask whether every source delivers in time, as much and as complete as usual, "
+        "and whether rejected rows have been waiting for too long.",
+    )
+
+
+def reconcile_job() -> UnresolvedAssetJobDefinition:
+    """The reconciliation of all zones; it reads the days that changed."""
+    return dg.define_asset_job(
+        RECONCILE,
+        selection=dg.AssetSelection.groups("governance"),
+        description="Compare what sources delivered with raw, and raw with clean, file by file.",
     )
 
 

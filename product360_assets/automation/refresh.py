@@ -2,8 +2,10 @@
 
 What sensors and the schedule do over a day, in order and at once. Every part is an ordinary run
 that the UI shows afterwards, executed in this process, so that all of them share one engine
-session. Whoever watches is told of every part as it ends. The hazard is company: a daemon may be
-running the same jobs, so it waits for its turn, and runs whose process was killed are ended first.
+session. Where something happens in the sources while they are asked, those are asked again before
+anything is accepted. Whoever watches is told of every part as it ends. The hazard is company: a
+daemon may be running the same jobs, so it waits for its turn, and runs whose process was killed are
+ended first.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import importlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -21,10 +23,13 @@ from product360_assets.automation.abandoned import STARTED, end_abandoned_runs
 from product360_assets.automation.follower import RunFollower
 from product360_assets.automation.jobs import INGEST, PUBLISH, accept_name
 from product360_assets.automation.progress import Finished, Seen
+from product360_assets.automation.sources_now import sources_now
 from product360_assets.core.contract import known_contracts
+from product360_assets.core.in_force import publish_working_copy
+from product360_assets.core.keys import landing_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.pending import pending_landing_dates
-from resources.environments import platform_resources
+from resources.environments import platform_resources, settings
 from resources.polling import wait_until
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
     from resources.ledger import LedgerResource
     from resources.objects import LakeResource
+    from resources.registry import RegistryResource
 
 COMPOSITION = "product360_assets.definitions"
 LONGEST_WAIT_SECONDS = 30 * 60.0
@@ -78,6 +84,11 @@ def _in_silence(_: Seen) -> None:
     """Watch nothing."""
 
 
+def _nothing_happens() -> Collection[str]:
+    """No source changes while it is looked at."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Refresh:
     """Runs jobs of the repository in this process, recorded in the instance."""
@@ -87,8 +98,14 @@ class Refresh:
     log: Callable[[str], None]
     watch: Callable[[Seen], None] = _in_silence
 
-    def run(self, job: str, tags: Mapping[str, str] | None = None) -> RefreshRun:
-        """Run one job to its end; a failure is reported and stops nothing else."""
+    def run(
+        self,
+        job: str,
+        tags: Mapping[str, str] | None = None,
+        *,
+        assets: Collection[dg.AssetKey] | None = None,
+    ) -> RefreshRun:
+        """Run one job to its end, or only some of its assets; a failure stops nothing else."""
         self._wait_for_turn()
         began = time.monotonic()
         run_id = str(uuid.uuid4())
@@ -99,6 +116,7 @@ class Refresh:
             run_id=run_id,
             run_config=QUIET,
             tags={**REPOSITORY_TAGS, **(tags or {})},
+            asset_selection=None if assets is None else list(assets),
             raise_on_error=False,
         )
         follower.close()
@@ -125,6 +143,7 @@ def refresh(
     instance: dg.DagsterInstance,
     log: Callable[[str], None],
     watch: Callable[[Seen], None] = _in_silence,
+    meanwhile: Callable[[], Collection[str]] = _nothing_happens,
 ) -> RefreshReport:
     """Ask every source, accept what is pending, publish.
 
@@ -132,26 +151,62 @@ def refresh(
         instance: where the runs are recorded.
         log: is told what went wrong, and what was waited for, in lines between runs.
         watch: is told what is at work and what has ended, as it happens, from any thread.
+        meanwhile: is called when every source has been asked, and names the systems in which
+            something has happened since: they are asked once more. Not called when asking failed.
 
     Raises:
         DeadlineExceeded: another process's runs did not end.
+        ContractBreaking: the working copy would break what relies on the contract in force.
     """
     began = time.monotonic()
+    if settings().environment == "local":
+        publish_contracts(log)
     # By name, as Dagster's own processes load it: the composition is downstream of this room.
     definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
     work = Refresh(instance, definitions.get_repository_def(), log, watch)
     runs = [work.run(INGEST)]
-    runs += [work.run(accept_name(system), tags) for system, tags in pending_work(instance)]
+    if not runs[0].failures and (changed := meanwhile()):
+        runs.append(work.run(INGEST, assets=_landing_keys(changed)))
+    runs += [work.run(accept_name(system), tags) for system, tags in pending_work(instance, log)]
     runs.append(work.run(PUBLISH))
     return RefreshReport(tuple(runs), time.monotonic() - began)
 
 
-def pending_work(instance: dg.DagsterInstance) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Each system that has landing dates to work on, and the tags of the run that covers them."""
+def publish_contracts(log: Callable[[str], None]) -> None:
+    """Publish what the working copy says of the sources and was never published.
+
+    Raises:
+        ContractBreaking: it would break what relies on the contract in force.
+    """
+    registry = cast("RegistryResource", platform_resources()["registry"]).open()
+    publish_working_copy(registry, known_contracts().values(), log)
+
+
+def _landing_keys(systems: Collection[str]) -> list[dg.AssetKey]:
+    return [
+        landing_key(system, table.name)
+        for system, contract in known_contracts().items()
+        if system in systems
+        for table in contract.tables
+    ]
+
+
+def pending_work(
+    instance: dg.DagsterInstance, log: Callable[[str], None]
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each system that has landing dates to work on, and the tags of the run that covers them.
+
+    `log` is told of those that an operator has paused.
+    """
     resources = platform_resources()
     ledger = cast("LedgerResource", resources["ledger"]).open()
     lake = cast("LakeResource", resources["lake"])
-    for system, contract in known_contracts().items():
+    registry = cast("RegistryResource", resources["registry"]).open()
+    sources = sources_now(registry, known_contracts().values())
+    for system, contract in sources.contracts.items():
+        if system in sources.waiting:
+            log(f"What {system} delivered waits: {sources.waiting[system]}")
+            continue
         days = pending_landing_dates(contract, ledger=ledger, lake=lake)
         if days:
             register_landing_dates(instance, system, days)

@@ -1,27 +1,34 @@
 """The schedules: every morning what is new, every Monday what is old.
 
 Each runs a job that looks first and does what is left to do, so a schedule that finds sensors and
-automation ahead of it costs seconds and says "unchanged". They stand an hour apart because each
-looks at what the one before made; none waits for another.
+automation ahead of it costs seconds and says "unchanged". They stand apart because each looks at
+what the one before made; none waits for another.
 """
 
 from __future__ import annotations
 
 import dagster as dg
 
-from product360_assets.automation.jobs import AUDIT, INGEST, PUBLISH, WATCH
+from product360_assets.automation.jobs import AUDIT, INGEST, PUBLISH, RECONCILE, WATCH
 
 # After the business day has closed from New York to Los Angeles, before the office opens.
 EVERY_MORNING = "0 9 * * *"
 AN_HOUR_LATER = "0 10 * * *"
 AFTER_PUBLICATION = "0 11 * * *"
+AFTER_THE_WATCH = "30 11 * * *"
 # The business week ends on Sunday; by then the last of its files has been accepted.
 MONDAYS_AT_NOON = "0 12 * * 1"
 
 
 def schedules() -> list[dg.ScheduleDefinition]:
     """All of them, running from the start."""
-    return [daily_ingestion(), daily_publication(), daily_watch(), weekly_audit()]
+    return [
+        daily_ingestion(),
+        daily_publication(),
+        daily_watch(),
+        daily_reconciliation(),
+        weekly_audit(),
+    ]
 
 
 def daily_ingestion() -> dg.ScheduleDefinition:
@@ -54,6 +61,17 @@ def daily_watch() -> dg.ScheduleDefinition:
         AFTER_PUBLICATION,
         "Then ask whether every source delivered in time, as much and as complete as usual. What "
         "does not come makes nothing run, so somebody has to ask.",
+    )
+
+
+def daily_reconciliation() -> dg.ScheduleDefinition:
+    """Runs `reconcile` after that, when what was delivered has had its time to arrive."""
+    return _schedule(
+        "daily_reconciliation",
+        RECONCILE,
+        AFTER_THE_WATCH,
+        "Then compare what every source delivered with raw, and raw with clean, for the days on "
+        "which anything changed. A row that is lost on the way is named with its file.",
     )
 
 

@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from product360_assets.clean.drift import HELD
 from product360_assets.clean.request import CleanUnit, RawBatch
 from product360_assets.raw.acceptance import DELIVERED_ROWS
+from resources.arrow_files import file_system, parquet_keys
 from resources.jobs import JobResult
 from resources.objects import ObjectStore
 
 if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
+    from pyarrow import ChunkedArray, Table
     from pyarrow.parquet import FileMetaData
 
 
@@ -50,7 +52,7 @@ def null_counts(unit: CleanUnit, *, clean: ObjectStore) -> dict[str, dict[str, i
 
     A column whose writer left no statistics is not counted, in no batch of the unit.
     """
-    columns = {column.name for column in unit.table.columns if column.nullable}
+    columns = {column.name for column in unit.table.published_columns if column.published_nullable}
     if not columns:
         return {}
     counted: dict[str, Counter[str]] = {}
@@ -80,6 +82,8 @@ def _problem(raw: RawBatch, said: JobResult, *, kept: int, rejected: int) -> str
         return f"{said.rows_out} rows reported as kept, but {kept} in the files"
     if rejected != said.rows_quarantined:
         return f"{said.rows_quarantined} rows reported as quarantined, but {rejected} in the files"
+    if HELD in said.details:
+        return None  # none of its rows was to be read
     delivered = raw.state.details.get(DELIVERED_ROWS)
     if delivered is not None and int(delivered) != said.rows_in:
         return f"{delivered} rows delivered, but {said.rows_in} read"
@@ -99,26 +103,29 @@ def _footers(clean: ObjectStore, prefix: str) -> Iterator[tuple[str, FileMetaDat
     import pyarrow.parquet as pq
 
     files, root = file_system(clean)
-    for key in _parquet_keys(clean, prefix):
+    for key in parquet_keys(clean, f"{prefix}/"):
         yield _batch_of(key), pq.read_metadata(f"{root}/{key}", filesystem=files)
 
 
 def _rejected_by_batch(clean: ObjectStore, prefix: str) -> Counter[str]:
-    """Rows by the batch that they name; quarantine keeps all batches of a unit together."""
+    """Rows by the batch in whose accounts they are; a unit's batches share one quarantine."""
     import pyarrow.parquet as pq
 
     files, root = file_system(clean)
     rows = Counter[str]()
-    for key in _parquet_keys(clean, prefix):
+    for key in parquet_keys(clean, f"{prefix}/"):
         with files.open_input_file(f"{root}/{key}") as file:
-            named = pq.ParquetFile(file).read(columns=["_batch_id"]).column("_batch_id")
-        for count in named.value_counts().to_pylist():
+            found = pq.ParquetFile(file).read(columns=["_batch_id", "_correction_id"])
+        for count in accounted(found).value_counts().to_pylist():
             rows[count["values"]] += count["counts"]
     return rows
 
 
-def _parquet_keys(store: ObjectStore, prefix: str) -> list[str]:
-    return [info.key for info in store.list(f"{prefix}/") if info.key.endswith(".parquet")]
+def accounted(rows: Table) -> ChunkedArray:
+    """For each row the batch in whose accounts it is: its correction's, where it is one."""
+    import pyarrow.compute as pc
+
+    return pc.coalesce(rows.column("_correction_id"), rows.column("_batch_id"))
 
 
 def _batch_of(key: str) -> str:
@@ -127,14 +134,3 @@ def _batch_of(key: str) -> str:
         if name == "batch":
             return value
     return ""
-
-
-def file_system(store: ObjectStore) -> tuple[FileSystem, str]:
-    """Arrow's view of a store, for reading parts of files, and the path of its root there."""
-    from pyarrow import fs
-
-    if store.uri.startswith("file://"):
-        # Not by its URI: ours are literal, and Arrow would decode them.
-        return fs.LocalFileSystem(), store.uri.removeprefix("file://")
-    found, root = fs.FileSystem.from_uri(store.uri)
-    return found, root

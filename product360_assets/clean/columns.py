@@ -14,7 +14,11 @@ _LINEAGE = {
     "_committed_at": ("timestamp", "When the source made the change, if it says so; UTC."),
     "_change_sequence": ("string", "Position of the change in its load's log, if there is one."),
     "_operation": ("string", "What happened to the row: I(nserted), U(pdated) or D(eleted)."),
+    "_correction_id": ("string", "Batch that delivered it again, if a person corrected it."),
 }
+# What a corrected row keeps of the row that was rejected: where it came from, and its place in the
+# history of its source.
+ORIGIN = tuple(name for name in _LINEAGE if name not in ("_operation", "_correction_id"))
 
 
 def lineage_columns() -> list[dg.TableColumn]:

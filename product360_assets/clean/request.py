@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from product360_assets.clean.columns import ORIGIN
 from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
+from product360_assets.ingestion.corrections import CORRECTION
 from resources.jobs import JobRequest
 from resources.ledger import AcceptedObject, Batch, ZoneState
 from resources.objects import ObjectStore
 from resources.replication import CHANGE_SEQUENCE, COMMIT_TIME, OPERATION
+from resources.saas import OPERATION as PULLED_OPERATION
+from resources.treatment_keys import KeyReference
 
 JOB = "clean"
 # One job reads at most so much, but always at least one batch.
@@ -25,11 +29,15 @@ BYTES_PER_JOB = 512 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RawBatch:
-    """A batch in raw, with its objects there."""
+    """A batch in raw, with its objects there.
+
+    `released` are the ids of its rows that people corrected and released from quarantine.
+    """
 
     batch: Batch
     state: ZoneState
     objects: tuple[AcceptedObject, ...]
+    released: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -39,20 +47,32 @@ class RawBatch:
 
 @dataclass(frozen=True)
 class CleanUnit:
-    """Batches that one job makes clean together, by which code and which contract."""
+    """Batches that one job makes clean together, by which code, which contract and which key."""
 
     contract: SourceContract
     table: TableContract
     batches: tuple[RawBatch, ...]
     code_version: str
     config_version: str
+    key: KeyReference | None = None
+    replay: str = ""
 
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits that name the unit's folder."""
         ids = sorted(raw.batch.batch_id for raw in self.batches)
-        parts = "\n".join([*ids, self.code_version, self.config_version])
+        ids = sorted(raw.batch.batch_id for raw in self.batches)
+        released = sorted(row_id for raw in self.batches for row_id in raw.released)
+        key = [self.key.version] if self.key else []
+        replay = [self.replay] if self.replay else []
+        made_by = [self.code_version, self.config_version, *key]
+        parts = "\n".join([*ids, *made_by, *released, *replay])
         return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+    @property
+    def corrections(self) -> bool:
+        """Whether its batches are corrections; these are read in another way."""
+        return self.batches[0].batch.kind == CORRECTION
 
     @property
     def dataset(self) -> str:
@@ -74,15 +94,21 @@ class CleanUnit:
         spec: dict[str, Any] = {
             "source": self.contract.name,
             "table": self.table.name,
-            "format": self.table.format,
+            "format": "json" if self.corrections else self.table.format,
+            **({"origin": list(ORIGIN)} if self.corrections else {}),
             **_order_columns(self.contract, self.table),
-            "columns": [_column(column) for column in self.table.columns],
+            "columns": [
+                {**_column(each), "treatment": self.contract.treatment_of(self.table, each)}
+                for each in self.table.columns
+            ],
+            "keys": asdict(self.key) if self.key else None,
             "key": list(self.table.key),
             "rules": [
                 {"name": rule.name, "expression": rule.expression, "action": rule.action}
                 for rule in self.table.rules
             ],
             "unique": {"action": self.table.unique.action} if self.table.unique else None,
+            "drift": "discard" if self.corrections else self.table.drift,
             "time_zone": self.contract.time_zone,
             "batches": [_batch(each, raw) for each in self.batches],
             "output": clean.uri_of(self.prefix),
@@ -99,17 +125,29 @@ def units(
     batches: Sequence[RawBatch],
     *,
     code_version: str,
+    key: KeyReference | None = None,
+    replay: str = "",
 ) -> Iterator[CleanUnit]:
-    """The batches in units of limited size, in the order given."""
+    """The batches in units of limited size and of one form, in the order given.
+
+    `replay` names work that is done although it was done before, and so gets units of its own.
+    """
     config_version = contract.config_version(table.name)
+    delivered = [each for each in batches if each.batch.kind != CORRECTION]
+    corrections = [each for each in batches if each.batch.kind == CORRECTION]
+    for taken in (*_portions(delivered), *_portions(corrections)):
+        yield CleanUnit(contract, table, taken, code_version, config_version, key, replay)
+
+
+def _portions(batches: Sequence[RawBatch]) -> Iterator[tuple[RawBatch, ...]]:
     taken: list[RawBatch] = []
     for batch in batches:
         if taken and sum(each.size for each in taken) + batch.size > BYTES_PER_JOB:
-            yield CleanUnit(contract, table, tuple(taken), code_version, config_version)
+            yield tuple(taken)
             taken = []
         taken.append(batch)
     if taken:
-        yield CleanUnit(contract, table, tuple(taken), code_version, config_version)
+        yield tuple(taken)
 
 
 def _order_columns(contract: SourceContract, table: TableContract) -> Mapping[str, str | None]:
@@ -122,7 +160,8 @@ def _order_columns(contract: SourceContract, table: TableContract) -> Mapping[st
         }
     order = next((c.delivered_name for c in table.columns if c.name == table.order), None)
     return {
-        "operation_column": None,
+        # Records of a service say nothing; what a comparison of keys delivers says "deleted".
+        "operation_column": PULLED_OPERATION if contract.kind == "saas" else None,
         "commit_time_column": order,
         "change_sequence_column": None,
     }
@@ -142,9 +181,11 @@ def _batch(each: RawBatch, raw: ObjectStore) -> dict[str, Any]:
     return {
         "batch_id": each.batch.batch_id,
         "landing_date": each.batch.landing_date.isoformat(),
+        "kind": each.batch.kind,
         "epoch": each.batch.epoch,
         # Known to the ledger, so that making a batch clean again gives the same rows.
         "ingested_at": each.state.recorded_at.isoformat(),
+        **({"released": list(each.released)} if each.released else {}),
         "files": [
             {"uri": raw.uri_of(accepted.raw_key), "name": accepted.raw_key}
             for accepted in each.objects

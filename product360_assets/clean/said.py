@@ -9,9 +9,10 @@ from typing import Any
 
 import dagster as dg
 
-from product360_assets.clean.accounting import file_system
+from product360_assets.clean.evolving import Evolved
 from product360_assets.clean.work import BYTES, FILES, Cleaned, CleanedBatch
 from product360_assets.core.checks import (
+    LAYOUT_IS_AS_DECLARED,
     NO_ROWS_ARE_QUARANTINED,
     ROWS_ARE_ACCOUNTED_FOR,
     claim,
@@ -20,10 +21,12 @@ from product360_assets.core.checks import (
 )
 from product360_assets.core.contract import TableContract
 from product360_assets.core.metadata import hidden_columns, preview
+from resources.arrow_files import file_system
 from resources.objects import LakeResource
 
 PREVIEW_ROWS = 5
 _EXAMPLES = 20
+_MOST_RECORDS = 100
 _WARNED = "warn."
 _QUARANTINED = "quarantine."
 
@@ -37,9 +40,10 @@ def by_day(days: Collection[date], cleaned: Cleaned) -> Mapping[str, dict[str, A
 
 
 def check_results(
-    table: TableContract, asset: dg.AssetKey, cleaned: Cleaned
+    table: TableContract, asset: dg.AssetKey, evolved: Evolved
 ) -> list[dg.AssetCheckResult]:
     """The results of all of the asset's checks, over the batches of this run's landing dates."""
+    cleaned = evolved.cleaned
     rows = Counter[str]()
     broken = Counter[str]()
     for batch in cleaned.batches:
@@ -65,6 +69,7 @@ def check_results(
                 "unaccounted": dict(list(cleaned.unaccounted.items())[:_EXAMPLES]),
             },
         ),
+        _layout_result(asset, evolved),
         warning(
             NO_ROWS_ARE_QUARANTINED,
             asset,
@@ -83,6 +88,26 @@ def check_results(
     ]
 
 
+def _layout_result(asset: dg.AssetKey, evolved: Evolved) -> dg.AssetCheckResult:
+    """An error where a batch was refused, a warning where one was merely laid out otherwise."""
+    drift = evolved.cleaned.drifted
+    refused = [each for each in drift if each.held]
+    records = [record for each in drift for record in each.records()]
+    counted: dict[str, Any] = {
+        "batches laid out otherwise": len(drift),
+        "batches refused": [each.raw.batch.batch_id for each in refused][:_EXAMPLES],
+        "columns added or widened": [f"{each.column} {each.type}" for each in evolved.changes],
+    }
+    if records:
+        counted["report"] = dg.MetadataValue.table(
+            [dg.TableRecord(dict(record)) for record in records[:_MOST_RECORDS]]
+        )
+    if refused:
+        return claim(LAYOUT_IS_AS_DECLARED, asset, holds=False, counted=counted)
+    holds = not records and not evolved.changes
+    return warning(LAYOUT_IS_AS_DECLARED, asset, holds=holds, counted=counted)
+
+
 def preview_of(
     table: TableContract, batches: Iterable[CleanedBatch], lake: LakeResource
 ) -> dg.MarkdownMetadataValue | None:
@@ -94,7 +119,7 @@ def preview_of(
     )
     if newest is None:
         return None
-    columns = [column.name for column in table.columns]
+    columns = [column.name for column in table.published_columns]
     rows = _first_rows(newest.state.location, columns, lake)
     shown = preview(rows, columns=columns, hidden=hidden_columns(table))
     # Every partition of a run shows these rows, so they must say whose they are.

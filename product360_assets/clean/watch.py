@@ -22,11 +22,14 @@ from product360_assets.core.calendar import last_delivery, timeliness, today
 from product360_assets.core.checks import advisory_check, warning
 from product360_assets.core.contract import SourceContract, TableContract, known_contracts
 from product360_assets.core.failures import explained_failures
+from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key
 from product360_assets.core.plots import line_chart
 from product360_assets.core.states import CLEAN
 from product360_assets.core.usual import NOT_JUDGED, NullCounts, Verdict, nulls, together, volume
+from product360_assets.ingestion.corrections import CORRECTION
 from resources.ledger import Ledger, LedgerResource, ZoneState
+from resources.registry import RegistryResource
 
 IS_DELIVERED_IN_TIME = "is_delivered_in_time"
 VOLUME_IS_USUAL = "volume_is_usual"
@@ -59,7 +62,7 @@ class Watched:
 def delivery_checks(contract: SourceContract) -> dg.AssetChecksDefinition:
     """The watch over one system's tables, as checks of its clean assets."""
     judges = {
-        (clean_key(contract.name, table.name), name): (table, judge)
+        (clean_key(contract.name, table.name), name): (table.name, judge)
         for table in contract.tables
         for name, (_, judge) in _WATCHES.items()
     }
@@ -71,14 +74,14 @@ def delivery_checks(contract: SourceContract) -> dg.AssetChecksDefinition:
         description=f"Whether {contract.name} delivers in time, as much and as complete as usual.",
     )
     def watch(
-        context: dg.AssetCheckExecutionContext, ledger: LedgerResource
+        context: dg.AssetCheckExecutionContext, ledger: LedgerResource, registry: RegistryResource
     ) -> Iterator[dg.AssetCheckResult]:
         with explained_failures():
-            opened = ledger.open()
+            opened, agreed = ledger.open(), in_force(registry.open(), contract)
             now = today(opened, known_contracts().values())
             for key in sorted(context.selected_asset_check_keys):
-                table, judge = judges[key.asset_key, key.name]
-                verdict = judge(watched(opened, contract, table, now=now))
+                name, judge = judges[key.asset_key, key.name]
+                verdict = judge(watched(opened, agreed.contract, agreed.table(name), now=now))
                 yield warning(key.name, key.asset_key, holds=verdict.holds, counted=verdict.counted)
 
     return watch
@@ -103,7 +106,8 @@ def clean_deliveries(
     states = ledger.zone_states(contract.name, table.name, CLEAN)
     by_day: dict[tuple[date, str], list[ZoneState]] = {}
     for batch in ledger.batches(contract.name, table.name):
-        if batch.batch_id in states:
+        # A correction is as large as somebody's patience, and says nothing about the source.
+        if batch.batch_id in states and batch.kind != CORRECTION:
             by_day.setdefault((batch.landing_date, batch.kind), []).append(states[batch.batch_id])
     return [
         CleanDelivery(

@@ -3,28 +3,41 @@
 A batch is clean when the ledger says so for the current code and contract. That record is written
 only for a batch whose rows add up; until then nothing downstream can see what the job wrote.
 
+A batch that the job holds, because it is laid out otherwise than declared, gets no such record; the
+others go on.
+
 The hazard: a job that was killed, or whose record was lost, left files. The same work has the same
 unit, so doing it again replaces exactly them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from product360_assets.clean.accounting import discrepancies, null_counts
+from product360_assets.clean.drift import REFUSE, Drifted, drifted, refusal, refused_reason
+from product360_assets.clean.releases import released_ids
+from product360_assets.clean.replays import Replay
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
-from product360_assets.core.states import CLEAN, RAW, record_once
+from product360_assets.core.states import CLEAN, RAW, REFUSED, published_as, record_once
+from resources.errors import SecretMissing
 from resources.jobs import JobReport, JobResult, JobRunner
 from resources.ledger import Ledger, ZoneState
 from resources.objects import LakeResource
+from resources.secrets import SecretsResource
+from resources.treatment_keys import KeyReference, current_key
 
 # Details of a clean state, beside the job's own counters of rules.
 FILES = "files"
 BYTES = "bytes"
 NULLS = "nulls."
+# The version of the key by which a batch was hashed or tokenised.
+KEY_VERSION = "key version"
+# Names the replay that made it, if one did.
+REPLAYED = "replay"
 
 
 @dataclass(frozen=True)
@@ -40,17 +53,25 @@ class CleanedBatch:
 class Cleaned:
     """What came of the batches of some landing dates.
 
-    `unaccounted` maps batch ids to what does not add up; these batches have no clean state.
+    `unaccounted` maps batch ids to what does not add up; these batches have no clean state, nor
+    have those of `drifted` that are held.
     """
 
     batches: tuple[CleanedBatch, ...]
     unaccounted: dict[str, str]
     reports: tuple[JobReport, ...]
+    drifted: tuple[Drifted, ...] = ()
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """Makes one table of one source clean; `log` tells the run what happens."""
+    """Makes one table of one source clean.
+
+    `log` tells the run what happens; `contract_version` is recorded with what is made. `compatible`
+    are earlier configurations whose clean rows stand as they are. `secrets` holds the key of hashes
+    and tokens; a table without any needs none. `replay` names days whose batches are made again
+    although they are clean.
+    """
 
     contract: SourceContract
     table: TableContract
@@ -58,32 +79,47 @@ class Cleaning:
     lake: LakeResource
     runner: JobRunner
     log: Callable[[str], None]
+    contract_version: int | None = None
+    compatible: frozenset[str] = frozenset()
+    secrets: SecretsResource | None = None
+    replay: Replay | None = None
 
     def clean(self, landing_dates: Collection[date]) -> Cleaned:
-        """Make every batch of these days clean that is not.
+        """Make every batch of these days clean that is not, or that is to be replayed.
 
         Raises:
             JobFailed, ReportMissing, EngineUnavailable: see JobRunner.run. What was recorded
                 before stays; the rest is still to do.
+            SecretMissing: a column is hashed or tokenised, and there is no key.
         """
-        code_version = self.runner.code_version()
+        code_version, key = self.runner.code_version(), self._key()
         earlier = self.ledger.zone_states(self.contract.name, self.table.name, CLEAN)
         done: list[CleanedBatch] = []
         to_do: list[RawBatch] = []
         for raw in self._raw_batches(landing_dates):
             state = earlier.get(raw.batch.batch_id)
-            if state is not None and self._is_current(state, code_version):
+            if state is not None and self._is_done(raw, state, code_version, key):
                 done.append(CleanedBatch(raw, state, made=False))
             else:
                 to_do.append(raw)
+        drift = self._refused_before(to_do, code_version)
         unaccounted: dict[str, str] = {}
         reports: list[JobReport] = []
-        for unit in units(self.contract, self.table, to_do, code_version=code_version):
-            made, wrong, report = self._make(unit, earlier)
+        for unit in units(
+            self.contract,
+            self.table,
+            [self._with_releases(raw) for raw in to_do if raw.batch.batch_id not in drift],
+            code_version=code_version,
+            key=key,
+            replay=self.replay.name if self.replay else "",
+        ):
+            made, wrong, held, report = self._make(unit, earlier)
+            drift.update(held)
             done.extend(made)
             unaccounted.update(wrong)
             reports.append(report)
-        return Cleaned(tuple(done), unaccounted, tuple(reports))
+        drift.update(_drifted((each.raw, each.state.details) for each in done))
+        return Cleaned(tuple(done), unaccounted, tuple(reports), tuple(drift.values()))
 
     def _raw_batches(self, landing_dates: Collection[date]) -> list[RawBatch]:
         """The batches of these days that raw has in full, by landing date."""
@@ -99,36 +135,112 @@ class Cleaning:
             if batch.batch_id in accepted
         ]
 
-    def _is_current(self, state: ZoneState, code_version: str) -> bool:
-        config_version = self.contract.config_version(self.table.name)
-        return (state.code_version, state.config_version) == (code_version, config_version)
+    def _key(self) -> KeyReference | None:
+        if not self.table.is_keyed:
+            return None
+        if self.secrets is None:
+            raise SecretMissing(
+                f"the key of {self.contract.name}.{self.table.name}",
+                found="no secrets to read it from",
+                expected="the environment's secrets, because a column is hashed or tokenised",
+                next_move="make the table clean with `secrets`",
+            )
+        return current_key(self.secrets)
+
+    def _with_releases(self, raw: RawBatch) -> RawBatch:
+        return replace(raw, released=released_ids(raw.batch, ledger=self.ledger, lake=self.lake))
+
+    def _is_done(
+        self, raw: RawBatch, state: ZoneState, code_version: str, key: KeyReference | None
+    ) -> bool:
+        replay = self.replay
+        if replay is not None and replay.covers(raw.batch.landing_date):
+            was_replayed = state.details.get(REPLAYED) == replay.name
+            return was_replayed and self._is_current(state, code_version, key)
+        return self._is_current(state, code_version, key)
+
+    def _is_current(self, state: ZoneState, code_version: str, key: KeyReference | None) -> bool:
+        config_versions = {self.contract.config_version(self.table.name), *self.compatible}
+        made_with = (state.code_version, state.details.get(KEY_VERSION))
+        asked = (code_version, key.version if key else None)
+        return made_with == asked and state.config_version in config_versions
+
+    def _refused_before(self, batches: Sequence[RawBatch], code_version: str) -> dict[str, Drifted]:
+        """Those of the batches that the same code refused by the same contract."""
+        refused = self.ledger.zone_states(self.contract.name, self.table.name, REFUSED)
+        asked = (code_version, self.contract.config_version(self.table.name))
+        return _drifted(
+            (raw, state.details)
+            for raw in batches
+            if (state := refused.get(raw.batch.batch_id)) is not None
+            and (state.code_version, state.config_version) == asked
+        )
 
     def _make(
         self, unit: CleanUnit, earlier: Mapping[str, ZoneState]
-    ) -> tuple[list[CleanedBatch], dict[str, str], JobReport]:
+    ) -> tuple[list[CleanedBatch], dict[str, str], dict[str, Drifted], JobReport]:
         request = unit.request(raw=self.lake.zone("raw"), clean=self.lake.zone("clean"))
         report = self.runner.run(request, log=self.log)
         results = [each for each in report.results if each.dataset == unit.dataset]
         wrong = discrepancies(unit, results, clean=self.lake.zone("clean"))
         by_batch = {each.batch_id: each for each in results}
+        held = self._hold(unit, by_batch)
         nulls = null_counts(unit, clean=self.lake.zone("clean"))
         made = []
         for raw in unit.batches:
             batch_id = raw.batch.batch_id
+            if released_ids(raw.batch, ledger=self.ledger, lake=self.lake) != raw.released:
+                wrong[batch_id] = "rows of it were released in the meantime; make it clean again"
             if batch_id in wrong:
                 self.log(f"{batch_id}: {wrong[batch_id]}")
                 continue
+            if batch_id in held:
+                continue
             state = record_once(
                 self.ledger,
-                _state(unit, by_batch[batch_id], batch_id, nulls.get(batch_id, {})),
+                _state(
+                    unit,
+                    by_batch[batch_id],
+                    batch_id,
+                    nulls.get(batch_id, {}),
+                    contract_version=self.contract_version,
+                ),
                 replacing=earlier.get(batch_id),
             )
             made.append(CleanedBatch(raw, state, made=True))
-        return made, wrong, report
+        return made, wrong, held, report
+
+    def _hold(self, unit: CleanUnit, results: Mapping[str | None, JobResult]) -> dict[str, Drifted]:
+        """The batches that the job held; the ledger remembers those that it refused."""
+        known = [
+            (raw, results[raw.batch.batch_id])
+            for raw in unit.batches
+            if raw.batch.batch_id in results
+        ]
+        drift = _drifted((raw, result.details) for raw, result in known)
+        held = {batch_id: found for batch_id, found in drift.items() if found.held}
+        for batch_id, found in held.items():
+            self.log(f"{batch_id} is held ({found.held}). {refused_reason(found)}")
+            if found.held == REFUSE:
+                state = refusal(unit, results[batch_id], self.contract_version)
+                earlier = self.ledger.zone_state(batch_id, REFUSED)
+                record_once(self.ledger, state, replacing=earlier)
+        return held
+
+
+def _drifted(found: Iterable[tuple[RawBatch, Mapping[str, str]]]) -> dict[str, Drifted]:
+    """What details say of layouts, by batch id; only of those that are not the declared one."""
+    drift = [drifted(raw, details) for raw, details in found]
+    return {each.raw.batch.batch_id: each for each in drift if each is not None}
 
 
 def _state(
-    unit: CleanUnit, result: JobResult, batch_id: str, nulls: Mapping[str, int]
+    unit: CleanUnit,
+    result: JobResult,
+    batch_id: str,
+    nulls: Mapping[str, int],
+    *,
+    contract_version: int | None,
 ) -> ZoneState:
     return ZoneState(
         batch_id=batch_id,
@@ -144,8 +256,11 @@ def _state(
         recorded_at=datetime.now(UTC),
         details={
             **result.details,
+            **published_as(contract_version),
+            **({REPLAYED: unit.replay} if unit.replay else {}),
             FILES: str(result.files),
             BYTES: str(result.bytes),
+            **({KEY_VERSION: unit.key.version} if unit.key else {}),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},
         },
     )

@@ -1,15 +1,25 @@
-"""The commands. Each reads; none changes anything."""
+"""The commands. Those that stand here read; what changes anything is a group of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli.output import Format, as_csv, as_json, as_table, json_rows, write
-from resources.errors import Product360Error
+from product360_assets.cli import pseudonyms, quarantine, replay
+from product360_assets.cli.output import (
+    Format,
+    FormatOption,
+    answer,
+    as_csv,
+    as_json,
+    as_table,
+    explained,
+    json_rows,
+    write,
+)
+from product360_assets.cli.registry import registry
+from product360_assets.cli.sources import source
 
 if TYPE_CHECKING:
     from product360_assets.cli.status import RunStatus
@@ -23,8 +33,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(pseudonyms.keys, name="keys")
+app.command()(pseudonyms.reveal)
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
+app.add_typer(registry)
+app.add_typer(source)
+
+app.add_typer(quarantine.app, name="quarantine")
+app.command("replay")(replay.replay)
 
 
 @app.command()
@@ -35,16 +51,12 @@ def query(
     """Ask the published tables one question in SQL. Curated names need no zone."""
     from resources.environments import platform_resources
 
-    with _explained():
+    with explained():
         warehouse = cast("WarehouseResource", platform_resources()["warehouse"])
-        answer = warehouse.query(_text(sql))
-    if form is Format.json:
-        write(as_json(json_rows(answer.columns, answer.rows)))
-    elif form is Format.csv:
-        write(as_csv(answer.columns, answer.rows))
-    else:
-        write(as_table(answer.columns, answer.rows))
-        write(f"{len(answer.rows)} row{'' if len(answer.rows) == 1 else 's'}")
+        found = warehouse.query(_text(sql))
+    answer(form, found.columns, found.rows)
+    if form is Format.table:
+        write(f"{len(found.rows)} row{'' if len(found.rows) == 1 else 's'}")
 
 
 @app.command()
@@ -63,7 +75,7 @@ def status(form: FormatOption = Format.table) -> None:
     )
     from resources.environments import platform_resources
 
-    with _explained():
+    with explained():
         resources = platform_resources()
         ledger = cast("LedgerResource", resources["ledger"]).open()
         tables = table_statuses(ledger, cast("CatalogResource", resources["catalog"]))
@@ -99,13 +111,3 @@ def _last_runs() -> list[RunStatus]:
 
 def _text(argument: str) -> str:
     return typer.get_text_stream("stdin").read() if argument == "-" else argument
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """An error of ours is one paragraph on standard error, and exit status 1."""
-    try:
-        yield
-    except Product360Error as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error

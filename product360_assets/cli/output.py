@@ -1,4 +1,4 @@
-"""Answers as text: a table for people, CSV and JSON for programs.
+"""Answers as text: a table for people, CSV and JSON for programs; errors as one paragraph.
 
 The hazard is precision: a JSON number is read as a double, so a decimal that a double cannot hold
 is written as text instead of as another number.
@@ -11,11 +11,16 @@ import io
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+
+from resources.errors import Product360Error
 
 
 class Format(StrEnum):
@@ -24,6 +29,9 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
 
 
 def as_json(document: object) -> str:
@@ -75,6 +83,37 @@ def json_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[
 def write(text: str) -> None:
     """Write to standard output."""
     sys.stdout.write(f"{text}\n")
+
+
+def answer(
+    form: Format,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str | None = None,
+) -> None:
+    """Write rows in the form that was asked for; only people get the title."""
+    if form is Format.json:
+        write(as_json(json_rows(columns, rows)))
+    elif form is Format.csv:
+        write(as_csv(columns, rows))
+    else:
+        write(as_table(columns, rows, title=title))
+
+
+def told(message: str) -> None:
+    """Write a sentence to standard error, where no program reads it."""
+    sys.stderr.write(f"{message}\n")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """An error of ours is one paragraph on standard error, and exit status 1."""
+    try:
+        yield
+    except Product360Error as error:
+        told(str(error))
+        sys.exit(1)
 
 
 def _plain(value: object) -> object:

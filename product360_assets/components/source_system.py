@@ -7,6 +7,7 @@ import warnings
 import dagster as dg
 from pydantic import BaseModel
 
+from product360_assets.clean.ageing import quarantine_checks
 from product360_assets.clean.assets import clean_asset
 from product360_assets.clean.watch import delivery_checks
 from product360_assets.components.starter import SourceSystemScaffolder
@@ -64,5 +65,9 @@ class SourceSystem(dg.Component):
                         for table in contract.tables
                     ),
                 ],
-                asset_checks=[raw_audit(contract), delivery_checks(contract)],
+                asset_checks=[
+                    raw_audit(contract),
+                    delivery_checks(contract),
+                    quarantine_checks(contract),
+                ],
             )

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.stream import STREAM, TABLES
 from product360_assets.core.usual import NOT_JUDGED, Verdict
 from resources.ledger import Ledger
 
@@ -30,7 +31,12 @@ def today(ledger: Ledger, contracts: Iterable[SourceContract]) -> date | None:
 
 def last_delivery(ledger: Ledger, contract: SourceContract, table: TableContract) -> date | None:
     """The latest day on which a table was delivered, or its source said that nothing was new."""
-    executions = ledger.deliveries(contract.name, table.name)
+    streamed = [
+        execution
+        for execution in ledger.deliveries(contract.name, STREAM)
+        if table.name in execution.details[TABLES].split(",")
+    ]
+    executions = [*ledger.deliveries(contract.name, table.name), *streamed]
     batches = ledger.batches(contract.name, table.name)
     days = [execution.landing_date for execution in executions if execution.status == "successful"]
     return max([*days, *(batch.landing_date for batch in batches)], default=None)

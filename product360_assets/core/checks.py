@@ -11,13 +11,17 @@ from typing import Any
 
 import dagster as dg
 
-from product360_assets.core.contract import RuleAction, TableContract
+from product360_assets.core.contract import TableContract
+from product360_assets.core.rules import RuleAction
 
+FIELDS_ARE_AS_BEFORE = "fields_are_as_before"
 OBJECTS_ARE_UNCHANGED = "objects_are_unchanged"
 EVERYTHING_ACCEPTED_IS_THERE = "everything_accepted_is_there"
 NOTHING_ACCEPTED_WAS_REWRITTEN = "nothing_accepted_was_rewritten"
 ROWS_ARE_ACCOUNTED_FOR = "rows_are_accounted_for"
 NO_ROWS_ARE_QUARANTINED = "no_rows_are_quarantined"
+LAYOUT_IS_AS_DECLARED = "layout_is_as_declared"
+NO_REJECTED_ROW_IS_FORGOTTEN = "no_rejected_row_is_forgotten"
 KEY_IS_UNIQUE = "key_is_unique"
 
 

@@ -21,14 +21,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from product360_assets.core.rules import QuarantineContract, RuleContract, UniqueContract
+from product360_assets.core.treatments import FOR_KEYS, Name, Text, Treated
+from product360_assets.core.treatments import Strict as _Strict
 from resources.errors import ContractInvalid
 
 SOURCES = Path(__file__).parents[1] / "sources"
@@ -36,39 +37,19 @@ SOURCES = Path(__file__).parents[1] / "sources"
 SourceKind = Literal["database", "saas", "files", "stream"]
 FileFormat = Literal["parquet", "csv", "json"]
 Sensitivity = Literal["public", "internal", "personal", "sensitive"]
-Treatment = Literal["keep", "mask", "hash", "drop"]
-RuleAction = Literal["warn", "quarantine", "halt"]
 Cadence = Literal["continuous", "hourly", "daily", "weekly", "monthly"]
 DriftMode = Literal["strict", "evolve", "freeze", "discard"]
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-Text = Annotated[str, Field(min_length=1)]
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+)$")]
-ColumnType = Annotated[
-    str,
-    Field(
-        pattern=r"^(string|int|bigint|double|boolean|date|timestamp"
-        r"|decimal\(([1-9]|[12][0-9]|3[0-8]),([0-9]|[12][0-9]|3[0-8])\))$",
-        description="A Spark type in lower case, such as bigint, timestamp or decimal(12,2)",
-    ),
-]
 
 
-class _Strict(BaseModel):
-    # A misspelled attribute must be an error: ignored, it would be a rule that never runs.
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ColumnContract(_Strict):
-    """One column as it is published in clean."""
+class ColumnContract(Treated):
+    """One column: what is delivered, and how clean publishes it."""
 
     name: Name
     source_name: Text | None = Field(None, description="Its name at the source, if different")
-    type: ColumnType
-    nullable: bool = False
     description: Text
     sensitivity: Sensitivity = "public"
-    treatment: Treatment = Field("keep", description="What readers without a grant get to see")
     allowed: tuple[str, ...] | None = Field(None, description="The only values that are right")
 
     @property
@@ -77,20 +58,27 @@ class ColumnContract(_Strict):
         return self.source_name or self.name
 
 
-class RuleContract(_Strict):
-    """A claim about every row. `expression` is SQL over the typed columns: true is good."""
+class PullContract(_Strict):
+    """How a service's table is pulled."""
 
-    name: Name
-    expression: Text
-    action: RuleAction
-    why: Text
-
-
-class UniqueContract(_Strict):
-    """What happens to a second row of a key within one batch."""
-
-    action: RuleAction
-    why: Text
+    overlap_minutes: int = Field(
+        60,
+        ge=0,
+        description="How far a pull reaches back behind the last one, for changes that the service "
+        "made visible late; what comes again changes nothing",
+    )
+    compare_keys: Cadence | None = Field(
+        None,
+        description="How often all keys at the service are compared with ours; what it lacks was "
+        "deleted there",
+    )
+    deletes_at_most_percent: int = Field(
+        20,
+        ge=0,
+        le=100,
+        description="Share of our keys that a comparison may delete; more is no deletion but a "
+        "service that shows less than it has",
+    )
 
 
 class TableContract(_Strict):
@@ -106,8 +94,16 @@ class TableContract(_Strict):
     )
     cadence: Cadence
     freshness_hours: int = Field(gt=0)
-    drift: DriftMode = "strict"
+    drift: DriftMode = Field(
+        "strict",
+        description="What a delivery means whose columns are not the declared ones. strict: any "
+        "difference refuses the batch; freeze: new and changed columns do; evolve: new columns and "
+        "wider types become the next version of this contract; discard: what is not declared is "
+        "left out, and what does not fit goes to quarantine",
+    )
+    pull: PullContract = Field(PullContract(), description="How it is pulled; services only")
     unique: UniqueContract | None = None
+    quarantine: QuarantineContract = QuarantineContract()
     columns: tuple[ColumnContract, ...] = Field(min_length=1)
     rules: tuple[RuleContract, ...] = ()
 
@@ -115,6 +111,31 @@ class TableContract(_Strict):
     def delivered_name(self) -> str:
         """The table's name at the source."""
         return self.source_name or self.name
+
+    @property
+    def published_columns(self) -> tuple[ColumnContract, ...]:
+        """The columns that clean has."""
+        return tuple(column for column in self.columns if column.is_published)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether making it clean needs a key."""
+        return any(column.is_keyed for column in self.columns)
+
+    @model_validator(mode="after")
+    def _key_and_order_survive_their_treatment(self) -> TableContract:
+        for column in self.columns:
+            if column.name in self.key and column.treatment not in FOR_KEYS:
+                raise ValueError(
+                    f"table {self.name}: key column {column.name!r} has the treatment "
+                    f"{column.treatment}; a key can be {', '.join(sorted(FOR_KEYS))}"
+                )
+            if column.name == self.order and column.treatment != "keep":
+                raise ValueError(
+                    f"table {self.name}: order column {column.name!r} has the treatment "
+                    f"{column.treatment}; versions are put in order by it, so it is kept"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_are_known_and_single(self) -> TableContract:
@@ -128,8 +149,31 @@ class TableContract(_Strict):
                     f"table {self.name}: {use} names {unknown[0]!r}, which is not a column; "
                     f"its columns are {', '.join(names)}"
                 )
+        by_spelling = [column.delivered_name.casefold() for column in self.columns]
+        if alike := [name for name in by_spelling if by_spelling.count(name) > 1]:
+            raise ValueError(
+                f"table {self.name}: two columns are called {alike[0]!r} at the source but for "
+                "case, and no catalog could tell them apart"
+            )
         if nullable := [c.name for c in self.columns if c.name in self.key and c.nullable]:
             raise ValueError(f"table {self.name}: key column {nullable[0]!r} may not be nullable")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_can_be_compared(self) -> TableContract:
+        if self.pull.compare_keys is None:
+            return self
+        columns = {column.name: column for column in self.columns}
+        if self.order is None or columns[self.order].type != "timestamp":
+            raise ValueError(
+                f"table {self.name}: compare_keys needs an `order` of type timestamp, because a "
+                "deletion has its place in time"
+            )
+        if treated := [name for name in self.key if columns[name].treatment != "keep"]:
+            raise ValueError(
+                f"table {self.name}: compare_keys needs keys as the service knows them, and "
+                f"{treated[0]!r} has a treatment"
+            )
         return self
 
 
@@ -157,6 +201,11 @@ class SourceContract(_Strict):
     def _is_reachable_and_has_each_table_once(self) -> SourceContract:
         if self.kind in ("database", "saas") and self.connection is None:
             raise ValueError(f"source {self.name}: kind {self.kind} needs a `connection`")
+        pulled = [table.name for table in self.tables if table.pull != PullContract()]
+        if pulled and self.kind != "saas":
+            raise ValueError(
+                f"source {self.name}: table {pulled[0]!r} has a `pull`, but no service"
+            )
         names = [table.name for table in self.tables]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"source {self.name}: table {twice[0]!r} is declared twice")
@@ -169,6 +218,13 @@ class SourceContract(_Strict):
                 return table
         raise KeyError(f"source {self.name} has no table {name!r}")
 
+    def treatment_of(self, table: TableContract, column: ColumnContract) -> dict[str, Any] | None:
+        """A column's treatment as the job is told it; None where it is kept.
+
+        Without a declared domain, a column's pseudonyms match nothing but themselves.
+        """
+        return column.treatment_document(default_domain=f"{self.name}.{table.name}.{column.name}")
+
     def config_version(self, table: str) -> str:
         """First 12 hexadecimal digits of a hash over everything that can change a clean row."""
         declared = self.table(table)
@@ -176,8 +232,7 @@ class SourceContract(_Strict):
             include={"format", "key", "order", "drift", "source_name"}
         )
         parts["columns"] = [
-            column.model_dump(exclude={"description", "sensitivity", "treatment"})
-            for column in declared.columns
+            column.model_dump(exclude={"description", "sensitivity"}) for column in declared.columns
         ]
         parts["rules"] = [rule.model_dump(exclude={"why"}) for rule in declared.rules]
         parts["unique"] = declared.unique.action if declared.unique else None

@@ -39,6 +39,11 @@ def forecast_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["forecast", table])
 
 
+def governance_key(name: str) -> dg.AssetKey:
+    """A proof about what other rooms made."""
+    return dg.AssetKey(["governance", name])
+
+
 def published_key(identifier: str) -> dg.AssetKey:
     """The published table that catalogs know as `zone.table`."""
     return dg.AssetKey(identifier.split("."))

@@ -22,18 +22,19 @@ _LONGEST_CELL = 40
 def column_schema(
     table: TableContract, *, delivered_names: bool = False, more: Sequence[dg.TableColumn] = ()
 ) -> dg.TableSchema:
-    """The declared columns, under their names in clean or at the source, and `more` after them."""
+    """The columns as clean publishes them or as the source delivers them, and `more` after them."""
     columns = [
         dg.TableColumn(
             name=column.delivered_name if delivered_names else column.name,
-            type=column.type,
+            type=column.type if delivered_names else column.published_type,
             description=column.description,
             constraints=dg.TableColumnConstraints(
-                nullable=column.nullable, unique=table.key == (column.name,)
+                nullable=column.nullable if delivered_names else column.published_nullable,
+                unique=table.key == (column.name,),
             ),
             tags={"sensitivity": column.sensitivity, "treatment": column.treatment},
         )
-        for column in table.columns
+        for column in (table.columns if delivered_names else table.published_columns)
     ]
     return dg.TableSchema(
         columns=[*columns, *more],
@@ -44,13 +45,17 @@ def column_schema(
 def column_lineage(
     table: TableContract, upstream: dg.AssetKey, *, renamed: bool = False
 ) -> dg.TableColumnLineage:
-    """Each declared column from the same one upstream; `renamed` from its name at the source."""
+    """Each declared column from the same one upstream.
+
+    `renamed`, for clean: from its name at the source, and only what is published.
+    """
     return dg.TableColumnLineage(
         {
             column.name if renamed else column.delivered_name: [
                 dg.TableColumnDep(asset_key=upstream, column_name=column.delivered_name)
             ]
             for column in table.columns
+            if column.is_published or not renamed
         }
     )
 
@@ -61,13 +66,22 @@ def highest_sensitivity(table: TableContract) -> Sensitivity:
 
 
 def preview(
-    rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], hidden: Iterable[str] = ()
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    columns: Sequence[str],
+    hidden: Iterable[str] = (),
+    longest: int = _LONGEST_CELL,
 ) -> dg.MarkdownMetadataValue:
-    """Rows as a Markdown table; columns in `hidden` show dots where there is a value."""
+    """Rows as a Markdown table; columns in `hidden` show dots where there is a value.
+
+    A cell of more than `longest` characters is cut.
+    """
     concealed = set(hidden)
     lines = [columns, ["---"] * len(columns)]
     for row in rows:
-        lines.append([_cell(row[name], hidden=name in concealed) for name in columns])
+        lines.append(
+            [_cell(row[name], hidden=name in concealed, longest=longest) for name in columns]
+        )
     return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
@@ -78,12 +92,12 @@ def hidden_columns(table: TableContract) -> frozenset[str]:
     )
 
 
-def _cell(value: object, *, hidden: bool) -> str:
+def _cell(value: object, *, hidden: bool, longest: int) -> str:
     if value is None:
         return ""
     if hidden:
         return _HIDDEN
     text = str(value)
-    if len(text) > _LONGEST_CELL:
-        text = text[: _LONGEST_CELL - 1] + "…"
+    if len(text) > longest:
+        text = text[: longest - 1] + "…"
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

@@ -1,15 +1,18 @@
 """Checks of a published table: each is a claim, written as one query that says whether it holds.
 
 A claim's query gives one row with a boolean `holds`; its other columns are the numbers behind it
-and become metadata. All claims of one table run as one step, and on their own at any time. A query
-may read clean data too, as `clean_<source>_<table>`: only the batches that the table has taken in,
-so that what is still under way is nobody's error.
+and become metadata. All claims of one table run as one step, and on their own at any time; one that
+held of the very same data is said again and not asked (`proofs`). A query may read clean data too,
+as `clean_<source>_<table>`: only the batches that the table has taken in, so that what is still
+under way is nobody's error.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -23,6 +26,7 @@ from product360_assets.core.checks import (
 from product360_assets.core.failures import explained_failures
 from product360_assets.curated.pending import COMMITTED, Input
 from product360_assets.curated.presentation import asset_key
+from product360_assets.curated.proofs import Evidence, proved, standing
 from product360_assets.curated.watch import WATCHES, Published, watch, watch_specs
 from resources.catalog import CatalogResource
 from resources.ledger import Ledger, LedgerResource
@@ -149,16 +153,19 @@ def table_checks(table: Table, claims: Sequence[Claim]) -> dg.AssetChecksDefinit
         catalog: CatalogResource,
     ) -> Iterator[dg.AssetCheckResult]:
         with explained_failures():
-            opened = ledger.open()
+            opened, evidence, now = ledger.open(), Evidence(catalog), datetime.now(UTC)
             for key in sorted(context.selected_asset_check_keys):
                 if key.name in WATCHES:
                     yield watch(key.name, Published(table, opened, catalog))
                     continue
                 claimed = by_name[key.name]
-                files = {}
-                if claimed.clean:
-                    files = clean_files(opened, lake, table, claimed.clean)
-                yield judged(table, claimed, warehouse.query(claimed.sql, files=files))
+                batches = clean_batches(opened, table, claimed.clean)
+                proof = evidence.of(claimed.sql, itertools.chain(*batches.values()))
+                result = standing(context.instance, key, proof, now=now)
+                if result is None:
+                    answer = warehouse.query(claimed.sql, files=clean_files(lake, batches))
+                    result = proved(judged(table, claimed, answer), proof, now=now)
+                yield result
 
     return checks
 
@@ -172,23 +179,32 @@ def judged(table: Table, claimed: Claim, answer: Answer) -> dg.AssetCheckResult:
     return judge(claimed.name, asset_key(table), holds=holds, counted=counted)
 
 
-def clean_files(
-    ledger: Ledger, lake: LakeResource, table: Table, inputs: Sequence[Input]
-) -> dict[str, list[str]]:
-    """URIs of the clean files that the table has taken in, by relation name."""
-    store = lake.zone("clean")
-    files: dict[str, list[str]] = {}
+def clean_batches(ledger: Ledger, table: Table, inputs: Sequence[Input]) -> dict[str, list[str]]:
+    """Locations of the clean batches that the table has taken in, by relation name."""
+    batches: dict[str, list[str]] = {}
     for each in inputs:
         states = ledger.zone_states(each.source, each.table, "clean")
         taken_in = ledger.zone_states(each.source, each.table, table.identifier)
-        files[f"clean_{each.source}_{each.table}"] = [
-            store.uri_of(found.key)
+        batches[f"clean_{each.source}_{each.table}"] = [
+            states[batch_id].location
             for batch_id, state in sorted(taken_in.items())
             if state.details.get("state") == COMMITTED
-            for found in store.list(_key(states[batch_id].location, store.uri))
+        ]
+    return batches
+
+
+def clean_files(lake: LakeResource, batches: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """URIs of the batches' files, by relation name."""
+    store = lake.zone("clean")
+    return {
+        relation: [
+            store.uri_of(found.key)
+            for location in locations
+            for found in store.list(_key(location, store.uri))
             if found.key.endswith(".parquet")
         ]
-    return files
+        for relation, locations in batches.items()
+    }
 
 
 def _spec(table: Table, claimed: Claim) -> dg.AssetCheckSpec:

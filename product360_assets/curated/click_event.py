@@ -7,7 +7,6 @@ names a receipt, which the tills must know.
 
 from __future__ import annotations
 
-from product360_assets.core.contract import known_contracts
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
@@ -39,7 +38,7 @@ click_event = publication_asset(
     PUBLICATION,
     # Nothing is looked up in the sales; the checks compare purchases with them.
     upstream=[SALES_LINE],
-    parameters=lambda: {"time_zone": known_contracts()["clickstream"].time_zone},
+    parameters=lambda contract: {"time_zone": contract("clickstream").time_zone},
     plots=PLOTS,
 )
 

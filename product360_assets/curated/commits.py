@@ -18,6 +18,7 @@ CODE_VERSION = "product360.code-version"
 INPUTS = "product360.inputs"
 AS_OF_DATE = "product360.as-of-date"
 RUN_ID = "product360.run-id"
+CONTRACTS = "product360.contract-versions"
 
 # Summaries are read with the table's metadata by every reader; a year of batches must not be.
 LONGEST_LIST = 2_000

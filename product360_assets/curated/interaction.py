@@ -44,7 +44,7 @@ PLOTS = (
 interaction = publication_asset(
     PUBLICATION,
     upstream=[SALES_LINE],
-    parameters=lambda: {"sales": f"lake.{SALES_LINE.identifier}"},
+    parameters=lambda _contract: {"sales": f"lake.{SALES_LINE.identifier}"},
     plots=PLOTS,
 )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from product360_assets.core.states import CLEAN, CONTRACT_VERSION
 from resources.ledger import Batch, Ledger, ZoneState
 
 COMMITTED = "committed"
@@ -21,7 +22,9 @@ class Input:
     """A clean table that a published table is made from.
 
     `whole` asks for all of its batches whenever there is work, and not only for the new ones: for
-    small tables, and for those that are looked things up in. `whole_days` asks for all batches of
+    small tables that a row is made of; what is new in one of them asks for all batches of all
+    inputs. `looked_up` does without that: all of its batches are read, and the job itself finds the
+    published rows that what is new in them touches. `whole_days` asks for all batches of
     a landing date of which one is new: where what is delivered on a day is one statement, in
     however many parts it comes.
     """
@@ -29,6 +32,7 @@ class Input:
     source: str
     table: str
     whole: bool = False
+    looked_up: bool = False
     whole_days: bool = False
 
     @property
@@ -52,6 +56,11 @@ class InputBatch:
         return f"{self.input.name}/{self.batch.batch_id}/{self.clean.unit}"
 
     @property
+    def contract_version(self) -> str | None:
+        """Under which version of its source's contract it was made clean, where that is known."""
+        return self.clean.details.get(CONTRACT_VERSION)
+
+    @property
     def open_commit(self) -> str | None:
         """Id of the commit that was begun for this batch and never recorded as done."""
         if self.recorded is None or self.recorded.details.get("state") != OPEN:
@@ -72,8 +81,11 @@ class InputBatch:
         return {
             "batch_id": self.batch.batch_id,
             "location": self.clean.location,
+            "config_version": self.clean.config_version,
             "landing_date": self.batch.landing_date.isoformat(),
+            "kind": self.batch.kind,
             "epoch": self.batch.epoch,
+            "is_new": self.is_pending,
         }
 
 
@@ -81,7 +93,7 @@ def survey(ledger: Ledger, zone: str, inputs: tuple[Input, ...]) -> list[InputBa
     """Every clean batch of the inputs by landing date; `zone` is the published table's."""
     found = []
     for each in inputs:
-        clean = ledger.zone_states(each.source, each.table, "clean")
+        clean = ledger.zone_states(each.source, each.table, CLEAN)
         recorded = ledger.zone_states(each.source, each.table, zone)
         for batch in ledger.batches(each.source, each.table):
             if batch.batch_id in clean:

@@ -14,9 +14,9 @@ from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
 from spark.tables.curated import PRODUCT
 
-CATALOGUE = Input("catalog", "product", whole=True)
-HIERARCHY = Input("catalog", "product_hierarchy", whole=True)
-SOLD = Input("pos", "sales_line")
+CATALOGUE = Input("catalog", "product", looked_up=True)
+HIERARCHY = Input("catalog", "product_hierarchy", looked_up=True)
+SOLD = Input("pos", "sales_line", looked_up=True)
 PUBLICATION = Publication(PRODUCT, job="product", inputs=(CATALOGUE, HIERARCHY, SOLD))
 PLOTS = (
     Plot(

@@ -9,15 +9,17 @@ stays, and the next publisher asks again). Nothing here trusts a job's exit or a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from product360_assets.core.states import CONTRACT_VERSION
 from product360_assets.curated.commits import (
     BATCH_IDS,
     CODE_VERSION,
     COMMIT_ID,
+    CONTRACTS,
     RUN_ID,
     batch_list,
     digest_of,
@@ -29,17 +31,24 @@ from resources.errors import JobFailed
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.ledger import Ledger, ZoneState
 from spark.tables import Table
+from spark.tables.tombstones import tombstones_of
 
 Outcome = Literal["published", "recovered", "unchanged"]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """One published table: its definition, the job that makes it, the clean tables it reads."""
+    """One published table: its definition, the job that makes it, the clean tables it reads.
+
+    Attributes:
+        with_tombstones: whether the job reads too little of the past to know, of a change that
+            comes late, that its row was deleted since; it is then given a table to remember that.
+    """
 
     table: Table
     job: str
     inputs: tuple[Input, ...]
+    with_tombstones: bool = False
 
     @property
     def zone(self) -> str:
@@ -49,11 +58,15 @@ class Publication:
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing did. `recovered`: an earlier commit had landed and was not recorded."""
+    """What publishing did. `recovered`: an earlier commit had landed and was not recorded.
+
+    `contracts` names the versions of the contracts by which the batches were made clean.
+    """
 
     outcome: Outcome
     batch_ids: tuple[str, ...] = ()
     rows: int = 0
+    contracts: str = ""
     report: JobReport | None = None
 
 
@@ -98,12 +111,26 @@ class Publisher:
         request = JobRequest(
             job=publication.job,
             name=f"{publication.zone}-{commit.id}",
-            spec={"inputs": inputs, "target": f"lake.{publication.zone}", **parameters},
+            spec={
+                "inputs": inputs,
+                "target": f"lake.{publication.zone}",
+                **self._tombstones(publication),
+                **parameters,
+            },
             commit=commit.properties,
+            once=COMMIT_ID,
         )
         report = self._run(publication, request, commit)
         self._close(publication, opened, commit)
         return _published("published", pending, report)
+
+    def _tombstones(self, publication: Publication) -> dict[str, str]:
+        """What the job is told of the table's tombstones, which are there then."""
+        if not publication.with_tombstones:
+            return {}
+        tombstones = tombstones_of(publication.table)
+        self.catalog.ensure_table(tombstones)
+        return {"tombstones": f"lake.{tombstones.identifier}"}
 
     def _recover(self, publication: Publication, batches: Sequence[InputBatch]) -> list[InputBatch]:
         """Record the batches whose commit landed although nobody said so; returns them."""
@@ -138,7 +165,12 @@ class Publisher:
             config_version=batch.clean.config_version,
             snapshot_id=None,
             recorded_at=datetime.now(UTC),
-            details={"state": OPEN, "commit": commit.id, "run": self.run_id},
+            details={
+                "state": OPEN,
+                "commit": commit.id,
+                "run": self.run_id,
+                **_contract_version(batch),
+            },
         )
         self.ledger.record_zone(state, replacing=batch.recorded)
         return state
@@ -151,6 +183,8 @@ class Publisher:
             CODE_VERSION: self.runner.code_version(),
             RUN_ID: self.run_id,
         }
+        if contracts := _contracts(pending):
+            properties[CONTRACTS] = contracts
         return _Commit(commit_id, properties)
 
     def _run(
@@ -202,6 +236,21 @@ class Publisher:
         return snapshot_with(self.catalog, publication.table.identifier, {COMMIT_ID: commit})
 
 
+def _contract_version(batch: InputBatch) -> dict[str, str]:
+    version = batch.contract_version
+    return {} if version is None else {CONTRACT_VERSION: version}
+
+
+def _contracts(batches: Sequence[InputBatch]) -> str:
+    """The versions of the contracts by which the batches were made clean: `desk 1, shop 3`."""
+    versions = {
+        (batch.input.source, int(batch.contract_version))
+        for batch in batches
+        if batch.contract_version is not None
+    }
+    return ", ".join(f"{source} {version}" for source, version in sorted(versions))
+
+
 def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str, Any]:
     """The batches that the job reads, by input.
 
@@ -213,16 +262,23 @@ def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str
 
     def is_read(each: InputBatch) -> bool:
         same_day = each.input.whole_days and (each.input, each.batch.landing_date) in new_days
-        return read_all or each.input.whole or each.is_pending or same_day
+        in_full = read_all or each.input.whole or each.input.looked_up
+        return in_full or each.is_pending or same_day
 
     return {
         each.name: {
+            "epoch": _newest_load(batch for batch in batches if batch.input == each),
             "batches": [
                 batch.document() for batch in batches if batch.input == each and is_read(batch)
-            ]
+            ],
         }
         for each in publication.inputs
     }
+
+
+def _newest_load(batches: Iterable[InputBatch]) -> str:
+    """The epoch that the newest full load opened; "" for sources that are never loaded anew."""
+    return max((each.batch.epoch for each in batches if each.batch.kind == "load"), default="")
 
 
 def _published(
@@ -232,5 +288,6 @@ def _published(
         outcome,
         tuple(batch.batch.batch_id for batch in batches),
         sum(batch.clean.rows_out for batch in batches),
+        _contracts(batches),
         report,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from product360_assets.core.contract import known_contracts
 from product360_assets.curated.business_day import latest_closed_day
 from product360_assets.curated.claims import Claim, newest, table_checks
 from product360_assets.curated.pending import Input
@@ -21,8 +20,10 @@ from resources.warehouse import WarehouseResource
 from spark.tables.curated import PRODUCT, SALES_LINE
 
 LINES = Input("pos", "sales_line")
-BASKETS = Input("pos", "basket", whole=True)
-PUBLICATION = Publication(SALES_LINE, job="sales_line", inputs=(LINES, BASKETS))
+BASKETS = Input("pos", "basket", looked_up=True)
+PUBLICATION = Publication(
+    SALES_LINE, job="sales_line", inputs=(LINES, BASKETS), with_tombstones=True
+)
 PLOTS = (
     Plot(
         "Revenue by business day",
@@ -50,8 +51,8 @@ def as_of_sales(warehouse: WarehouseResource, ledger: Ledger) -> date:
 sales_line = publication_asset(
     PUBLICATION,
     upstream=[PRODUCT],
-    parameters=lambda: {
-        "time_zone": known_contracts()["pos"].time_zone,
+    parameters=lambda contract: {
+        "time_zone": contract("pos").time_zone,
         "product": f"lake.{PRODUCT.identifier}",
     },
     plots=PLOTS,

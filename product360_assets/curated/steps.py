@@ -8,13 +8,16 @@ the table is as new as its inputs.
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import dagster as dg
 
+from product360_assets.core.contract import SourceContract, known_contracts
 from product360_assets.core.failures import explained_failures
+from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key
 from product360_assets.curated.derive import Derivation, Deriver, Properties
 from product360_assets.curated.lineage import remember
@@ -24,21 +27,26 @@ from product360_assets.curated.publish import Publication, Published, Publisher
 from resources.catalog import CatalogResource
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.ledger import Ledger, LedgerResource
+from resources.locks import holding
+from resources.registry import RegistryResource
 from resources.warehouse import WarehouseResource
 from spark.bundle import code_version
 from spark.tables import Table
 
 # What computes the tables that jobs make, as a kind.
 JOB_KIND = "spark"
-# One publisher at a time, in whichever run: two of one table would do the same work twice.
+# One publisher at a time, in whichever run of this instance: two of one table would do the same
+# work twice. The ledger's lock of the table says the same to everybody else.
 PUBLISHERS = "publishers"
+# What a job is told besides its inputs, by what tells the contract in force of a source.
+Parameters: TypeAlias = Callable[[Callable[[str], SourceContract]], Mapping[str, Any]]
 
 
 def publication_asset(
     publication: Publication,
     *,
     upstream: Iterable[Table] = (),
-    parameters: Callable[[], Mapping[str, Any]] = dict,
+    parameters: Parameters = lambda _contract: {},
     plots: Iterable[Plot] = (),
 ) -> dg.AssetsDefinition:
     """The asset that takes clean batches into a table.
@@ -46,7 +54,8 @@ def publication_asset(
     Args:
         publication: the table, its job and the clean tables it reads.
         upstream: published tables that the job looks things up in.
-        parameters: the rest of the job's spec, asked for when the step runs.
+        parameters: the rest of the job's spec, asked for when the step runs; it is given what tells
+            the contract in force of a source, by its name.
         plots: what a run shows of the table; without any, its rows by week if it has a day.
     """
     table = publication.table
@@ -67,12 +76,14 @@ def publication_asset(
         catalog: CatalogResource,
         runner: JobRunner,
         warehouse: WarehouseResource,
+        registry: RegistryResource,
     ) -> dg.MaterializeResult[None]:
-        with explained_failures():
-            publisher = Publisher(
-                ledger.open(), catalog, runner, context.log.info, context.run.run_id
-            )
-            published = publisher.publish(publication, parameters())
+        def contract(source: str) -> SourceContract:
+            return in_force(registry.open(), known_contracts()[source]).contract
+
+        with explained_failures(), alone(context, table, ledger) as opened:
+            publisher = Publisher(opened, catalog, runner, context.log.info, context.run.run_id)
+            published = publisher.publish(publication, parameters(contract))
             remember(catalog, table, published.report)
             return materialized(
                 table,
@@ -122,11 +133,11 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
         runner: JobRunner,
         warehouse: WarehouseResource,
     ) -> dg.MaterializeResult[None]:
-        with explained_failures():
+        with explained_failures(), alone(context, table, ledger) as opened:
             derivation = Derivation(
                 table,
                 upstream=tuple(other.identifier for other in made.upstream),
-                as_of=made.as_of(warehouse, ledger.open()),
+                as_of=made.as_of(warehouse, opened),
                 code_version=runner.code_version(),
                 parameters=made.parameters,
             )
@@ -140,6 +151,15 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
             )
 
     return derive
+
+
+def alone(
+    context: dg.AssetExecutionContext, table: Table, ledger: LedgerResource
+) -> AbstractContextManager[Ledger]:
+    """The only one that publishes this table, whatever other runs, daemons or machines do."""
+    return holding(
+        ledger.open(), table.identifier, work=f"run {context.run.run_id}", log=context.log.info
+    )
 
 
 def derived(
@@ -180,6 +200,8 @@ def _published_facts(published: Published) -> dict[str, Any]:
         "batches taken in": len(published.batch_ids),
         "rows taken in": published.rows,
     }
+    if published.contracts:
+        facts["contract versions"] = published.contracts
     return {**facts, **(_job_facts(published.report) if published.report else {})}
 
 

@@ -32,6 +32,7 @@ from spark.tables import Table
 if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
+IS_UP_TO_DATE = "is_up_to_date"
 # A day is closed by the next day's delivery, and over a long weekend nothing may happen.
 AS_OF_MAY_BE_OLD = timedelta(days=3)
 
@@ -89,7 +90,7 @@ def nulls_are_usual(seen: Published) -> Verdict:
 
 
 WATCHES: Mapping[str, tuple[str, Callable[[Published], Verdict]]] = {
-    "is_up_to_date": (
+    IS_UP_TO_DATE: (
         "The table has taken in the newest clean delivery of everything it is made from, or its "
         "as-of date is at most four days before the data's today: the latest day on which any "
         "source delivered.",

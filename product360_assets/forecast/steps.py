@@ -18,10 +18,11 @@ from product360_assets.core.failures import explained_failures
 from product360_assets.curated.commits import AS_OF_DATE, newest_snapshot
 from product360_assets.curated.derive import Derivation, Properties, replace_rows
 from product360_assets.curated.presentation import asset_key, table_spec
-from product360_assets.curated.steps import PUBLISHERS, derived
+from product360_assets.curated.steps import PUBLISHERS, alone, derived
 from resources.catalog import CatalogResource
 from resources.errors import TableMissing
 from resources.forecasting import ForecasterResource, ForecastPlan
+from resources.ledger import LedgerResource
 from resources.warehouse import WarehouseResource
 from spark.tables import Table
 from spark.tables.forecast import WEEKLY_DEMAND
@@ -76,8 +77,9 @@ def forecast_asset(made: ForecastTable, *, horizon_weeks: int, windows: int) -> 
         catalog: CatalogResource,
         warehouse: WarehouseResource,
         forecaster: ForecasterResource,
+        ledger: LedgerResource,
     ) -> dg.MaterializeResult[None]:
-        with explained_failures():
+        with explained_failures(), alone(context, made.table, ledger):
             plan = ForecastPlan(training_day(catalog), horizon_weeks, windows)
             inputs = Inputs(catalog, warehouse, forecaster, plan)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from product360_assets.core.contract import SourceContract, SourceKind, TableContract
+from product360_assets.ingestion.corrections import CORRECTION, corrected
 from resources.ledger import Batch, BatchKind, Delivery, LandedObject, Ledger
 from resources.objects import ObjectStore
 
@@ -63,8 +64,15 @@ def arrivals(
 ) -> Arrivals:
     """Everything that counts as delivered of a table, by landing date."""
     if contract.kind in ("database", "saas"):
-        return _executed(contract, table, ledger=ledger, landing=landing)
-    return _dropped(contract, table, landing=landing)
+        found = _executed(contract, table, ledger=ledger, landing=landing)
+    else:
+        found = _dropped(contract, table, landing=landing)
+    # A correction's rows say themselves which epoch they belong to.
+    corrections = (
+        Arrival(day, CORRECTION, "0", objects)
+        for day, objects in corrected(contract.name, table.name, ledger=ledger, landing=landing)
+    )
+    return Arrivals((*found.by_day, *corrections), found.undated)
 
 
 def landing_day(key: str) -> date | None:

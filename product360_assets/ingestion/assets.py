@@ -9,6 +9,7 @@ Dagster reads the annotations of an asset's parameters, and would find text.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -16,14 +17,19 @@ import dagster as dg
 
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import SOURCE_RETRIES, explained_failures
+from product360_assets.core.in_force import InForce, accepting
 from product360_assets.core.keys import landing_key, source_key
 from product360_assets.core.metadata import column_schema, highest_sensitivity
 from product360_assets.core.references import contract_reference
 from product360_assets.ingestion.databases import DatabaseIngestion
-from product360_assets.ingestion.landed import arrived
+from product360_assets.ingestion.key_comparison import KeyComparison
+from product360_assets.ingestion.landed import arrived, field_checks, field_results
 from product360_assets.ingestion.services import ServiceIngestion
-from resources.ledger import LedgerResource
+from resources.errors import SourcePaused
+from resources.ledger import Ledger, LedgerResource
+from resources.locks import holding
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 from resources.replication import ReplicationResource
 from resources.saas import SaasResource
 from resources.secrets import SecretsResource
@@ -49,7 +55,8 @@ class IngestConfig(dg.Config):
 
     Attributes:
         reload: load and pull everything again, although it came before. For databases this opens
-            a new epoch: rows that the new load lacks count as deleted.
+            a new epoch: rows that the new load lacks count as deleted. For services it compares
+            keys at once, where the contract compares them at all.
     """
 
     reload: bool = False
@@ -83,6 +90,7 @@ def landing_assets(contract: SourceContract) -> dg.AssetsDefinition:
     decorate = dg.multi_asset(
         name=f"ingest_{contract.name}",
         specs=[_landing_spec(contract, table) for table in contract.tables],
+        check_specs=field_checks(contract) if contract.kind == "saas" else [],
         can_subset=True,
         retry_policy=SOURCE_RETRIES,
     )
@@ -118,6 +126,8 @@ def _landing_spec(contract: SourceContract, table: TableContract) -> dg.AssetSpe
     return dg.AssetSpec(
         landing_key(contract.name, table.name),
         deps=[source_key(contract.name, table.name)],
+        # A source that an operator has paused is not asked.
+        skippable=True,
         description=(
             f"{table.description}\n\nAs delivered: {how}. The delivering side owns this area and "
             "may still change it; raw keeps what was accepted."
@@ -142,17 +152,21 @@ def _database_step(contract: SourceContract) -> IngestStep:
         ledger: LedgerResource,
         secrets: SecretsResource,
         replication: ReplicationResource,
+        registry: RegistryResource,
     ) -> Iterator[dg.MaterializeResult[None]]:
-        opened, tables = ledger.open(), _selected(context, contract)
-        with explained_failures():
-            connection = secrets.get(_connection(contract))
+        if (agreed := _unless_paused(context, contract, registry)) is None:
+            return
+        source = agreed.contract
+        with explained_failures(), _alone(context, contract, ledger) as opened:
+            tables = _selected(context, contract, agreed)
+            connection = secrets.get(_connection(source))
             ingestion = DatabaseIngestion(
-                contract, opened, lake.zone("landing"), replication, context.log.info
+                source, opened, lake.zone("landing"), replication, context.log.info
             )
             ingestion.load(tables, connection=connection, reload=config.reload)
             ingestion.changes(connection=connection)
-        for table in tables:
-            yield arrived(context, contract, table, ledger=opened, lake=lake)
+            for table in tables:
+                yield arrived(context, source, table, ledger=opened, lake=lake)
 
     return ingest
 
@@ -165,36 +179,78 @@ def _service_step(contract: SourceContract) -> IngestStep:
         ledger: LedgerResource,
         secrets: SecretsResource,
         saas: SaasResource,
+        registry: RegistryResource,
     ) -> Iterator[dg.MaterializeResult[None]]:
-        opened = ledger.open()
-        ingestion = ServiceIngestion(contract, opened, lake.zone("landing"), saas, context.log.info)
-        with explained_failures():
-            connection = secrets.get(_connection(contract))
+        if (agreed := _unless_paused(context, contract, registry)) is None:
+            return
+        source = agreed.contract
+        with explained_failures(), _alone(context, contract, ledger) as opened:
+            ingestion = ServiceIngestion(
+                source, opened, lake.zone("landing"), saas, context.log.info
+            )
+            comparison = KeyComparison(source, opened, lake, saas, context.log.info)
+            connection = secrets.get(_connection(source))
             until = saas.clock(connection)
-        for table in _selected(context, contract):
-            with explained_failures():
+            for table in _selected(context, contract, agreed):
                 ingestion.pull(table, until=until, connection=connection, reload=config.reload)
-            yield arrived(context, contract, table, ledger=opened, lake=lake)
+                comparison.compare(table, until=until, connection=connection, at_once=config.reload)
+                yield arrived(
+                    context,
+                    source,
+                    table,
+                    ledger=opened,
+                    lake=lake,
+                    check_results=field_results(context, source, table, ledger=opened),
+                )
 
     return ingest
 
 
 def _dropped_step(contract: SourceContract) -> IngestStep:
     def ingest(
-        context: dg.AssetExecutionContext, lake: LakeResource, ledger: LedgerResource
+        context: dg.AssetExecutionContext,
+        lake: LakeResource,
+        ledger: LedgerResource,
+        registry: RegistryResource,
     ) -> Iterator[dg.MaterializeResult[None]]:
+        if (agreed := _unless_paused(context, contract, registry)) is None:
+            return
         opened = ledger.open()
-        for table in _selected(context, contract):
-            yield arrived(context, contract, table, ledger=opened, lake=lake)
+        for table in _selected(context, contract, agreed):
+            yield arrived(context, agreed.contract, table, ledger=opened, lake=lake)
 
     return ingest
 
 
+def _unless_paused(
+    context: dg.AssetExecutionContext, contract: SourceContract, registry: RegistryResource
+) -> InForce | None:
+    """The contract to go by; None for a source that an operator has paused."""
+    with explained_failures():
+        try:
+            return accepting(registry.open(), contract)
+        except SourcePaused as paused:
+            context.log.warning(f"nothing is asked for: {paused}")
+            return None
+
+
+def _alone(
+    context: dg.AssetExecutionContext, contract: SourceContract, ledger: LedgerResource
+) -> AbstractContextManager[Ledger]:
+    """The only one that makes this source deliver: what another began, this one would give up."""
+    return holding(
+        ledger.open(),
+        f"landing.{contract.name}",
+        work=f"run {context.run.run_id}",
+        log=context.log.info,
+    )
+
+
 def _selected(
-    context: dg.AssetExecutionContext, contract: SourceContract
+    context: dg.AssetExecutionContext, contract: SourceContract, agreed: InForce
 ) -> Sequence[TableContract]:
     return [
-        table
+        agreed.table(table.name)
         for table in contract.tables
         if landing_key(contract.name, table.name) in context.selected_asset_keys
     ]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from product360_assets.core.contract import SourceContract
+from product360_assets.core.stream import STREAM, TABLES
 from product360_assets.ingestion.arrivals import EPOCH, execution_id, successful_deliveries
 from resources.errors import ChangesLost
 from resources.ledger import Delivery, Ledger
@@ -29,10 +30,8 @@ from resources.replication import (
     StreamPosition,
 )
 
-# No table is called so.
-STREAM = "*"
-# Details of records: of a load and of the stream, of a load, of the stream.
-POSITION, CAPTURE, TABLES = "position", "capture", "tables"
+# Details of records: of a load and of the stream, and of a load.
+POSITION, CAPTURE = "position", "capture"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.stream import STREAM
 from product360_assets.ingestion.arrivals import EPOCH, execution_id, successful_deliveries
-from product360_assets.ingestion.changes import CAPTURE, POSITION, STREAM, ChangeIngestion
+from product360_assets.ingestion.changes import CAPTURE, POSITION, ChangeIngestion
 from resources.errors import ContractInvalid, Product360Error
 from resources.ledger import Delivery, Ledger
 from resources.objects import ObjectStore

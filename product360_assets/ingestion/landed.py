@@ -6,17 +6,21 @@ The data version is a hash over the delivered objects: nothing new delivered, th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
+from product360_assets.core.checks import FIELDS_ARE_AS_BEFORE, advisory_check, warning
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.keys import landing_key, source_key
 from product360_assets.core.metadata import column_lineage
 from product360_assets.core.partitions import register_landing_dates
 from product360_assets.ingestion.arrivals import Arrivals, arrivals, successful_deliveries
-from product360_assets.ingestion.services import WATERMARK
-from resources.ledger import Ledger
+from product360_assets.ingestion.executions import WATERMARK, WINDOW_START, pulls
+from product360_assets.ingestion.fields import unexplained
+from product360_assets.ingestion.services import FIELD_CHANGES, last_fields
+from resources.ledger import Delivery, Ledger
 from resources.objects import LakeResource
 
 _KEYS_SHOWN = 20
@@ -29,6 +33,7 @@ def arrived(
     *,
     ledger: Ledger,
     lake: LakeResource,
+    check_results: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult[None]:
     """Register the table's landing dates and say what landing holds of it."""
     found = arrivals(contract, table, ledger=ledger, landing=lake.zone("landing"))
@@ -46,7 +51,47 @@ def arrived(
             "dagster/column_lineage": column_lineage(table, source_key(contract.name, table.name)),
         },
         data_version=dg.DataVersion(_version(found)),
+        check_results=check_results,
     )
+
+
+def field_checks(contract: SourceContract) -> list[dg.AssetCheckSpec]:
+    """What the records of a service are watched for when they arrive."""
+    return [
+        advisory_check(
+            FIELDS_ARE_AS_BEFORE,
+            landing_key(contract.name, table.name),
+            "Since the last pull of everything no field appeared that the contract does not "
+            "declare, and no declared one vanished or changed its type. A reload begins anew.",
+        )
+        for table in contract.tables
+    ]
+
+
+def field_results(
+    context: dg.AssetExecutionContext,
+    contract: SourceContract,
+    table: TableContract,
+    *,
+    ledger: Ledger,
+) -> list[dg.AssetCheckResult]:
+    """The results of a table's field checks, as far as this run asks for them."""
+    key = landing_key(contract.name, table.name)
+    if dg.AssetCheckKey(key, FIELDS_ARE_AS_BEFORE) not in context.selected_asset_check_keys:
+        return []
+    history = last_fields(ledger.deliveries(contract.name, table.name))
+    changes = unexplained(history, {column.delivered_name for column in table.columns})
+    return [
+        warning(
+            FIELDS_ARE_AS_BEFORE,
+            key,
+            holds=not changes,
+            counted={
+                "fields": len(history.fields) if history else 0,
+                "changes": [str(change) for change in changes],
+            },
+        )
+    ]
 
 
 def _counts(found: Arrivals) -> dict[str, Any]:
@@ -77,9 +122,15 @@ def _last_execution(
         "executions": len(executions),
         "last execution": last.delivery_id,
     }
-    if WATERMARK in last.details:
-        said["watermark"] = last.details[WATERMARK]
+    if pulled := pulls(executions):
+        said |= _last_pull(pulled[-1])
     return said
+
+
+def _last_pull(last: Delivery) -> dict[str, Any]:
+    """What the last pull of a service's changes says; databases have none."""
+    shown = (WINDOW_START, WATERMARK, FIELD_CHANGES, "requests", "waits")
+    return {name: last.details[name] for name in shown if last.details.get(name)}
 
 
 def _version(found: Arrivals) -> str:

@@ -10,7 +10,7 @@ plans new ones, and every step, done again, changes nothing. A batch's id and ke
 objects, so the outcome does not depend on who did which part.
 
 The hazard: the same key delivered again with other bytes. What a batch has claimed stays what it
-was; the new version is held back and reported, never accepted in silence.
+was; the new version is set aside and reported (`raw.rewritten`), never accepted in silence.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from product360_assets.core.contract import SourceContract, TableContract
-from product360_assets.core.states import RAW, record_once
+from product360_assets.core.states import RAW, published_as, record_once
 from product360_assets.ingestion.arrivals import Arrival, arrivals, delivered_rows
 from product360_assets.raw.keys import raw_keys
 from product360_assets.raw.manifests import write_manifest
+from product360_assets.raw.rewritten import Rewriting, RewrittenObjects, SetAside
 from resources.errors import ObjectChanged, ObjectClaimed, ObjectMissing
 from resources.hashing import sha256_of
 from resources.ledger import (
@@ -55,13 +56,13 @@ class Plan:
     Attributes:
         resumed: batches that were opened and not finished.
         new: batches to open, by landing date.
-        rewritten: landing keys whose objects are no longer those that a batch has claimed.
+        rewritten: objects that landing holds under a key of which a batch claimed other ones.
         undated: landing keys that name no day.
     """
 
     resumed: tuple[Batch, ...]
     new: tuple[Batch, ...]
-    rewritten: tuple[str, ...]
+    rewritten: tuple[Rewriting, ...]
     undated: tuple[str, ...]
 
     @property
@@ -72,15 +73,24 @@ class Plan:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What one acceptance did: the plan it followed, and the raw keys that it copied itself."""
+    """What one acceptance did: the plan it followed, and the raw keys that it copied itself.
+
+    Attributes:
+        set_aside: what is known of the rewritten objects of the plan.
+    """
 
     plan: Plan
     copied: frozenset[str]
+    set_aside: tuple[SetAside, ...]
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Accepts one table of one source; `reached` is told each step before the next begins."""
+    """Accepts one table of one source.
+
+    `reached` is told each step before the next begins; `contract_version` is recorded with what is
+    accepted.
+    """
 
     contract: SourceContract
     table: TableContract
@@ -88,18 +98,23 @@ class Acceptance:
     landing: ObjectStore
     raw: ObjectStore
     reached: Callable[[str], None] = lambda _step: None
+    contract_version: int | None = None
 
     def plan(self) -> Plan:
         """What there is to do; changes nothing."""
         source, table = self.contract.name, self.table.name
         arrived = arrivals(self.contract, self.table, ledger=self.ledger, landing=self.landing)
         claimed = self.ledger.claimed(self.landing.bucket, f"{source}/")
-        claimed_keys = {key for key, _ in claimed}
+        claimed_keys = {key: batch_id for (key, _), batch_id in claimed.items()}
         new: list[Batch] = []
-        rewritten: list[str] = []
+        rewritten: list[Rewriting] = []
         for arrival in arrived.by_day:
             unclaimed = [o for o in arrival.objects if (o.key, o.version) not in claimed]
-            rewritten.extend(o.key for o in unclaimed if o.key in claimed_keys)
+            rewritten.extend(
+                Rewriting(arrival.landing_date, o, claimed_keys[o.key])
+                for o in unclaimed
+                if o.key in claimed_keys
+            )
             if fresh := [o for o in unclaimed if o.key not in claimed_keys]:
                 new.append(self._batch(arrival, fresh))
         finished = self.ledger.zone_states(source, table, RAW)
@@ -129,7 +144,15 @@ class Acceptance:
                 if attempt == PLANNING_ATTEMPTS:
                     raise
         resumed = [batch for batch in plan.resumed if batch.landing_date in landing_dates]
-        return Accepted(plan, self._take_in([*resumed, *opened]))
+        copied = self._take_in([*resumed, *opened])
+        found = [self._rewritten.set_aside(each) for each in plan.rewritten]
+        return Accepted(plan, copied, tuple(each for each in found if each is not None))
+
+    @property
+    def _rewritten(self) -> RewrittenObjects:
+        return RewrittenObjects(
+            self.contract.name, self.table.name, self.ledger, self.landing, self.raw
+        )
 
     def _batch(self, arrival: Arrival, objects: Sequence[LandedObject]) -> Batch:
         return Batch(
@@ -192,6 +215,7 @@ class Acceptance:
         details = {
             "objects": str(len(accepted)),
             "bytes": str(sum(each.landed.size for each in accepted)),
+            **published_as(self.contract_version),
         }
         if rows is not None:
             details[DELIVERED_ROWS] = str(rows)

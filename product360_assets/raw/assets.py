@@ -16,6 +16,7 @@ from product360_assets.core.checks import (
 )
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.failures import explained_failures
+from product360_assets.core.in_force import accepting
 from product360_assets.core.keys import landing_key, raw_key
 from product360_assets.core.metadata import column_lineage, column_schema
 from product360_assets.core.partitions import days_of, landing_dates
@@ -25,8 +26,11 @@ from product360_assets.ingestion.assets import table_tags
 from product360_assets.raw.acceptance import DELIVERED_ROWS, VERSION, Acceptance
 from product360_assets.raw.integrity import alterations
 from product360_assets.raw.keys import table_prefix
+from product360_assets.raw.rewritten import SetAside
 from resources.ledger import Batch, LedgerResource, ZoneState
+from resources.locks import holding
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 
 GROUP = "raw"
 _EXAMPLES = 20
@@ -57,12 +61,29 @@ def raw_asset(contract: SourceContract, table: TableContract) -> dg.AssetsDefini
         check_specs=_check_specs(key),
     )
     def raw(
-        context: dg.AssetExecutionContext, lake: LakeResource, ledger: LedgerResource
+        context: dg.AssetExecutionContext,
+        lake: LakeResource,
+        ledger: LedgerResource,
+        registry: RegistryResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        opened, days = ledger.open(), days_of(context.partition_keys)
-        with explained_failures():
+        days = days_of(context.partition_keys)
+        with (
+            explained_failures(),
+            holding(
+                ledger.open(),
+                f"{RAW}.{contract.name}.{table.name}",
+                work=f"run {context.run.run_id}",
+                log=context.log.info,
+            ) as opened,
+        ):
+            agreed = accepting(registry.open(), contract)
             accepted = Acceptance(
-                contract, table, opened, lake.zone("landing"), lake.zone("raw")
+                agreed.contract,
+                agreed.table(table.name),
+                opened,
+                lake.zone("landing"),
+                lake.zone("raw"),
+                contract_version=agreed.version,
             ).accept(days)
             batches = opened.batches(contract.name, table.name, landing_dates=days)
             altered = alterations(
@@ -74,12 +95,13 @@ def raw_asset(contract: SourceContract, table: TableContract) -> dg.AssetsDefini
         return dg.MaterializeResult(
             metadata={
                 "objects copied by this run": len(accepted.copied),
+                "contract version": agreed.version,
                 "dagster/uri": lake.zone("raw").uri_of(table_prefix(contract.name, table.name)),
                 "dagster/column_lineage": column_lineage(
                     table, landing_key(contract.name, table.name)
                 ),
             },
-            check_results=_check_results(key, batches, altered, accepted.plan.rewritten),
+            check_results=_check_results(key, batches, altered, accepted.set_aside),
         )
 
     return raw
@@ -96,7 +118,8 @@ def _check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         advisory_check(
             NOTHING_ACCEPTED_WAS_REWRITTEN,
             key,
-            "Landing holds no other bytes under a key that was accepted. What does is held back.",
+            "Landing holds no other bytes under a key that was accepted. What does is set aside, "
+            "unchanged, in quarantine; raw keeps what was accepted.",
         ),
     ]
 
@@ -105,9 +128,10 @@ def _check_results(
     key: dg.AssetKey,
     batches: Sequence[Batch],
     altered: Sequence[str],
-    rewritten: Sequence[str],
+    set_aside: Sequence[SetAside],
 ) -> list[dg.AssetCheckResult]:
     objects = sum(len(batch.objects) for batch in batches)
+    quarantined = [f"{each.landing_key} → {each.kept_as}" for each in set_aside if each.differs]
     return [
         claim(
             OBJECTS_ARE_UNCHANGED,
@@ -118,8 +142,11 @@ def _check_results(
         warning(
             NOTHING_ACCEPTED_WAS_REWRITTEN,
             key,
-            holds=not rewritten,
-            counted={"held back": list(rewritten[:_EXAMPLES])},
+            holds=not quarantined,
+            counted={
+                "set aside": quarantined[:_EXAMPLES],
+                "written again unchanged": sum(not each.differs for each in set_aside),
+            },
         ),
     ]
 

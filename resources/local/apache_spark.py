@@ -18,6 +18,11 @@ from resources.local.engines import Engine
 from resources.local.java import find_java, iceberg_jar
 
 LOOPBACK = "127.0.0.1"
+# An exception's message may quote a value that nobody may read in a log; the job's report has what
+# may be said. Its class and its frames stay.
+WITHOUT_VALUES = (
+    r"%replace{%m%n%ex}{((?:Exception|Error): |[A-Z]_[A-Z_.0-9]+. )[^\r\n]*}{$1(message withheld)}"
+)
 STOP_SECONDS = 30
 
 
@@ -144,7 +149,9 @@ def _logging_settings(home: Path) -> Path:
                 "appender.file.name = file",
                 f"appender.file.fileName = {folder / 'spark.log'}",
                 "appender.file.layout.type = PatternLayout",
-                "appender.file.layout.pattern = %d %p %c: %m%n%ex",
+                f"appender.file.layout.pattern = %d %p %c: {WITHOUT_VALUES}",
+                # Otherwise the exception is written once more, as it is.
+                "appender.file.layout.alwaysWriteExceptions = false",
                 "",
             )
         )

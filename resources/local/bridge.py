@@ -1,12 +1,15 @@
 """A REST catalog on loopback that lets engines reach the local catalog, for as long as they work.
 
-Being the one door for commits, it stamps properties onto snapshots (Sail cannot set any) and can
-fail on demand. What it answers stands in `bridge_routes`, and why in `bridge_errors`.
+Being the one door for commits, it stamps properties onto snapshots (Sail cannot set any), refuses
+to commit again what is in the table, and can fail on demand. What it answers stands in
+`bridge_routes`, and why in `bridge_errors`.
 
-Two hazards. An engine takes 5xx as "committed or not, nobody knows" and 4xx as "not committed",
+Three hazards. An engine takes 5xx as "committed or not, nobody knows" and 4xx as "not committed",
 upon which it deletes the files of the commit (409: and tries again). So a commit that failed is
 answered with 4xx, one that was applied never, even if it is asked for twice, and 500 is left for
-the case where nobody knows indeed. And loopback is open to every user of the machine: each bridge
+the case where nobody knows indeed. A job that slept while another did its work appends it once more
+when it wakes, since engines try again where the table has moved on; so a commit names what may
+stand in the table once. And loopback is open to every user of the machine: each bridge
 has a random token, asked for in every request.
 """
 
@@ -19,7 +22,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from resources.local.bridge_errors import CommitFault, CommitStateUnknownError, InjectedFaultError
+from resources.local.bridge_errors import (
+    CommitFault,
+    CommitStateUnknownError,
+    InjectedFaultError,
+    RefusedError,
+)
 from resources.local.bridge_server import BridgeServer
 
 if TYPE_CHECKING:
@@ -36,6 +44,7 @@ class CatalogBridge:
         self.token = secrets.token_urlsafe(24)
         self.faults: deque[CommitFault] = deque()
         self._stamps: list[Mapping[str, str]] = []
+        self._once: list[Mapping[str, str]] = []
         self._server = BridgeServer(self)
         self.uri = self._server.uri
         self._thread = threading.Thread(
@@ -54,13 +63,18 @@ class CatalogBridge:
         self._thread.join()
 
     @contextmanager
-    def stamp(self, properties: Mapping[str, str]) -> Iterator[None]:
-        """Add the properties to the summary of every snapshot committed meanwhile."""
+    def stamp(self, properties: Mapping[str, str], *, once: str | None = None) -> Iterator[None]:
+        """Add the properties to the summary of every snapshot committed meanwhile.
+
+        A commit is refused where the table already has one with the same property `once`.
+        """
         self._stamps.append(dict(properties))
+        self._once.append({once: properties[once]} if once is not None else {})
         try:
             yield
         finally:
             self._stamps.pop()
+            self._once.pop()
 
     def commit(
         self,
@@ -91,6 +105,7 @@ class CatalogBridge:
         from pyiceberg.table import CommitTableResponse
 
         table = self.catalog.load_table(identifier)
+        self._refuse_again(table, updates)
         try:
             return self.catalog.commit_table(table, requirements, updates)
         except Exception:
@@ -101,6 +116,21 @@ class CatalogBridge:
             return CommitTableResponse(
                 metadata=table.metadata, metadata_location=table.metadata_location
             )
+
+    def _refuse_again(self, table: Table, updates: Sequence[TableUpdate]) -> None:
+        """Refuse what another commit of the table's history has brought already."""
+        from pyiceberg.table.snapshots import ancestors_of
+
+        ours = _snapshots(updates)
+        for name, value in ((name, value) for once in self._once for name, value in once.items()):
+            for snapshot in ancestors_of(table.current_snapshot(), table.metadata):
+                there = snapshot.summary.get(name) if ours and snapshot.summary else None
+                if there == value and snapshot.snapshot_id not in ours:
+                    raise RefusedError(
+                        400,
+                        "AlreadyCommittedException",
+                        f"{name} {value} is in the table, by snapshot {snapshot.snapshot_id}",
+                    )
 
     def _reload(self, identifier: tuple[str, ...]) -> Table:
         try:
@@ -128,7 +158,12 @@ class CatalogBridge:
 
 def _holds(table: Table, updates: Sequence[TableUpdate]) -> bool:
     """Whether every snapshot of the commit is in the table, and there is at least one."""
+    wanted = _snapshots(updates)
+    return bool(wanted) and all(table.metadata.snapshot_by_id(number) for number in wanted)
+
+
+def _snapshots(updates: Sequence[TableUpdate]) -> list[int]:
+    """Ids of the snapshots that a commit adds."""
     from pyiceberg.table.update import AddSnapshotUpdate
 
-    wanted = [u.snapshot.snapshot_id for u in updates if isinstance(u, AddSnapshotUpdate)]
-    return bool(wanted) and all(table.metadata.snapshot_by_id(number) for number in wanted)
+    return [u.snapshot.snapshot_id for u in updates if isinstance(u, AddSnapshotUpdate)]

@@ -10,6 +10,7 @@ the same loses the difference; the options below keep it.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from resources.replication import SourceTable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
     from psycopg.pq.abc import PGconn
+    from psycopg.sql import Composed
 
 BLOCK_BYTES: Final = 8 * 1024 * 1024
 _MOST_BYTES: Final = 2**31 - 1
@@ -27,21 +29,49 @@ class ValueUnfit(Exception):
     """A value that the delivered type cannot hold, such as `infinity`."""
 
 
+def table_rows(
+    session: psycopg.Connection[Any],
+    table: SourceTable,
+    columns: pa.Schema,
+    *,
+    only: Composed | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The table's rows in their delivered types, a block at a time; see `copied_blocks`.
+
+    Raises:
+        ValueUnfit: the type of some column cannot hold one of its values.
+    """
+    with closing(copied_blocks(session, table, columns, only=only)) as blocks:
+        for block in blocks:
+            yield typed_rows(block, columns)
+
+
 def copied_blocks(
-    session: psycopg.Connection[Any], table: SourceTable, columns: pa.Schema
+    session: psycopg.Connection[Any],
+    table: SourceTable,
+    columns: pa.Schema,
+    *,
+    only: Composed | None = None,
 ) -> Generator[bytearray]:
     """The table's rows as CSV, whole rows of about `BLOCK_BYTES` at a time.
 
     Close it when it is not read to its end.
+
+    Args:
+        session: where to ask.
+        table: the table, which the query calls `t`.
+        columns: those that are wanted, with their types.
+        only: what to join the table with, to get some of its rows.
 
     Raises:
         psycopg.Error: the server refuses, or ends in the middle.
     """
     from psycopg import sql
 
-    statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(
-        sql.SQL(", ").join(map(sql.Identifier, columns.names)),
+    statement = sql.SQL("COPY (SELECT {} FROM {} AS t {}) TO STDOUT (FORMAT csv)").format(
+        sql.SQL(", ").join(sql.Identifier("t", name) for name in columns.names),
         sql.Identifier(table.schema, table.table),
+        only or sql.SQL(""),
     )
     block = bytearray()
     # A transaction within the snapshot's: one that is given up in the middle leaves that whole.

@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from resources.errors import DeadlineExceeded, SourceUnreachable
 from resources.local.captured_table import TableChanges
 from resources.local.capturing import Capturing, held_messages
 from resources.local.change_files import ChangeFiles
 from resources.local.change_log import ChangeLog, change_log, lsn_of
 from resources.local.delivered_keys import standing_keys
-from resources.local.postgres import clock, connected, database_name
+from resources.local.postgres import clock, connected
 from resources.local.publication import captures, relation_of, stream_name
-from resources.local.slot import changes_lost, check_captures, slot_of, start_of
+from resources.local.slot import changes_lost, check_captures, slot_of, start_of, wait_for_slot
 from resources.local.unchanged import UnchangedValues
-from resources.polling import wait_until
 from resources.replication import (
     CapturedTable,
     ChangeReport,
@@ -39,8 +37,6 @@ from resources.replication import (
 if TYPE_CHECKING:
     from resources.objects import ObjectStore
 
-# A reader that was killed holds the slot until the server notices.
-_SLOT_PATIENCE_SECONDS = 15.0
 _CLOCK_MESSAGE = "clock_message"
 
 
@@ -118,7 +114,7 @@ class Delivering:
         [(end,)] = session.execute("SELECT pg_current_wal_lsn()::text").fetchall()
         target = lsn_of(end)
         try:
-            self._wait_for_slot(session)
+            wait_for_slot(session, self.request.source, self.connection)
             messages = log.messages(
                 stream_name(self.request.source),
                 stream_name(self.request.source),
@@ -169,31 +165,3 @@ class Delivering:
         if since is None:
             return StreamPosition("", start, datetime.min.replace(tzinfo=UTC), 0)
         return StreamPosition(since.system, start, since.committed_at, since.record)
-
-    def _wait_for_slot(self, session: psycopg.Connection[Any]) -> None:
-        """Wait until nobody reads from the slot.
-
-        Raises:
-            SourceUnreachable: somebody keeps reading.
-        """
-
-        def is_free() -> bool | None:
-            found = session.execute(
-                "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND active",
-                (stream_name(self.request.source),),
-            ).fetchall()
-            return None if found else True
-
-        try:
-            wait_until(
-                is_free,
-                deadline_seconds=_SLOT_PATIENCE_SECONDS,
-                what=f"replication slot {stream_name(self.request.source)}",
-            )
-        except DeadlineExceeded as error:
-            raise SourceUnreachable(
-                f"changes in {database_name(self.connection)}",
-                found=f"another reader of slot {stream_name(self.request.source)}",
-                expected="this run to be the only one that delivers this source",
-                next_move="let the other run end, or end it, and run again",
-            ) from error

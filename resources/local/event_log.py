@@ -20,9 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
+from dagster._core.storage.sqlite_storage import (
+    DagsterSqliteStorage,
+    _event_logs_directory,
+    _runs_directory,
+)
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
+
+from resources.local.daemon import OneDaemonRunStorage
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -87,11 +93,15 @@ class ReusingEventLogStorage(SqliteEventLogStorage):
 
 
 class ReusingSqliteStorage(DagsterSqliteStorage):
-    """Dagster's storage on SQLite, in the same folders, with the event log above."""
+    """Dagster's storage on SQLite, in the same folders, with the event log above.
+
+    Being what every daemon reports to, it is also where a home's second one is refused.
+    """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
         self._event_log_storage = ReusingEventLogStorage(_event_logs_directory(base_dir))
+        self._run_storage = OneDaemonRunStorage.from_local(_runs_directory(base_dir))
 
     @classmethod
     def from_config_value(

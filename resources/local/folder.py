@@ -14,7 +14,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -44,14 +44,12 @@ class Folder:
             KeyInvalid: the key is a folder, or lies below an object.
             StorageFull, StorageReadOnly: the file system refuses; nothing is left behind.
         """
-        with writing_to(self.root):
+        with writing_to(self.root, needed=size):
             self._create(key, chunks)
 
     def _create(self, key: str, chunks: Iterable[bytes]) -> None:
         target = self.root / key
-        staged = self._staging() / uuid.uuid4().hex
-        try:
-            _write_durably(staged, chunks)
+        with _staged(self._staging(), chunks) as staged:
             _make_folders(target.parent, key)
             try:
                 os.link(staged, target)
@@ -60,8 +58,6 @@ class Folder:
                     raise _not_a_file(key, f"a folder at {target}") from None
                 raise
             _sync_folder(target.parent)
-        finally:
-            staged.unlink(missing_ok=True)
 
     def copy(self, key: str, source: Backend, info: ObjectInfo, chunks: Iterable[bytes]) -> None:
         """Write a new object of the source's bytes, which are `chunks`; see `create`."""
@@ -119,20 +115,35 @@ class Folder:
         return staging
 
 
-def _write_durably(path: Path, chunks: Iterable[bytes]) -> None:
+@contextmanager
+def _staged(staging: Path, chunks: Iterable[bytes]) -> Iterator[Path]:
+    """A finished, synced file of these bytes, for as long as the block lasts.
+
+    It is locked meanwhile, so that nobody takes it for a dead writer's, whatever their clock says.
+    """
+    import fcntl
+
+    path = staging / uuid.uuid4().hex
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        for chunk in chunks:
-            remaining = memoryview(chunk)
-            while remaining:
-                remaining = remaining[os.write(descriptor, remaining) :]
-        # Some kernels stamp files in steps of milliseconds, in which a name can be deleted and
-        # written again; the clock's own resolution keeps the two versions apart.
-        now = time.time_ns()
-        os.utime(descriptor, ns=(now, now))
-        os.fsync(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _write_durably(descriptor, chunks)
+        yield path
     finally:
+        path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _write_durably(descriptor: int, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
+        remaining = memoryview(chunk)
+        while remaining:
+            remaining = remaining[os.write(descriptor, remaining) :]
+    # Some kernels stamp files in steps of milliseconds, in which a name can be deleted and
+    # written again; the clock's own resolution keeps the two versions apart.
+    now = time.time_ns()
+    os.utime(descriptor, ns=(now, now))
+    os.fsync(descriptor)
 
 
 def _make_folders(folder: Path, key: str) -> None:
@@ -160,8 +171,21 @@ def _sync_folder(folder: Path) -> None:
 def _sweep(staging: Path, *, older_than: float) -> None:
     for left in staging.iterdir():
         with suppress(FileNotFoundError):
-            if left.stat().st_mtime < older_than:
+            if left.stat().st_mtime < older_than and not _is_being_written(left):
                 left.unlink()
+
+
+def _is_being_written(path: Path) -> bool:
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _read_unchanged(file: BinaryIO, info: ObjectInfo, chunk_bytes: int) -> Iterator[bytes]:

@@ -24,6 +24,8 @@ from resources.ledger import (
     LedgerResource,
     ZoneState,
 )
+from resources.local.locks import SCHEMA as _LOCKS
+from resources.local.locks import SqliteLocks
 from resources.local.sqlite import Database
 from resources.records import (
     batch_document,
@@ -41,7 +43,9 @@ from resources.records import (
     zone_state_of,
 )
 
-_SCHEMA = """
+# Version 2 brought the locks.
+_SCHEMA_VERSION = 2
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS delivery (
     source TEXT, table_name TEXT, delivery_id TEXT, document TEXT NOT NULL,
     PRIMARY KEY (source, table_name, delivery_id)
@@ -61,16 +65,17 @@ CREATE TABLE IF NOT EXISTS zone_state (
     batch_id TEXT NOT NULL REFERENCES batch, zone TEXT, document TEXT NOT NULL,
     PRIMARY KEY (zone, batch_id)
 ) WITHOUT ROWID;
+{_LOCKS}
 """
 
 _OBJECT = "object.bucket, object.key, object.version, object.size"
 
 
-class SqliteLedger:
+class SqliteLedger(SqliteLocks):
     """See `resources.ledger.Ledger`. One connection, shared by this process's threads in turn."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA)
+        super().__init__(Database(path, _SCHEMA, schema_version=_SCHEMA_VERSION))
 
     def close(self) -> None:
         """Give the file back; the last process to do so tidies the write-ahead log."""
@@ -81,6 +86,7 @@ class SqliteLedger:
         key = (delivery.source, delivery.table, delivery.delivery_id)
         document = delivery_document(delivery)
         with self._database.writing():
+            self._fence()
             stored = self._database.value(
                 "SELECT document FROM delivery"
                 " WHERE source = ? AND table_name = ? AND delivery_id = ?",
@@ -181,6 +187,7 @@ class SqliteLedger:
         document = zone_state_document(state)
         expected = None if replacing is None else zone_state_document(replacing)
         with self._database.writing():
+            self._fence()
             if (
                 self._database.value("SELECT 1 FROM batch WHERE batch_id = ?", state.batch_id)
                 is None

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from resources.local.moment import Moment
     from resources.objects import ObjectStore
+    from resources.validation import ValidationReport, ValidationRequest
 
 _MIB = 1024 * 1024
 
@@ -137,6 +138,27 @@ class LocalReplication(ReplicationResource):
     ) -> ChangeReport | None:
         """The report of an execution that came to its end; None for one that did not."""
         return read_changes(landing, source, execution_id)
+
+    def validation(
+        self,
+        request: ValidationRequest,
+        *,
+        connection: Mapping[str, str],
+        log: Callable[[str], None],
+    ) -> ValidationReport:
+        """Compare delivered rows with the source; what it changed since is pending."""
+        from resources.local.validating import Validating
+
+        return Validating(
+            request, connection=connection, log=log, timeout_seconds=self.connect_timeout_seconds
+        ).run()
+
+    def pending(self, connection: Mapping[str, str], source: str) -> bool | None:
+        """See `ReplicationResource.pending`. Nothing is taken from the slot."""
+        from resources.local.slot import has_more
+
+        with connected(connection, timeout_seconds=self.connect_timeout_seconds) as session:
+            return has_more(session, source)
 
     def _load_table(
         self,

@@ -1,10 +1,12 @@
 """A client for paged HTTP APIs that hand out tokens, limit rates and end pages with a cursor.
 
     POST {base_url}/oauth/token              client credentials -> access_token
-    GET  {base_url}/v1/objects/{object}      records changed in a window, a page at a time
+    GET  {base_url}/v1/objects/{object}      records changed in a window, a page at a time;
+                                             `fields` asks for some fields only
 
-The hazard: a token may expire between two pages and a limit may be hit on any request. Both are
-met here, per request, so that a pull of any length either has all of its pages or fails.
+The hazard: a token may expire between two pages, a limit may be hit and a connection may drop on
+any request. All are met here, per request, so that a pull of any length either has all of its pages
+or fails.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from resources.errors import SourceRejected, SourceUnreachable
+from resources.local.backoff import asked_wait, backoff, is_passing
+from resources.saas import PullRequest
 
 if TYPE_CHECKING:
     import httpx
-
-DEFAULT_WAIT_SECONDS = 1.0
 
 
 class SaasApi:
@@ -35,6 +37,7 @@ class SaasApi:
         *,
         timeout_seconds: float,
         patience_seconds: float,
+        deadline_seconds: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         import httpx
@@ -43,6 +46,7 @@ class SaasApi:
         self.waits = 0
         self._connection = connection
         self._patience_seconds = patience_seconds
+        self._ends = time.monotonic() + deadline_seconds
         self._sleep = sleep
         self._token: str | None = None
         address = connection["base_url"]
@@ -66,28 +70,20 @@ class SaasApi:
         """The service's time now, in UTC, as its answers carry it."""
         return parsedate_to_datetime(self._authorise().headers["Date"]).astimezone(UTC)
 
-    def pages(
-        self,
-        object_name: str,
-        *,
-        modified_since: datetime | None,
-        modified_until: datetime,
-        page_size: int,
-    ) -> Iterator[list[dict[str, Any]]]:
-        """The object's records changed in the window, a page at a time, in the service's order.
+    def pages(self, request: PullRequest, *, page_size: int) -> Iterator[list[dict[str, Any]]]:
+        """The records that are asked for, a page at a time, in the service's order.
 
         Raises:
             SourceUnreachable: the service does not answer, or asks to wait for too long.
-            SourceRejected: it refuses the credentials or the request, or its pages never end.
+            SourceRejected: it refuses the credentials or the request, answers with something else
+                than a page, or its pages never end.
         """
-        path = f"/v1/objects/{quote(object_name, safe='')}"
-        window = {"modified_until": modified_until.isoformat(), "page_size": str(page_size)}
-        if modified_since is not None:
-            window["modified_since"] = modified_since.isoformat()
+        path = f"/v1/objects/{quote(request.object_name, safe='')}"
+        window = {**_window(request), "page_size": str(page_size)}
         seen: set[str] = set()
         cursor: str | None = None
         while True:
-            page = self._get(path, {**window, "cursor": cursor} if cursor else window).json()
+            page = self._page(path, {**window, "cursor": cursor} if cursor else window)
             yield page["records"]
             cursor = page["next_cursor"]
             if cursor is None:
@@ -95,6 +91,16 @@ class SaasApi:
             if cursor in seen:
                 raise self._rejected(path, f"the cursor {cursor!r} a second time")
             seen.add(cursor)
+
+    def _page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        answer = self._get(path, query)
+        try:
+            page = answer.json()
+            if isinstance(page["records"], list) and "next_cursor" in page:
+                return dict(page)
+        except (ValueError, LookupError, TypeError):
+            pass
+        raise self._rejected(path, f"an answer that is no page: {answer.text[:200]}")
 
     def _get(self, path: str, query: Mapping[str, str]) -> httpx.Response:
         for fresh in (self._token is None, True):
@@ -126,34 +132,41 @@ class SaasApi:
         import httpx
 
         headers = {"Authorization": f"Bearer {self._token}"} if form is None else {}
-        waited = 0.0
+        waited, attempt = 0.0, 0
         while True:
             self.requests += 1
             try:
                 answer = self._http.request(method, path, params=query, data=form, headers=headers)
-            except httpx.TransportError as error:
-                problem, wait = f"{type(error).__name__}: {error}", DEFAULT_WAIT_SECONDS
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                problem, wait = f"{type(error).__name__}: {error}", backoff(attempt)
             else:
-                busy = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
-                if not busy and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                if not is_passing(answer.status_code):
                     return answer
                 problem = f"HTTP {answer.status_code} {answer.reason_phrase}"
-                wait = _retry_after(answer.headers.get("Retry-After"))
-            if waited + wait > self._patience_seconds:
-                raise SourceUnreachable(
-                    f"{method} {self._connection['base_url']}{path}",
-                    found=f"{problem}, after waiting {waited:.1f} s",
-                    expected=f"an answer within {self._patience_seconds:.0f} s",
-                    next_move="start the source (the demo company: python -m demo up) or wait",
-                )
+                asked = asked_wait(answer.headers)
+                wait = backoff(attempt) if asked is None else asked
+            patience = min(self._patience_seconds - waited, self._ends - time.monotonic())
+            if wait > patience:
+                raise self._unreachable(f"{method} {path}", problem, waited=waited, next_wait=wait)
             self.waits += 1
             self._sleep(wait)
-            waited += wait
+            waited, attempt = waited + wait, attempt + 1
 
     def _accepted(self, path: str, answer: httpx.Response) -> httpx.Response:
         if answer.is_success:
             return answer
         raise self._rejected(path, f"HTTP {answer.status_code}: {answer.text[:500]}")
+
+    def _unreachable(
+        self, asked: str, problem: str, *, waited: float, next_wait: float
+    ) -> SourceUnreachable:
+        return SourceUnreachable(
+            f"{asked} of {self._connection['base_url']}",
+            found=f"{problem}, after waiting {waited:.1f} s; another {next_wait:.1f} s to wait",
+            expected=f"an answer within {self._patience_seconds:.0f} s, and the whole execution "
+            "within its deadline",
+            next_move="start the source (the demo company: python -m demo up) or wait",
+        )
 
     def _rejected(self, path: str, found: str) -> SourceRejected:
         return SourceRejected(
@@ -164,8 +177,15 @@ class SaasApi:
         )
 
 
-def _retry_after(header: str | None) -> float:
-    try:
-        return max(0.0, float(header or DEFAULT_WAIT_SECONDS))
-    except ValueError:
-        return DEFAULT_WAIT_SECONDS
+def _window(request: PullRequest) -> dict[str, str]:
+    """What is asked for: a window of changes, or some fields of everything there is.
+
+    A list of keys has no window: a record that changes while it is read would leave one, and count
+    as deleted.
+    """
+    if request.fields:
+        return {"fields": ",".join(request.fields)}
+    window = {"modified_until": request.modified_until.isoformat()}
+    if request.modified_since is not None:
+        window["modified_since"] = request.modified_since.isoformat()
+    return window

@@ -44,6 +44,16 @@ class LocalSecrets(SecretsResource):
         """Set the fields of a secret, replacing those it had."""
         self._change(lambda known: known.update({reference: dict(values)}))
 
+    def establish(self, reference: str, values: Mapping[str, str]) -> Mapping[str, str]:
+        """See `SecretsResource.establish`; of several processes the first one's values count."""
+        if reference not in self._read():
+            self._change(lambda known: known.setdefault(reference, dict(values)))
+        return self.get(reference)
+
+    def uri_of(self, reference: str) -> str:
+        """See `SecretsResource.uri_of`."""
+        return f"file://{Path(self.path).absolute()}#{reference}"
+
     def withdraw(self, reference: str) -> None:
         """Forget a secret; one that is not there is no error."""
         self._change(lambda known: known.pop(reference, None))
@@ -53,6 +63,13 @@ class LocalSecrets(SecretsResource):
             known = json.loads(Path(self.path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+        except PermissionError as error:
+            raise SecretMissing(
+                self.path,
+                found="a file that this user may not read",
+                expected="the owner of the home, who alone may",
+                next_move="ask the owner, or run as that user",
+            ) from error
         except json.JSONDecodeError:
             known = None
         if isinstance(known, dict):

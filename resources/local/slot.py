@@ -14,13 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import ChangesLost, SourceRejected
+from resources.errors import ChangesLost, DeadlineExceeded, SourceRejected, SourceUnreachable
 from resources.local.change_log import ChangeLog, lsn_of, text_of
+from resources.local.postgres import database_name
 from resources.local.publication import stream_name
-from resources.replication import CapturedTable, StreamPosition
+from resources.polling import wait_until
+from resources.replication import IDLE_LOG_BYTES, CapturedTable, StreamPosition
 
 if TYPE_CHECKING:
     import psycopg
+
+# A reader that was killed holds the slot until the server notices.
+_PATIENCE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,25 @@ def slot_of(session: psycopg.Connection[Any], source: str) -> Slot | None:
     return Slot(lsn_of(confirmed or "0/0"), bool(is_lost))
 
 
+def has_more(session: psycopg.Connection[Any], source: str) -> bool | None:
+    """Whether the source's slot holds a change, or so much else that its place should be moved on.
+
+    Changes that were delivered, and that nobody has let go of yet, count; so one execution more
+    follows those that found something. None when there is no slot.
+    """
+    if slot_of(session, source) is None:
+        return None
+    name = stream_name(source)
+    [(has_more,)] = session.execute(
+        "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn) >= %s OR EXISTS ("
+        " SELECT FROM pg_logical_slot_peek_binary_changes("
+        "  %s, NULL, 1, 'proto_version', '1', 'publication_names', %s))"
+        " FROM pg_replication_slots WHERE slot_name = %s",
+        (IDLE_LOG_BYTES, name, name, name),
+    ).fetchall()
+    return bool(has_more)
+
+
 def ensure_slot(session: psycopg.Connection[Any], log: ChangeLog, source: str) -> None:
     """See that the server keeps its log from now on at the latest.
 
@@ -67,6 +91,37 @@ def ensure_slot(session: psycopg.Connection[Any], log: ChangeLog, source: str) -
         slot = None
     if slot is None:
         log.create_slot(stream_name(source))
+
+
+def wait_for_slot(
+    session: psycopg.Connection[Any], source: str, connection: Mapping[str, str]
+) -> None:
+    """Wait until nobody reads from the slot.
+
+    Raises:
+        SourceUnreachable: somebody keeps reading.
+    """
+
+    def is_free() -> bool | None:
+        found = session.execute(
+            "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND active",
+            (stream_name(source),),
+        ).fetchall()
+        return None if found else True
+
+    try:
+        wait_until(
+            is_free,
+            deadline_seconds=_PATIENCE_SECONDS,
+            what=f"replication slot {stream_name(source)}",
+        )
+    except DeadlineExceeded as error:
+        raise SourceUnreachable(
+            f"changes in {database_name(connection)}",
+            found=f"another reader of slot {stream_name(source)}",
+            expected="this run to be the only one that reads this source's changes",
+            next_move="let the other run end, or end it, and run again",
+        ) from error
 
 
 def start_of(

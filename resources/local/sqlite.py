@@ -27,8 +27,16 @@ class Database:
     is a ServiceUnavailable, or a StorageFull or StorageReadOnly where it can tell.
     """
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, schema: str, *, schema_version: int = 1) -> None:
+        """Open the file; a schema that its version has outgrown is brought up to date.
+
+        Args:
+            path: the file; made, with its folder, where it is missing.
+            schema: statements that change nothing where they were executed before.
+            schema_version: rises with every change of the schema.
+        """
         self.path = path
+        self._version = schema_version
         self._lock = threading.RLock()
         with self._answering():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,11 +93,11 @@ class Database:
         self.rows("PRAGMA synchronous = FULL")
         self.rows("PRAGMA foreign_keys = ON")
         # Asked first, so that opening a file that is ready never waits for its writer.
-        if self.value("PRAGMA user_version") == 0:
+        if self.value("PRAGMA user_version") < self._version:
             with self.writing():
                 for statement in schema.split(";"):
                     self.rows(statement)
-                self.rows("PRAGMA user_version = 1")
+                self.rows(f"PRAGMA user_version = {self._version}")
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

@@ -230,7 +230,8 @@ def _fence(
     allowed = list(paths)
     for name, uris in files.items():
         extra = [_path(uri) for uri in uris]
-        session.execute(f'CREATE VIEW main."{name}" AS FROM {_read_parquet(extra)}')
+        # Files of several versions of a contract: later ones may have columns more, or wider ones.
+        session.execute(f'CREATE VIEW main."{name}" AS FROM {_read_parquet(extra, by_name=True)}')
         allowed += extra
     session.execute(f"SET allowed_paths = [{_literals(allowed)}]")
     session.execute("SET python_enable_replacements = false")
@@ -240,8 +241,9 @@ def _fence(
     session.execute("SET lock_configuration = true")
 
 
-def _read_parquet(paths: Sequence[str]) -> str:
-    return f"read_parquet([{_literals(paths)}], hive_partitioning = false)"
+def _read_parquet(paths: Sequence[str], *, by_name: bool = False) -> str:
+    how = f"hive_partitioning = false, union_by_name = {str(by_name).lower()}"
+    return f"read_parquet([{_literals(paths)}], {how})"
 
 
 def _literals(texts: Sequence[str]) -> str:

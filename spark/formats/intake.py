@@ -8,7 +8,7 @@ distrusted.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -20,10 +20,12 @@ from spark.formats import delimited, json_lines, parquet, record_by_record
 from spark.formats.text import TextFacts, look_at
 from spark.io import ENGINE_ERRORS, file_sizes, union
 from spark.transforms.contract import Batch, CleanSpec, DeliveredFile
+from spark.transforms.drift import Layout, is_ambiguous, spelling
 from spark.transforms.rules import FILE, Finding
 from spark.transforms.staging import Portion, lineage_of, staged
+from spark.transforms.treatments import pseudonymised
 
-Layout = TypeVar("Layout", bound=Hashable)
+Columns = TypeVar("Columns", bound=Hashable)
 ReadFiles = Callable[[Sequence[DeliveredFile]], Portion]
 
 NOWHERE = DeliveredFile("", "", Batch("", "1970-01-01", "", "1970-01-01T00:00:00Z"))
@@ -38,14 +40,29 @@ class Intake:
         slow: files that are read record by record.
         refused: files of which no record can be read, and why.
         expected: records of a file by a count that is not the parser's, where there is one.
-        layouts: names of the columns found in a file.
+        layouts: how a file is laid out, where that can be seen.
     """
 
     fast: list[tuple[tuple[DeliveredFile, ...], ReadFiles]] = field(default_factory=list)
     slow: list[DeliveredFile] = field(default_factory=list)
     refused: list[tuple[DeliveredFile, str]] = field(default_factory=list)
     expected: dict[DeliveredFile, int] = field(default_factory=dict)
-    layouts: dict[DeliveredFile, frozenset[str]] = field(default_factory=dict)
+    layouts: dict[DeliveredFile, Layout] = field(default_factory=dict)
+
+    def without(self, batch_ids: Collection[str]) -> Intake:
+        """The same, without the files of some batches; their layouts stay known."""
+
+        def stays(file: DeliveredFile) -> bool:
+            return file.batch.batch_id not in batch_ids
+
+        fast = [(tuple(filter(stays, files)), read) for files, read in self.fast]
+        return replace(
+            self,
+            fast=[(files, read) for files, read in fast if files],
+            slow=[file for file in self.slow if stays(file)],
+            refused=[(file, reason) for file, reason in self.refused if stays(file)],
+            expected={file: rows for file, rows in self.expected.items() if stays(file)},
+        )
 
 
 def take_in(
@@ -62,32 +79,32 @@ def take_in(
     files = [file for file in spec.files if sizes[file.uri] > 0]
     trusted = [file for file in files if file not in distrusted]
     intake = Intake(slow=[file for file in files if file in distrusted])
-    doubtful = delimited.DOUBTFUL if spec.format == "csv" else json_lines.doubtful(spec)
-    facts = look_at(session, trusted, doubtful=doubtful)
+    facts = _facts(session, spec, trusted)
     plain = {}
     for file, fact in facts.items():
         if fact is None or fact.doubtful:
             intake.slow.append(file)
         else:
             plain[file] = fact
+    intake.layouts = record_by_record.layouts(session, intake.slow, spec.format)
     if spec.format == "csv":
         _take_csv(session, spec, intake, plain)
+        # Without a known name it is no header but anything else, and not to be shown as one.
+        headers = intake.layouts.items()
+        intake.layouts = {file: each for file, each in headers if spelling(spec, each.names)}
     else:
-        intake.expected = {file: fact.lines for file, fact in plain.items()}
-        if plain:
-            read = partial(_read_json, session, names=spec.source_names)
-            intake.fast.append((tuple(plain), read))
+        _take_json(session, spec, intake, plain)
     return intake
 
 
 def staged_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
     """Staged rows of everything that was taken in."""
     portions = [read(files) for files, read in intake.fast]
-    if intake.slow:
-        names = spec.source_names
-        portions.append(record_by_record.portion(session, intake.slow, names, spec.format))
+    for names, files in _by_names(spec, intake, intake.slow).items():
+        portion = record_by_record.portion(session, files, names, spec.format)
+        portions.append(_respelled(portion, spec, names))
     portions.append(_refused_files(session, intake.refused))
-    return union([staged(portion, spec) for portion in portions])
+    return pseudonymised(union([staged(portion, spec) for portion in portions]), spec)
 
 
 def failing_files(session: SparkSession, intake: Intake) -> set[DeliveredFile]:
@@ -108,6 +125,14 @@ def _failing(files: Sequence[DeliveredFile], read: ReadFiles) -> Iterable[Delive
     return []
 
 
+def _facts(
+    session: SparkSession, spec: CleanSpec, files: Sequence[DeliveredFile]
+) -> dict[DeliveredFile, TextFacts | None]:
+    if spec.format == "csv":
+        return look_at(session, files, doubtful=delimited.DOUBTFUL)
+    return look_at(session, files, doubtful=json_lines.doubtful(spec), names=json_lines.NAMES)
+
+
 def _take_parquet(
     session: SparkSession,
     spec: CleanSpec,
@@ -115,7 +140,7 @@ def _take_parquet(
     distrusted: Collection[DeliveredFile],
 ) -> Intake:
     intake = Intake()
-    layouts = {}
+    readable = {}
     for file in spec.files:
         if file in distrusted:
             intake.refused.append((file, "expected Parquet, found pages that cannot be read"))
@@ -123,12 +148,16 @@ def _take_parquet(
             intake.refused.append((file, "expected Parquet, found an empty file"))
         else:
             try:
-                layouts[file] = parquet.layout_of(session, file)
+                layout = parquet.layout_of(session, file)
             except FileUnreadable as error:
                 intake.refused.append((file, str(error)))
-    _add_layouts(intake, layouts, partial(_read_parquet, session))
-    for file, layout in layouts.items():
-        intake.layouts[file] = frozenset(name for name, _ in layout)
+                continue
+            intake.layouts[file] = Layout(layout)
+            if is_ambiguous(intake.layouts[file]):
+                intake.refused.append((file, parquet.names_refused(layout)))
+            else:
+                readable[file] = layout
+    _add_layouts(intake, readable, partial(_read_parquet, session, spec))
     return intake
 
 
@@ -138,27 +167,41 @@ def _take_csv(
     intake: Intake,
     plain: dict[DeliveredFile, TextFacts],
 ) -> None:
-    wanted = set(spec.source_names)
     headers = {}
     for file, fact in plain.items():
         if fact.lines == 0:
             continue
         header = delimited.header_of(fact.first)
-        if not wanted & set(header):
+        if not spelling(spec, header):
             header = delimited.engine_header(session, file)
-        if wanted & set(header) and len(set(header)) == len(header):
+        intake.layouts[file] = Layout(tuple((name, None) for name in header))
+        if spelling(spec, header) and not is_ambiguous(intake.layouts[file]):
             intake.expected[file] = fact.lines - 1
-            intake.layouts[file] = frozenset(header)
             headers[file] = header
         else:
             intake.refused.append((file, record_by_record.header_refused(",".join(header))))
-    _add_layouts(intake, headers, partial(_read_csv, session))
+    _add_layouts(intake, headers, partial(_read_csv, session, spec))
+
+
+def _take_json(
+    session: SparkSession,
+    spec: CleanSpec,
+    intake: Intake,
+    plain: dict[DeliveredFile, TextFacts],
+) -> None:
+    for file, fact in plain.items():
+        intake.expected[file] = fact.lines
+        if fact.names:
+            columns = tuple((name, None) for name in sorted(fact.names))
+            intake.layouts[file] = Layout(columns, ordered=False)
+    for names, files in _by_names(spec, intake, list(plain)).items():
+        intake.fast.append((tuple(files), partial(_read_json, session, spec, names)))
 
 
 def _add_layouts(
     intake: Intake,
-    layouts: dict[DeliveredFile, Layout],
-    read: Callable[[Layout, Sequence[DeliveredFile]], Portion],
+    layouts: dict[DeliveredFile, Columns],
+    read: Callable[[Columns, Sequence[DeliveredFile]], Portion],
 ) -> None:
     """Files of one layout share one expression, whatever their number."""
     for layout in dict.fromkeys(layouts.values()):
@@ -166,22 +209,46 @@ def _add_layouts(
         intake.fast.append((files, partial(read, layout)))
 
 
+def _by_names(
+    spec: CleanSpec, intake: Intake, files: Sequence[DeliveredFile]
+) -> dict[tuple[str, ...], list[DeliveredFile]]:
+    """The files by what the columns of the source are called in them."""
+    found: dict[tuple[str, ...], list[DeliveredFile]] = {}
+    for file in files:
+        layout = intake.layouts.get(file)
+        spelled = spelling(spec, layout.names) if layout else {}
+        names = tuple(spelled.get(name, name) for name in spec.source_names)
+        found.setdefault(names, []).append(file)
+    return found
+
+
 def _read_csv(
-    session: SparkSession, header: delimited.Header, files: Sequence[DeliveredFile]
+    session: SparkSession,
+    spec: CleanSpec,
+    header: delimited.Header,
+    files: Sequence[DeliveredFile],
 ) -> Portion:
-    return delimited.portion(session, files, header)
+    return _respelled(delimited.portion(session, files, header), spec, header)
 
 
 def _read_parquet(
-    session: SparkSession, layout: parquet.Layout, files: Sequence[DeliveredFile]
+    session: SparkSession, spec: CleanSpec, layout: parquet.Layout, files: Sequence[DeliveredFile]
 ) -> Portion:
-    return parquet.portion(session, files, layout)
+    names = [name for name, _ in layout]
+    return _respelled(parquet.portion(session, files, layout), spec, names)
 
 
 def _read_json(
-    session: SparkSession, files: Sequence[DeliveredFile], *, names: Sequence[str]
+    session: SparkSession, spec: CleanSpec, names: Sequence[str], files: Sequence[DeliveredFile]
 ) -> Portion:
-    return json_lines.portion(session, files, names)
+    return _respelled(json_lines.portion(session, files, names), spec, names)
+
+
+def _respelled(portion: Portion, spec: CleanSpec, names: Sequence[str]) -> Portion:
+    """The portion with its columns under the names that the source's contract has for them."""
+    spelled = spelling(spec, names)
+    again = {declared: portion.delivered[name] for declared, name in spelled.items()}
+    return replace(portion, delivered=again)
 
 
 def _refused_files(session: SparkSession, refused: Sequence[tuple[DeliveredFile, str]]) -> Portion:

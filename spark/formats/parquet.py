@@ -6,6 +6,7 @@ dictionaries. Both end as an unreadable file, like one without a footer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
@@ -21,6 +22,8 @@ from spark.transforms.typing import as_text, named
 # A file's columns as (name, Spark type).
 Layout = tuple[tuple[str, str], ...]
 
+_CLASH = re.compile(r"COLUMN_ALREADY_EXISTS\] The column `+([^`]+)`")
+
 
 def layout_of(session: SparkSession, file: DeliveredFile) -> Layout:
     """The file's columns, from its footer.
@@ -31,6 +34,9 @@ def layout_of(session: SparkSession, file: DeliveredFile) -> Layout:
     try:
         fields = session.read.parquet(file.uri).schema.fields
     except ENGINE_ERRORS as error:
+        if clash := _CLASH.search(str(error)):
+            # All that Spark says of such a file; Sail reads it, and intake finds the names alike.
+            return ((clash[1], "string"), (clash[1], "string"))
         raise FileUnreadable(f"expected Parquet, found: {first_line(error)}") from error
     if not fields:
         raise FileUnreadable("expected Parquet, found a file without columns")
@@ -44,6 +50,11 @@ def portion(session: SparkSession, files: Sequence[DeliveredFile], layout: Layou
     }
     frame = union([_frame(session, file, len(layout)) for file in files])
     return Portion(frame, delivered, raw_text=_raw_text(delivered))
+
+
+def names_refused(layout: Layout) -> str:
+    """Why a file of which two columns have one name gives no record."""
+    return f"expected columns of different names, found: {', '.join(dict(layout))}"
 
 
 def first_line(error: BaseException) -> str:

@@ -18,13 +18,16 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import lit
 
 from spark.io import union
 from spark.transforms.contract import DeliveredFile
+from spark.transforms.drift import Layout
 from spark.transforms.rules import ENCODING, FILE, STRUCTURE, Delivered, Finding
 from spark.transforms.staging import Portion, lineage_of
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 LONGEST_RECORD_LINES = 1000
 ROWS_PER_BATCH = 10_000
 GZIP = b"\x1f\x8b"
+GZIP_ERRORS = (OSError, EOFError, zlib.error)
 # What a blank line may hold, as in `spark.formats.text`.
 BLANK = "".join(map(chr, range(33)))
 
@@ -63,6 +67,34 @@ def portion(
     return Portion(frame, delivered, raw_text="_text", structure=findings)
 
 
+def layouts(
+    session: SparkSession, files: Sequence[DeliveredFile], kind: str
+) -> dict[DeliveredFile, Layout]:
+    """How each file is laid out; files without a record that can be read are left out."""
+    if not files:
+        return {}
+    parse = partial(_names_in, kind=kind)
+    frames = [
+        session.read.format("binaryFile")
+        .load(file.uri)
+        .select("content")
+        .mapInArrow(parse, "place bigint, name string")
+        .select(lit(number).alias("file"), "place", "name")
+        for number, file in enumerate(files)
+    ]
+    columns: dict[DeliveredFile, list[tuple[str, None]]] = {}
+    for number, _, name in sorted(tuple(row) for row in union(frames).collect()):
+        columns.setdefault(files[number], []).append((name, None))
+    return {file: Layout(tuple(each), ordered=kind == "csv") for file, each in columns.items()}
+
+
+def names_of(content: bytes, kind: str) -> list[str]:
+    """Names of a file's columns: a CSV header's as they stand, sorted for JSON."""
+    if kind == "csv":
+        return _header_of(content)
+    return sorted({name for record in records_of(content, kind, ()) for name in record.fields})
+
+
 def records_of(content: bytes, kind: str, names: Sequence[str]) -> Iterator[Record]:
     """Every record of a file, good or broken; blank lines are none.
 
@@ -72,15 +104,40 @@ def records_of(content: bytes, kind: str, names: Sequence[str]) -> Iterator[Reco
         names: the fields that are looked for; a CSV header must hold one of them.
     """
     try:
-        plain = gzip.decompress(content) if content.startswith(GZIP) else content
-    except (OSError, EOFError, zlib.error) as error:
+        lines = _lines(content)
+    except GZIP_ERRORS as error:
         reason = f"expected a whole gzip file, found: {error}"
         yield Record(None, None, {}, broken=FILE, reason=reason)
         return
+    yield from _csv_records(lines, names) if kind == "csv" else _json_records(lines)
+
+
+def _lines(content: bytes) -> list[str]:
+    plain = gzip.decompress(content) if content.startswith(GZIP) else content
     # Bytes that are no UTF-8 become lone surrogates, which text never holds, and so stay findable.
     text = plain.decode("utf-8", "surrogateescape").lstrip("\ufeff")
-    lines = list(io.StringIO(text, newline=""))
-    yield from _csv_records(lines, names) if kind == "csv" else _json_records(lines)
+    return list(io.StringIO(text, newline=""))
+
+
+def _header_of(content: bytes) -> list[str]:
+    try:
+        records = _raw_csv_records(_lines(content))
+    except GZIP_ERRORS:
+        return []
+    values = next((values for _, _, values, error in records if not error), [])
+    return [_readable(name.strip()) for name in values]
+
+
+def _names_in(
+    batches: Iterable[pyarrow.RecordBatch], *, kind: str
+) -> Iterator[pyarrow.RecordBatch]:
+    import pyarrow
+
+    for batch in batches:
+        for content in batch.column(0).to_pylist():
+            names = pyarrow.array(names_of(bytes(content), kind), pyarrow.string())
+            places = pyarrow.array(range(len(names)), pyarrow.int64())
+            yield pyarrow.RecordBatch.from_arrays([places, names], names=["place", "name"])
 
 
 def header_refused(header: str) -> str:
@@ -113,7 +170,8 @@ def _csv_records(lines: Sequence[str], wanted: Sequence[str]) -> Iterator[Record
         text = "".join(lines[start:end])
         if names is None:
             names = [name.strip() for name in values]
-            if len(set(names)) != len(names) or not set(names) & set(wanted):
+            folded = {name.casefold() for name in names}
+            if len(folded) != len(names) or not set(names) & set(wanted):
                 yield Record(None, None, {}, broken=FILE, reason=header_refused(_readable(text)))
                 return
         elif error:

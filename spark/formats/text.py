@@ -34,15 +34,30 @@ class TextFacts:
         lines: lines that hold anything.
         first: probably the first line; engines do not promise an order.
         doubtful: whether any line could be read in two ways.
+        names: of the fields that its lines hold, where `look_at` was told how to find them.
     """
 
     lines: int
     first: str | None
     doubtful: bool
+    names: frozenset[str] = frozenset()
+
+    def __add__(self, other: TextFacts) -> TextFacts:
+        """The facts of both parts of one file."""
+        return TextFacts(
+            self.lines + other.lines,
+            self.first if self.first is not None else other.first,
+            self.doubtful or other.doubtful,
+            self.names | other.names,
+        )
 
 
 def look_at(
-    session: SparkSession, files: Sequence[DeliveredFile], *, doubtful: str
+    session: SparkSession,
+    files: Sequence[DeliveredFile],
+    *,
+    doubtful: str,
+    names: str = "CAST(NULL AS array<string>)",
 ) -> dict[DeliveredFile, TextFacts | None]:
     """Facts of each file; None for one that the engine cannot read as text.
 
@@ -50,35 +65,39 @@ def look_at(
         session: the job's session.
         files: any number of files.
         doubtful: SQL over `value`, a line; true where parsers could differ.
+        names: SQL that gives the names of a line's fields; null where it has none.
     """
     if not files:
         return {}
     try:
-        return _look_at_all(session, files, doubtful)
+        return _look_at_all(session, files, doubtful, names)
     except ENGINE_ERRORS:
         if len(files) == 1:
             return {files[0]: None}
     # Halving finds one bad file among 150 in some fifteen passes over ever fewer files.
     middle = len(files) // 2
     return {
-        **look_at(session, files[:middle], doubtful=doubtful),
-        **look_at(session, files[middle:], doubtful=doubtful),
+        **look_at(session, files[:middle], doubtful=doubtful, names=names),
+        **look_at(session, files[middle:], doubtful=doubtful, names=names),
     }
 
 
 def _look_at_all(
-    session: SparkSession, files: Sequence[DeliveredFile], doubtful: str
+    session: SparkSession, files: Sequence[DeliveredFile], doubtful: str, names: str
 ) -> dict[DeliveredFile, TextFacts | None]:
     lines = union([_lines(session, file, number) for number, file in enumerate(files)])
-    counted = lines.groupBy("file").agg(
+    # Lines of a file mostly have the same fields, so there are few groups.
+    counted = lines.groupBy("file", expr(names).alias("names")).agg(
         expr(f"count(CASE WHEN NOT ({_BLANK}) THEN 1 END)").alias("lines"),
         expr("max(CASE WHEN position = 0 THEN value END)").alias("first"),
         expr(f"max(({doubtful}) OR (value <> '' AND {_BLANK}))").alias("doubtful"),
     )
-    facts: dict[DeliveredFile, TextFacts | None] = dict.fromkeys(files, TextFacts(0, None, False))
+    facts = dict.fromkeys(files, TextFacts(0, None, False))
     for row in counted.collect():
-        facts[files[row["file"]]] = TextFacts(int(row["lines"]), row["first"], row["doubtful"])
-    return facts
+        facts[files[row["file"]]] += TextFacts(
+            int(row["lines"]), row["first"], row["doubtful"], frozenset(row["names"] or ())
+        )
+    return dict(facts)
 
 
 def _lines(session: SparkSession, file: DeliveredFile, number: int) -> DataFrame:

@@ -3,17 +3,22 @@
 All batches of a call are one job. Sources are read once, into a staging folder beside the output;
 whatever is then counted, published or quarantined comes from there. A crash leaves nothing that
 counts: the caller records the result only after the report, and a second run replaces the folders.
+
+A batch whose layout the table's drift mode does not take is held: none of its rows is read, and its
+result says how it differs. The others go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import col, count, lit
+from pyspark.sql.functions import col, count, expr, lit
 
+from spark.errors import harmless_reason_of
+from spark.failures import Withheld
 from spark.formats.intake import Intake, failing_files, staged_rows, take_in
 from spark.io import (
     ENGINE_ERRORS,
@@ -24,7 +29,18 @@ from spark.io import (
     write_rows,
     written,
 )
+from spark.report import COUNTERS
 from spark.transforms.contract import Batch, CleanSpec, clean_spec
+from spark.transforms.corrections import ACCOUNTED, expect_released, without_released
+from spark.transforms.drift import (
+    EVOLVE,
+    REFUSE,
+    Difference,
+    batch_differences,
+    is_held,
+    outgrown_columns,
+    report_of,
+)
 from spark.transforms.staging import clean_rows, quarantined_rows
 from spark.transforms.tally import (
     Tally,
@@ -34,19 +50,27 @@ from spark.transforms.tally import (
     expect_records,
     tally_of,
 )
-from spark.transforms.unique import RANK, quarantined_copies, repeated_rows, without_repeated
+from spark.transforms.unique import (
+    RANK,
+    copy_text,
+    quarantined_copies,
+    repeated_rows,
+    without_repeated,
+)
 
 if TYPE_CHECKING:
     from spark.report import Report
 
 FOLDER = "batch"
+ACCOUNTS = ("_batch_id", "_correction_id")
 
 
 def run(session: SparkSession, document: dict[str, Any], report: Report) -> None:
     """Clean every batch of the spec and report one result for each.
 
     Raises:
-        SpecInvalid, DeliveryMissing, RuleHalted, RowsUnaccounted: see `spark.failures`.
+        SpecInvalid, DeliveryMissing, RuleHalted, RowsUnaccounted, KeyUnavailable, Withheld: see
+            `spark.failures`.
     """
     spec = clean_spec(document)
     if not spec.batches:
@@ -55,6 +79,15 @@ def run(session: SparkSession, document: dict[str, Any], report: Report) -> None
     staging = _staging_of(spec.output)
     try:
         report.results(_clean(session, spec, staging, report))
+    except ENGINE_ERRORS as error:
+        if not spec.is_treated:
+            raise
+        # An engine quotes the value that it failed over.
+        raise Withheld(
+            f"{spec.dataset}: the engine failed ({harmless_reason_of(error)}). Its message is "
+            "withheld, because it may quote treated columns. Run the job on the raw files where "
+            "they may be read, or look at the rules: each must hold for any value."
+        ) from None
     finally:
         # Also when a rule halts: nothing else would ever remove it.
         with suppress(*ENGINE_ERRORS):
@@ -64,18 +97,61 @@ def run(session: SparkSession, document: dict[str, Any], report: Report) -> None
 def _clean(
     session: SparkSession, spec: CleanSpec, staging: str, report: Report
 ) -> list[dict[str, Any]]:
-    intake, rows = _stage(session, spec, f"{staging}/rows", report)
+    intake = take_in(session, spec)
+    drift = batch_differences(spec, intake.layouts)
+    held = {batch_id for batch_id, found in drift.items() if is_held(found)}
+    going = spec.without(held)
+    results = []
+    if going.batches:
+        results = _clean_all(session, going, intake.without(held), drift, staging, report)
+    return [*(_held(spec, batch_id, drift[batch_id]) for batch_id in sorted(held)), *results]
+
+
+def _clean_all(
+    session: SparkSession,
+    spec: CleanSpec,
+    intake: Intake,
+    drift: dict[str, list[Difference]],
+    staging: str,
+    report: Report,
+) -> list[dict[str, Any]]:
+    """Clean the batches; those are held that turn out to hold values of a wider type."""
+    intake, rows = _stage(session, spec, intake, f"{staging}/rows", report)
+    expect_released(rows, spec, copy_text=copy_text(spec))
+    rows = without_released(rows, spec, copy_text=copy_text(spec))
     tally = tally_of(rows, spec)
+    expect_records(tally, spec, intake.expected)
+    outgrown = outgrown_columns(spec, tally.outgrown)
+    results = [_held(spec, batch_id, found) for batch_id, found in outgrown.items()]
+    going = spec.without(outgrown)
+    if going.batches:
+        rows = rows.where(~col("_batch_id").isin(list(outgrown))) if outgrown else rows
+        results += _publish_all(session, going, intake, rows, tally, drift, staging, report)
+    return results
+
+
+def _publish_all(
+    session: SparkSession,
+    spec: CleanSpec,
+    intake: Intake,
+    rows: DataFrame,
+    tally: Tally,
+    drift: dict[str, list[Difference]],
+    staging: str,
+    report: Report,
+) -> list[dict[str, Any]]:
     read = sum(tally.rows_in(batch.batch_id) for batch in spec.batches)
     report.progress(f"{read:,} rows read; now they are written")
-    expect_records(tally, intake.expected)
     repeated = _repeated(session, spec, rows, f"{staging}/repeated", tally)
     expect_no_halt(tally, spec)
     _publish(session, spec, rows, repeated, tally)
     _quarantine(spec, rows, repeated)
     _account(session, spec, tally)
     files = written(session, spec.output)
-    return [_result(spec, batch, tally, intake, files) for batch in spec.batches]
+    return [
+        _result(spec, batch, tally, intake, drift.get(batch.batch_id, []), files)
+        for batch in spec.batches
+    ]
 
 
 def _staging_of(output: str) -> str:
@@ -85,10 +161,9 @@ def _staging_of(output: str) -> str:
 
 
 def _stage(
-    session: SparkSession, spec: CleanSpec, uri: str, report: Report
+    session: SparkSession, spec: CleanSpec, intake: Intake, uri: str, report: Report
 ) -> tuple[Intake, DataFrame]:
     """Read every source once; what the fast parser refuses is read record by record."""
-    intake = take_in(session, spec)
     try:
         write_rows(staged_rows(session, spec, intake), uri)
     except ENGINE_ERRORS:
@@ -128,14 +203,14 @@ def _publish(
         for batch in spec.batches
     }
     if any(rows_out.values()):
-        write_rows(kept.withColumn(FOLDER, col("_batch_id")), spec.output, folders=FOLDER)
+        write_rows(kept.withColumn(FOLDER, expr(ACCOUNTED)), spec.output, folders=FOLDER)
     for batch_id, expected in rows_out.items():
         if not expected:
             write_no_rows(clean, spec.location(batch_id))
 
 
 def _quarantine(spec: CleanSpec, rows: DataFrame, repeated: DataFrame | None) -> None:
-    rejected = quarantined_rows(rows)
+    rejected = quarantined_rows(rows, spec)
     if repeated is not None:
         rejected = rejected.unionAll(quarantined_copies(repeated, spec))
     write_rows(rejected, spec.quarantine)
@@ -146,18 +221,23 @@ def _account(session: SparkSession, spec: CleanSpec, tally: Tally) -> None:
     expect_all_written(
         tally,
         spec,
-        published=_rows_by_batch(read_rows(session, locations, ["_batch_id"])),
-        quarantined=_rows_by_batch(read_rows(session, [spec.quarantine], ["_batch_id"])),
+        published=_rows_by_batch(read_rows(session, locations, ACCOUNTS)),
+        quarantined=_rows_by_batch(read_rows(session, [spec.quarantine], ACCOUNTS)),
     )
 
 
 def _rows_by_batch(rows: DataFrame) -> dict[str, int]:
-    counted = rows.groupBy("_batch_id").agg(count(lit(1)).alias("rows"))
-    return {row["_batch_id"]: int(row["rows"]) for row in counted.collect()}
+    counted = rows.groupBy(expr(ACCOUNTED).alias("_batch")).agg(count(lit(1)).alias("rows"))
+    return {row["_batch"]: int(row["rows"]) for row in counted.collect()}
 
 
 def _result(
-    spec: CleanSpec, batch: Batch, tally: Tally, intake: Intake, files: Mapping[str, Written]
+    spec: CleanSpec,
+    batch: Batch,
+    tally: Tally,
+    intake: Intake,
+    drift: Sequence[Difference],
+    files: Mapping[str, Written],
 ) -> dict[str, Any]:
     on_disk = files.get(f"{FOLDER}={batch.batch_id}", Written(0, 0))
     quarantined = tally.rows_quarantined(batch.batch_id)
@@ -170,20 +250,27 @@ def _result(
         "files": on_disk.files,
         "bytes": on_disk.bytes,
         "location": spec.location(batch.batch_id),
-        "details": {**tally.details(batch.batch_id), **_reading_details(spec, batch, intake)},
+        "details": {**tally.details(batch.batch_id), **_reading_details(batch, intake, drift)},
     }
 
 
-def _reading_details(spec: CleanSpec, batch: Batch, intake: Intake) -> dict[str, str]:
+def _held(spec: CleanSpec, batch_id: str, drift: Sequence[Difference]) -> dict[str, Any]:
+    """The result of a batch that waits: for its owner, or for a contract that has evolved."""
+    refused = any(each.verdict == REFUSE for each in drift)
+    return {
+        "dataset": spec.dataset,
+        "batch_id": batch_id,
+        **dict.fromkeys(COUNTERS, 0),
+        "location": None,
+        "details": {"held": REFUSE if refused else EVOLVE, "drift": report_of(drift)},
+    }
+
+
+def _reading_details(batch: Batch, intake: Intake, drift: Sequence[Difference]) -> dict[str, str]:
     """What a person should know about how the batch's files were read; often nothing."""
-    declared = {column.source_name for column in spec.columns}
-    layouts = [names for file, names in intake.layouts.items() if file.batch == batch]
-    missing = {name for names in layouts for name in declared - names}
-    unexpected = {name for names in layouts for name in names - set(spec.source_names)}
     facts = {
         "files.read_record_by_record": sum(file.batch == batch for file in intake.slow) or "",
         "files.refused": sum(file.batch == batch for file, _ in intake.refused) or "",
-        "columns.missing": ", ".join(sorted(missing)),
-        "columns.unexpected": ", ".join(sorted(unexpected)),
+        "drift": report_of(drift) if drift else "",
     }
     return {name: str(value) for name, value in facts.items() if value}

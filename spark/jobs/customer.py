@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spark.deletions import deleted_keys
 from spark.publishing import batch_results, merge_rows, required_batches
 from spark.tables.curated import CUSTOMER
 from spark.transforms.customer import customers
@@ -20,5 +21,6 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
         name: required_batches(session, spec, name) for name in ("crm.household", "crm.demographic")
     }
     rows = customers(frames["crm.household"], frames["crm.demographic"])
-    merge_rows(session, rows, CUSTOMER, spec["target"])
+    gone = deleted_keys(frames["crm.household"], CUSTOMER.key)
+    merge_rows(session, rows, CUSTOMER, spec["target"], deleted=gone)
     report.results(batch_results(spec, CUSTOMER.identifier, frames))

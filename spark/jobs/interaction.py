@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark.publishing import batch_results, merge_rows, required_batches
 from spark.tables.curated import INTERACTION
-from spark.transforms.interaction import interactions
+from spark.transforms.interaction import interactions, withdrawn
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,6 +32,7 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     ]
     sales = session.table(spec["sales"])
     rows = interactions(campaigns, targets, coupons, redemptions, sales)
-    merge_rows(session, rows, INTERACTION, spec["target"])
+    gone = withdrawn(targets, coupons, redemptions)
+    merge_rows(session, rows, INTERACTION, spec["target"], deleted=gone)
     taken_in = {**dict(zip(INPUTS, frames)), "pos.sales_line": None}
     report.results(batch_results(spec, INTERACTION.identifier, taken_in))

@@ -1,29 +1,80 @@
-"""Takes changes of sales lines into `sales_line`, each with its receipt and what its product is."""
+"""Takes changes of sales lines and receipts into `sales_line`, each line with its receipt.
+
+What a run costs follows what is new: of the lines, new changes are read, and the published lines of
+receipts that changed; of the table, the months in which those receipts ever were. Receipts are read
+whole, in few columns, as a line may come long after its own.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spark.publishing import batch_results, merge_rows, required_batches
+from spark.deletions import bury, deleted_keys, opens_epoch, superseded_keys, unburied
+from spark.publishing import batch_results, merge_rows, read_batches, required_batches
 from spark.tables.curated import SALES_LINE
-from spark.transforms.sales_line import sales_lines
+from spark.transforms.sales_line import KEY, days_of, lines_again, only_lines, sales_lines
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from spark.report import Report
 
+LINES, BASKETS = "pos.sales_line", "pos.basket"
+
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
-    """Merge every batch of the spec into the target, in one commit."""
-    frames = {
-        name: required_batches(session, spec, name) for name in ("pos.sales_line", "pos.basket")
-    }
-    rows = sales_lines(
-        frames["pos.sales_line"],
-        frames["pos.basket"],
-        session.table(spec["product"]),
-        spec["time_zone"],
+    """Merge every new batch of the spec into the target, in one commit."""
+    lines = read_batches(session, spec, LINES, only_new=True)
+    baskets = required_batches(session, spec, BASKETS)
+    if lines is not None:
+        bury(session, lines, SALES_LINE, spec["tombstones"])
+    changes = _changes(session, spec, lines)
+    products = session.table(spec["product"])
+    rows = sales_lines(changes, baskets, products, spec["time_zone"])
+    merge_rows(
+        session,
+        unburied(session, rows, SALES_LINE, spec["tombstones"]),
+        SALES_LINE,
+        spec["target"],
+        deleted=_deleted(session, spec, changes),
+        within=lambda: _within(spec, changes, baskets),
     )
-    merge_rows(session, rows, SALES_LINE, spec["target"])
-    report.results(batch_results(spec, SALES_LINE.identifier, frames))
+    report.results(batch_results(spec, SALES_LINE.identifier, {LINES: lines, BASKETS: baskets}))
+
+
+def _changes(session: SparkSession, spec: dict[str, Any], lines: DataFrame | None) -> DataFrame:
+    """New changes of lines, and the published lines of receipts that changed."""
+    published = session.table(spec["target"])
+    receipts = read_batches(session, spec, BASKETS, only_new=True)
+    if lines is not None and (receipts is None or _is_first(session, spec)):
+        return only_lines(lines)
+    if receipts is None:
+        # Nothing that is new counts any more, and the table still has to say that it knows of it.
+        receipts = required_batches(session, spec, BASKETS).where("1 = 0")
+    again = lines_again(published, receipts, since=spec["inputs"][LINES].get("epoch", ""))
+    return again if lines is None else only_lines(lines).unionAll(again)
+
+
+def _is_first(session: SparkSession, spec: dict[str, Any]) -> bool:
+    return session.table(spec["target"]).count() == 0
+
+
+def _deleted(session: SparkSession, spec: dict[str, Any], changes: DataFrame) -> DataFrame:
+    """Lines that were deleted, one by one or by a load that lacks them."""
+    deleted = deleted_keys(changes, KEY)
+    if not opens_epoch(spec, LINES):
+        return deleted
+    epoch = spec["inputs"][LINES]["epoch"]
+    return deleted.unionAll(superseded_keys(session.table(spec["target"]), changes, KEY, epoch))
+
+
+def _within(spec: dict[str, Any], changes: DataFrame, baskets: DataFrame) -> list[str]:
+    """Where in the table the changes can meet a line: a line without a receipt has no day."""
+    if opens_epoch(spec, LINES) or opens_epoch(spec, BASKETS):
+        return []
+    days = days_of(changes, baskets, spec["time_zone"])
+    if days is None:
+        return ["t.business_date IS NULL"]
+    first, last = days
+    dated = f"t.business_date BETWEEN DATE '{first}' AND DATE '{last}'"
+    return [f"(t.business_date IS NULL OR {dated})"]

@@ -7,27 +7,49 @@ nothing inland meets a dictionary. Batch ids become folder names, hence the narr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spark.failures import SpecInvalid
 from spark.tables.model import is_type
+from spark.transforms.treatment import (
+    KEYED,
+    TREATMENTS,
+    KeyReference,
+    Treatment,
+    treatment_of,
+)
 
 FORMATS = ("parquet", "csv", "json")
 ACTIONS = ("warn", "quarantine", "halt")
+DRIFT_MODES = ("strict", "evolve", "freeze", "discard")
 _BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
 class DeclaredColumn:
-    """One column: its name in clean and in the delivery, its Spark type, the values it may have."""
+    """One column: its name in clean and in the delivery, its Spark type, the values it may have.
+
+    `treatment` is None for a column that is published as it was delivered.
+    """
 
     name: str
     source_name: str
     type: str
     nullable: bool
     allowed: tuple[str, ...] | None
+    treatment: Treatment | None = None
+
+    @property
+    def how(self) -> str:
+        """What is done to it, in a word."""
+        return self.treatment.how if self.treatment else "keep"
+
+    @property
+    def published_type(self) -> str:
+        """Its Spark type in clean."""
+        return self.type if self.how in ("keep", "redact", "drop") else "string"
 
 
 @dataclass(frozen=True)
@@ -41,12 +63,32 @@ class DeclaredRule:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one batch says about all of its rows. Dates and times as ISO text."""
+    """What one batch says about all of its rows. Dates and times as ISO text.
+
+    `kind` is how it came: load, changes, pull, file or stream.
+    """
 
     batch_id: str
     landing_date: str
     epoch: str
     ingested_at: str
+    kind: str = ""
+
+    @property
+    def has_changes(self) -> bool:
+        """It tells what happened, and may tell of one key several times.
+
+        Other batches tell how things are, and a key twice is once too often.
+        """
+        return self.kind == "changes"
+
+
+@dataclass(frozen=True)
+class Released:
+    """Rows of one batch that people released from quarantine, by their ids there."""
+
+    batch_id: str
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,7 +102,12 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class CleanSpec:
-    """Everything that the `clean` job is told."""
+    """Everything that the `clean` job is told.
+
+    Where `origin` names columns, the files hold rows that people corrected, and these columns the
+    lineage of the rows that they stand for. `released` are such rows where they came from: there
+    they stay set aside.
+    """
 
     source: str
     table: str
@@ -76,6 +123,26 @@ class CleanSpec:
     files: tuple[DeliveredFile, ...]
     output: str
     quarantine: str
+    # What a layout means that is not the declared one; docs/drift.md.
+    drift: str = "discard"
+    keys: KeyReference | None = None
+    origin: tuple[str, ...] = ()
+    released: tuple[Released, ...] = ()
+
+    @property
+    def published(self) -> tuple[DeclaredColumn, ...]:
+        """The columns that clean has."""
+        return tuple(column for column in self.columns if column.how != "drop")
+
+    @property
+    def is_treated(self) -> bool:
+        """Whether any column holds what must not be written as it was delivered."""
+        return any(column.treatment for column in self.columns)
+
+    @property
+    def corrections(self) -> bool:
+        """Whether the files hold corrected rows."""
+        return bool(self.origin)
 
     @property
     def dataset(self) -> str:
@@ -87,11 +154,20 @@ class CleanSpec:
         """Every column of the delivery that is read, declared columns first."""
         changes = (self.operation_column, self.commit_time_column, self.change_sequence_column)
         declared = [column.source_name for column in self.columns]
-        return tuple(dict.fromkeys([*declared, *(name for name in changes if name)]))
+        return tuple(dict.fromkeys([*declared, *(name for name in changes if name), *self.origin]))
 
     def location(self, batch_id: str) -> str:
         """Where the clean rows of one batch are."""
         return f"{self.output}/batch={batch_id}"
+
+    def without(self, batch_ids: Collection[str]) -> CleanSpec:
+        """The same, without some of the batches."""
+        return replace(
+            self,
+            batches=tuple(each for each in self.batches if each.batch_id not in batch_ids),
+            files=tuple(each for each in self.files if each.batch.batch_id not in batch_ids),
+            released=tuple(each for each in self.released if each.batch_id not in batch_ids),
+        )
 
 
 def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
@@ -104,6 +180,7 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
     names = [column.name for column in columns]
     unique = document.get("unique") or {}
     batches, files = _batches(document["batches"])
+    keys = document.get("keys")
     spec = CleanSpec(
         source=document["source"],
         table=document["table"],
@@ -122,11 +199,23 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
         files=files,
         output=document["output"].rstrip("/"),
         quarantine=document["quarantine"].rstrip("/"),
+        drift=document.get("drift") or "discard",
+        keys=KeyReference(keys["uri"], keys["version"]) if keys else None,
+        origin=tuple(document.get("origin") or ()),
+        released=tuple(
+            Released(batch["batch_id"], tuple(batch["released"]))
+            for batch in document["batches"]
+            if batch.get("released")
+        ),
     )
     actions = [rule.action for rule in spec.rules] + [spec.unique_action or "warn"]
     _expect("format", [spec.format], FORMATS)
     _expect("action", actions, ACTIONS)
+    _expect("drift mode", [spec.drift], DRIFT_MODES)
     _expect("key column", spec.key, names)
+    _expect("treatment", [each.how for each in columns if each.treatment], TREATMENTS)
+    if spec.keys is None and any(column.how in KEYED for column in columns):
+        raise SpecInvalid(f"{spec.dataset}: a column is hashed or tokenised; expected `keys`.")
     if len(set(names)) != len(names):
         raise SpecInvalid(f"{spec.dataset}: a column is declared twice among {', '.join(names)}.")
     return spec
@@ -145,6 +234,7 @@ def _column(document: Mapping[str, Any]) -> DeclaredColumn:
         type=document["type"],
         nullable=bool(document.get("nullable", False)),
         allowed=None if allowed is None else tuple(str(value) for value in allowed),
+        treatment=treatment_of(document.get("treatment")),
     )
 
 
@@ -160,6 +250,7 @@ def _batches(
             epoch=document["epoch"],
             # Never the machine's clock: the same batch gives the same rows, whenever it is made.
             ingested_at=document.get("ingested_at") or f"{landing_date}T00:00:00Z",
+            kind=document.get("kind") or "",
         )
         if not _BATCH_ID.fullmatch(batch.batch_id):
             raise SpecInvalid(f"Batch {batch.batch_id!r}: expected letters, digits, '.', '_', '-'.")

@@ -23,7 +23,7 @@ from pyspark.sql.functions import (
 )
 
 from spark.transforms.hashing import content_hash
-from spark.transforms.repetition import maybe_repeated, surely_single
+from spark.transforms.repetition import split_by_repetition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,13 @@ def change_order() -> Column:
     return concat_ws(" ", *(coalesce(part, lit("")) for part in parts))
 
 
+def in_order(changes: DataFrame) -> DataFrame:
+    """Changes with their place in history as `_change_order`; one that has it keeps it."""
+    if "_change_order" in changes.columns:
+        return changes
+    return changes.withColumn("_change_order", change_order())
+
+
 def committed_on_delivery(changes: DataFrame) -> DataFrame:
     """Changes that name no commit time, as files have none, ordered by the day of their delivery.
 
@@ -52,13 +59,13 @@ def committed_on_delivery(changes: DataFrame) -> DataFrame:
 
 
 def latest_changes(changes: DataFrame, key: Sequence[str]) -> DataFrame:
-    """One row per key: its last change, deletes included, with `_change_order` added.
+    """One row per key: its last change, deletes included, with `_change_order`.
 
     Args:
         changes: clean rows with their lineage columns.
         key: the business key.
     """
-    ordered = changes.withColumn("_change_order", change_order())
+    ordered = in_order(changes)
     content = {name: kind for name, kind in sorted(changes.dtypes) if not name.startswith("_")}
     newest_first = Window.partitionBy(*key).orderBy(
         col("_change_order").desc(),
@@ -68,8 +75,9 @@ def latest_changes(changes: DataFrame, key: Sequence[str]) -> DataFrame:
         col("_batch_id").asc(),
     )
     # Sorting all rows would cost five times what it costs to find the few keys that repeat.
-    placed = maybe_repeated(ordered, key=key).withColumn("_place", row_number().over(newest_first))
-    return surely_single(ordered, key=key).unionAll(placed.where("_place = 1").drop("_place"))
+    single, several = split_by_repetition(ordered, key=key)
+    placed = several.withColumn("_place", row_number().over(newest_first))
+    return single.unionAll(placed.where("_place = 1").drop("_place"))
 
 
 def standing(latest: DataFrame) -> DataFrame:

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from spark.deletions import deleted_keys
 from spark.tables.curated import INTERACTION
 from spark.tables.curated.interaction import OFFER, REDEMPTION, TARGET
 from spark.transforms.fold import joined_lineage, latest_changes, standing
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from collections.abc import Sequence
+
+    from pyspark.sql import Column, DataFrame
 
 COUPON = ["campaign_id", "coupon_upc"]
+TARGETED = ["campaign_id", "household_id"]
+OFFERED = [*COUPON, "product_id"]
 USE = ["campaign_id", "household_id", "coupon_upc", "interaction_date"]
 
 
@@ -39,23 +44,49 @@ def interactions(
         sales: `curated.sales_line`.
     """
     known = standing(latest_changes(campaigns, ["campaign_id"]))
-    sent = standing(latest_changes(targets, ["campaign_id", "household_id"]))
-    offered = standing(latest_changes(coupons, [*COUPON, "product_id"]))
-    used = standing(
-        latest_changes(redemptions.withColumnRenamed("redemption_date", "interaction_date"), USE)
-    )
+    sent = standing(latest_changes(targets, TARGETED))
+    offered = standing(latest_changes(coupons, OFFERED))
+    used = standing(latest_changes(_dated(redemptions), USE))
     return _of_campaigns(
-        _connected(TARGET, sent, "campaign_id", "household_id")
-        .unionAll(_connected(OFFER, offered, *COUPON, "product_id"))
+        _connected(TARGET, sent, *TARGETED)
+        .unionAll(_connected(OFFER, offered, *OFFERED))
         .unionAll(_connected(REDEMPTION, _with_receipts(used, offered, sales), *USE)),
         known,
     )
 
 
+def withdrawn(targets: DataFrame, coupons: DataFrame, redemptions: DataFrame) -> DataFrame:
+    """Keys of `curated.interaction` whose record was deleted, as `deleted_keys` gives them.
+
+    Args:
+        targets: see `interactions`.
+        coupons: see `interactions`.
+        redemptions: see `interactions`.
+    """
+    return (
+        _gone(TARGET, targets, TARGETED)
+        .unionAll(_gone(OFFER, coupons, OFFERED))
+        .unionAll(_gone(REDEMPTION, _dated(redemptions), USE))
+    )
+
+
+def _gone(kind: str, changes: DataFrame, ids: list[str]) -> DataFrame:
+    deleted = deleted_keys(changes, ids)
+    return deleted.select(_id(kind, ids), "_batch_id", "_change_order")
+
+
+def _id(kind: str, ids: Sequence[str]) -> Column:
+    return F.concat_ws("/", F.lit(kind), *ids).alias("interaction_id")
+
+
+def _dated(redemptions: DataFrame) -> DataFrame:
+    return redemptions.withColumnRenamed("redemption_date", "interaction_date")
+
+
 def _connected(kind: str, rows: DataFrame, *ids: str) -> DataFrame:
     """One kind of interaction in the columns of all of them; what it does not have is null."""
     own = {
-        "interaction_id": F.concat_ws("/", F.lit(kind), *ids),
+        "interaction_id": _id(kind, ids),
         "interaction_type": F.lit(kind),
         **{name: F.col(name) for name in rows.columns},
     }

@@ -46,18 +46,31 @@ def listed_products(products: DataFrame, hierarchy: DataFrame) -> DataFrame:
     )
 
 
-def unknown_members(sales_lines: DataFrame, listed: DataFrame) -> DataFrame:
+def unknown_members(
+    sales_lines: DataFrame, listed: DataFrame, delisted: DataFrame | None = None
+) -> DataFrame:
     """Rows of `curated.product` for products that were sold and that the catalogue does not list.
 
-    Their `_change_order` is empty, so that the catalogue's own row replaces them when it comes.
+    Their `_change_order` is empty, or just behind that of their deletion from the catalogue, so
+    that the catalogue's own row replaces them when it comes. A product stays once it was sold, also
+    when all of its lines are deleted later.
 
     Args:
         sales_lines: clean changes of sales lines.
         listed: what `listed_products` made.
+        delisted: keys that the catalogue has deleted; see `spark.deletions.deleted_keys`.
     """
-    sold = sales_lines.groupBy("product_id").agg(F.min("_batch_id").alias("_batch_id"))
+    sold = sales_lines.where("_operation <> 'D'").groupBy("product_id")
+    orphans = sold.agg(F.min("_batch_id").alias("_batch_id")).join(
+        listed.select("product_id"), on="product_id", how="left_anti"
+    )
+    order = F.lit("")
+    if delisted is not None:
+        ends = F.concat("_change_order", F.lit(" unlisted")).alias("_delisted_at")
+        orphans = orphans.join(delisted.select("product_id", ends), on="product_id", how="left")
+        order = F.coalesce("_delisted_at", order)
     unknown = F.lit(UNKNOWN)
-    return sold.join(listed.select("product_id"), on="product_id", how="left_anti").select(
+    return orphans.select(
         "product_id",
         F.lit(None).cast("bigint").alias("manufacturer_id"),
         unknown.alias("department"),
@@ -68,7 +81,7 @@ def unknown_members(sales_lines: DataFrame, listed: DataFrame) -> DataFrame:
         F.lit(False).alias("is_fuel"),
         F.lit(True).alias("is_unknown_member"),
         "_batch_id",
-        F.lit("").alias("_change_order"),
+        order.alias("_change_order"),
     )
 
 

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from spark.transforms.business_week import week_start
 from spark.transforms.fold import change_order
-from spark.transforms.repetition import maybe_repeated, surely_single
+from spark.transforms.repetition import split_by_repetition
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -42,9 +42,8 @@ def promotion_weeks(promotions: DataFrame) -> DataFrame:
         "_batch_id",
         "_change_order",
     )
-    single = surely_single(placed, key=KEY)
-    combined = _newest_combined(maybe_repeated(placed, key=KEY))
-    return single.unionByName(combined).select(
+    single, several = split_by_repetition(placed, key=KEY)
+    return single.unionByName(_newest_combined(several)).select(
         *KEY,
         "business_week",
         F.col("display_locations").isNotNull().alias("is_on_display"),

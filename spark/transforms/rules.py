@@ -3,13 +3,13 @@
 A row has one problem at most, the first in this order: its structure, its operation, then column
 by column what is missing, of the wrong type or not allowed, then the declared rules. So problems
 can be counted: a quarantined row is one row. A rule is broken where its expression is false; null
-passes, as in SQL's CHECK. A delete needs its key and nothing else.
+passes, as in SQL's CHECK. A delete needs its key and nothing else, whatever it holds beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import Column
 from pyspark.sql.functions import coalesce, expr
@@ -24,6 +24,9 @@ OPERATIONS = ("I", "U", "D")
 # Rules that every table has. Declared names cannot meet them: these are reserved in reports.
 STRUCTURE, FILE, ENCODING = "structure", "file", "encoding"
 OPERATION, TYPE, REQUIRED, ALLOWED, UNIQUE = "operation", "type", "required", "allowed", "unique"
+# A row that breaks one of these may hold its values in the wrong columns.
+UNRELIABLE = (STRUCTURE, FILE, ENCODING, OPERATION, TYPE, REQUIRED, ALLOWED)
+RELEASED = "released"
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,24 @@ def column_findings(
     """
     findings = []
     for column in spec.columns:
+        found: list[Finding] = []
         where = delivered.get(column.source_name)
         if where is not None:
             if column.type != "string":
-                findings.append(_type_finding(column.name, column.type, where))
+                found.append(_type_finding(column.name, column.type, where))
             if column.allowed is not None:
-                findings.append(_allowed_finding(column, column.allowed))
+                found.append(_allowed_finding(column, column.allowed))
         if not column.nullable or column.name in spec.key:
-            condition = f"{named(column.name)} IS NULL"
-            if column.name not in spec.key:
-                condition += f" AND NOT ({is_delete})"
-            findings.append(
-                Finding(condition, column.name, REQUIRED, quoted("expected a value, found none"))
+            missing = f"{named(column.name)} IS NULL"
+            found.append(
+                Finding(missing, column.name, REQUIRED, quoted("expected a value, found none"))
             )
+        if column.name not in spec.key:
+            found = [
+                replace(each, condition=f"({each.condition}) AND NOT ({is_delete})")
+                for each in found
+            ]
+        findings += found
     return findings
 
 

@@ -6,16 +6,26 @@ receipt of 9 p.m. in New York is tomorrow's in UTC.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from spark.transforms.fold import joined_lineage, latest_changes, standing
+from spark.transforms.fold import in_order, joined_lineage, latest_changes, standing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 KEY = ["basket_id", "product_id"]
+_FIRST_DAY, _LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
+LINE = (
+    *KEY,
+    "quantity",
+    "sales_value",
+    "retail_discount",
+    "coupon_discount",
+    "coupon_match_discount",
+)
 
 
 def sales_lines(
@@ -24,7 +34,7 @@ def sales_lines(
     """Rows of `curated.sales_line` for the last change of each line that was not deleted.
 
     Args:
-        lines: clean changes of sales lines.
+        lines: changes of sales lines: clean ones, and `lines_again`.
         baskets: clean changes of receipts; all of them, as a line may come after its receipt.
         products: `curated.product`.
         time_zone: IANA name of the zone in which business days begin and end.
@@ -55,4 +65,50 @@ def sales_lines(
         F.col("l.coupon_discount").alias("coupon_discount"),
         F.col("l.coupon_match_discount").alias("coupon_match_discount"),
         *joined_lineage("l", "b"),
+    )
+
+
+def lines_again(published: DataFrame, baskets: DataFrame, since: str = "") -> DataFrame:
+    """Lines as they are published, as changes of their old place, for receipts that have changed.
+
+    Args:
+        published: `curated.sales_line`.
+        baskets: clean changes of receipts, the new ones.
+        since: the newest load of lines; it speaks for itself of what came before it.
+    """
+    changed = F.broadcast(baskets.select("basket_id").distinct())
+    known = published.where(F.col("_change_order") >= F.lit(since))
+    lines = changed.join(known, on="basket_id", how="inner")
+    # Computed columns carry no description: one engine refuses to stack those that differ in it.
+    return lines.select(*LINE, F.lit("U").alias("_operation"), "_batch_id", "_change_order")
+
+
+def only_lines(lines: DataFrame) -> DataFrame:
+    """Clean changes of sales lines in the columns of `lines_again`."""
+    return in_order(lines).select(*LINE, "_operation", "_batch_id", "_change_order")
+
+
+def days_of(lines: DataFrame, baskets: DataFrame, time_zone: str) -> tuple[date, date] | None:
+    """First and last day on which the lines' receipts were ever said to be; None without receipts.
+
+    A day more at each end, for a receipt that was published under another time zone.
+
+    Args:
+        lines: changes of sales lines.
+        baskets: all clean changes of receipts.
+        time_zone: see `sales_lines`.
+    """
+    concerned = F.broadcast(lines.select("basket_id").distinct())
+    days = concerned.join(baskets, on="basket_id", how="inner").select(
+        F.to_date(F.from_utc_timestamp(F.col("sold_at"), time_zone)).alias("day")
+    )
+    # Within the years that Python knows, whatever a receipt says.
+    first = F.greatest(F.min("day"), F.expr(f"DATE '{_FIRST_DAY}'"))
+    last = F.least(F.max("day"), F.expr(f"DATE '{_LAST_DAY}'"))
+    [row] = days.agg(first.alias("first"), last.alias("last")).collect()
+    if row["first"] is None:
+        return None
+    return (
+        date.min if row["first"] <= _FIRST_DAY else row["first"] - timedelta(days=1),
+        date.max if row["last"] >= _LAST_DAY else row["last"] + timedelta(days=1),
     )

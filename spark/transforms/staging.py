@@ -7,13 +7,17 @@ split afterwards: whatever is counted, published or quarantined comes from the s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql.functions import coalesce, col, expr, when
 
+from spark.tables.widening import next_wider
 from spark.transforms.contract import CleanSpec, DeliveredFile
+from spark.transforms.corrections import ACCOUNTED, original_places, with_origin
 from spark.transforms.rules import (
+    REQUIRED,
+    UNRELIABLE,
     Delivered,
     Finding,
     change_findings,
@@ -22,9 +26,17 @@ from spark.transforms.rules import (
     is_warned,
     rule_findings,
 )
-from spark.transforms.typing import quoted, typed
+from spark.transforms.treatments import hidden_reason, shown_record, treated_columns
+from spark.transforms.typing import named, quoted, typed
 
-FILE_LINEAGE = ("_batch_id", "_landing_date", "_source_file", "_ingested_at", "_epoch")
+FILE_LINEAGE = (
+    "_batch_id",
+    "_landing_date",
+    "_source_file",
+    "_ingested_at",
+    "_epoch",
+    "_correction_id",
+)
 LINEAGE = (
     "_batch_id",
     "_landing_date",
@@ -35,17 +47,10 @@ LINEAGE = (
     "_committed_at",
     "_change_sequence",
     "_operation",
+    "_correction_id",
 )
-QUARANTINE = (
-    "_batch_id",
-    "_source_file",
-    "_row_number",
-    "column",
-    "rule",
-    "reason",
-    "raw_text",
-    "_landing_date",
-)
+# A column that the row holds too great a value for; only where the table may evolve.
+OUTGROWN = "_outgrown"
 IS_DELETE = "_operation = 'D'"
 
 
@@ -74,54 +79,79 @@ def lineage_of(file: DeliveredFile) -> list[Column]:
         "_source_file": quoted(file.name),
         "_ingested_at": f"CAST({quoted(file.batch.ingested_at)} AS timestamp)",
         "_epoch": quoted(file.batch.epoch),
+        "_correction_id": "CAST(NULL AS string)",
     }
     return [expr(sql).alias(name) for name, sql in literals.items()]
 
 
 def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
-    """One row per record: clean columns, `_problem`, `_raw_text`, a `_warned_<i>` for each rule."""
+    """One row per record: clean columns, `_problem`, `_raw_text`, a `_warned_<i>` for each rule.
+
+    Columns are judged as they were delivered and leave treated; see `spark.transforms.treatments`.
+    Where the table may evolve, `_outgrown` names a column for which the value is too great.
+    """
     delivered = portion.delivered
     findings = [
         *portion.structure,
         *change_findings(spec, delivered),
         *column_findings(spec, delivered, is_delete=IS_DELETE),
     ]
-    typed_rows = portion.frame.select(
+    if spec.is_treated:
+        findings = [_without_what_was_found(finding) for finding in findings]
+    frame = with_origin(portion.frame, delivered) if spec.corrections else portion.frame
+    typed_rows = frame.select(
         "*", *_change_columns(spec, delivered), *_declared_columns(spec, delivered)
     )
     judged = typed_rows.select("*", first_problem(findings).alias("_first"))
     broken_rules = first_problem(rule_findings(spec.rules, is_delete=IS_DELETE))
     problem = coalesce("_first", when(col("_first").isNull(), broken_rules))
     ruled = judged.select("*", problem.alias("_problem"))
+    # Of a treated table no record is written as it was delivered, not even to staging.
+    raw_text = "CAST(NULL AS string)" if spec.is_treated else portion.raw_text
     return ruled.select(
-        *(column.name for column in spec.columns),
+        *treated_columns(spec),
         *LINEAGE,
         "_problem",
-        expr(f"CASE WHEN _problem IS NOT NULL THEN {portion.raw_text} END").alias("_raw_text"),
+        expr(f"CASE WHEN {_is_told(spec)} THEN {raw_text} END").alias("_raw_text"),
         *(
             is_warned(rule, is_delete=IS_DELETE).alias(f"_warned_{number}")
             for number, rule in enumerate(spec.rules)
             if rule.action == "warn"
         ),
+        *([_outgrown(spec, delivered).alias(OUTGROWN)] if spec.drift == "evolve" else []),
     )
 
 
 def clean_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     """Staged rows without a problem, as they are published."""
     good = rows.where("_problem IS NULL")
-    return good.select(*(column.name for column in spec.columns), *LINEAGE)
+    return good.select(*(column.name for column in spec.published), *LINEAGE)
 
 
-def quarantined_rows(rows: DataFrame) -> DataFrame:
+def quarantined_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
     """Staged rows with a problem, as they are kept for a person to look at."""
+    raw_text = shown_record(spec, unreliable=UNRELIABLE) if spec.is_treated else "_raw_text"
     return rows.where("_problem IS NOT NULL").select(
-        *("_batch_id", "_source_file", "_row_number"),
         col("_problem").getField("column").alias("column"),
         col("_problem").getField("rule").alias("rule"),
         col("_problem").getField("reason").alias("reason"),
-        col("_raw_text").alias("raw_text"),
-        "_landing_date",
+        expr(raw_text).alias("raw_text"),
+        *LINEAGE,
     )
+
+
+def _without_what_was_found(finding: Finding) -> Finding:
+    if finding.rule == REQUIRED:
+        return finding
+    return replace(finding, reason=hidden_reason(finding.reason))
+
+
+def _is_told(spec: CleanSpec) -> str:
+    """Whether the record is kept as text: of rejected rows, and where some have been released."""
+    told = ["_problem IS NOT NULL"]
+    if batches := ", ".join(quoted(each.batch_id) for each in spec.released):
+        told.append(f"{ACCOUNTED} IN ({batches})")
+    return " OR ".join(told)
 
 
 def _declared_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list[Column]:
@@ -135,6 +165,17 @@ def _declared_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> li
         )
         columns.append(expr(sql).alias(column.name))
     return columns
+
+
+def _outgrown(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> Column:
+    names = []
+    for column in spec.columns:
+        wider, where = next_wider(column.type), delivered.get(column.source_name)
+        if wider is not None and where is not None and where.type == "string":
+            fits = typed(where.column, found=where.type, wanted=wider)
+            sql = f"CASE WHEN {named(column.name)} IS NULL AND ({fits}) IS NOT NULL "
+            names.append(expr(f"{sql} THEN {quoted(column.name)} END"))
+    return coalesce(*names, expr("CAST(NULL AS string)"))
 
 
 def _change_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list[Column]:
@@ -152,4 +193,6 @@ def _change_columns(spec: CleanSpec, delivered: Mapping[str, Delivered]) -> list
         if sequence is None
         else f"nullif(CAST({sequence.column} AS string), '')",
     }
+    if spec.corrections:
+        columns.update(original_places(columns, delivered))
     return [expr(sql).alias(name) for name, sql in columns.items()]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from spark.failures import SpecInvalid
 from spark.tables.model import decimal_parts
+from spark.tables.widening import HELD_BY
 
 # Years 0001 to 9999: beyond them engines disagree.
 _YEAR = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
@@ -31,15 +32,6 @@ _PATTERNS = {
 _BOOLEANS = {"true": ("true", "t", "1"), "false": ("false", "f", "0")}
 # Spark takes 2^63 for the greatest bigint, which is one less, and both look alike as doubles.
 _TOO_GREAT = {"int": "double('2147483648')", "bigint": "double('9223372036854775808')"}
-# From a type to a wider one nothing can be lost, so nothing needs to be compared afterwards.
-_WIDER = {
-    "tinyint": ("smallint", "int", "bigint"),
-    "smallint": ("int", "bigint"),
-    "int": ("bigint",),
-    "float": ("double",),
-    "date": ("timestamp",),
-    "timestamp_ntz": ("timestamp",),
-}
 
 
 def quoted(text: str) -> str:
@@ -77,7 +69,8 @@ def typed(column: str, *, found: str, wanted: str) -> str:
     cast = f"try_cast({column} AS {wanted})"
     if wanted == "double":
         return _if(f"abs({cast}) < double('Infinity')", cast)
-    if found == "void" or wanted in _WIDER.get(found, ()):
+    # Into a wider type nothing can be lost, so nothing needs to be compared afterwards.
+    if found == "void" or wanted in HELD_BY.get(found, ()):
         return cast
     # A cast may cut or round; what comes back unchanged was not.
     unchanged = f"CAST({cast} AS {found}) = {column}"

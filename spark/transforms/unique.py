@@ -21,17 +21,26 @@ from spark.transforms.contract import CleanSpec
 from spark.transforms.hashing import content_hash
 from spark.transforms.repetition import maybe_repeated
 from spark.transforms.rules import UNIQUE
-from spark.transforms.staging import IS_DELETE, clean_rows
+from spark.transforms.staging import IS_DELETE, LINEAGE, clean_rows
 from spark.transforms.typing import named, quoted
 
 RANK = "_rank"
 
 
 def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
-    """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep."""
+    """Staged rows whose key may occur twice in their batch, with `_rank` 1 for the one to keep.
+
+    Not of batches of changes: there, a key is told of as often as something happened to it.
+    """
     good = rows.where(f"_problem IS NULL AND NOT ({IS_DELETE})")
+    changed = [batch.batch_id for batch in spec.batches if batch.has_changes]
+    if changed:
+        good = good.where(~col("_batch_id").isin(changed))
+    if spec.corrections:
+        # What has a place in a log is a change; of a key there may be as many as happened.
+        good = good.where("_change_sequence IS NULL")
     key = ("_batch_id", *spec.key)
-    types = {column.name: column.type for column in spec.columns}
+    types = {column.name: column.published_type for column in spec.published}
     greatest_first = Window.partitionBy(*key).orderBy(
         content_hash(types).desc(),
         col("_source_file").asc(),
@@ -41,26 +50,32 @@ def repeated_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
 
 
 def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> DataFrame:
-    """Clean rows with one row for each key of a batch."""
+    """Clean rows with one row for each key of a batch, beside its deletes."""
     key = ["_batch_id", *spec.key]
     keys = repeated.select(*key).distinct()
     kept = clean_rows(repeated.where(f"{RANK} = 1"), spec)
-    return clean.join(broadcast(keys), on=key, how="left_anti").select(*kept.columns).unionAll(kept)
+    standing, deletes = clean.where(f"NOT ({IS_DELETE})"), clean.where(IS_DELETE)
+    single = standing.join(broadcast(keys), on=key, how="left_anti").select(*kept.columns)
+    return single.unionAll(kept).unionAll(deletes.select(*kept.columns))
 
 
 def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:
     """Rows that give way to another row of their key, as they are kept for a person to look at."""
-    names = [named(column.name) for column in spec.columns]
-    values = ", ".join(f"CAST({name} AS string) AS {name}" for name in names)
     reason = f"another row of this batch has the same {', '.join(spec.key)}"
     return repeated.where(f"{RANK} > 1").select(
-        *("_batch_id", "_source_file", "_row_number"),
         _key_column(spec.key).alias("column"),
         lit(UNIQUE).alias("rule"),
         lit(reason).alias("reason"),
-        expr(f"to_json(struct({values}))").alias("raw_text"),
-        "_landing_date",
+        expr(copy_text(spec)).alias("raw_text"),
+        *LINEAGE,
     )
+
+
+def copy_text(spec: CleanSpec) -> str:
+    """SQL for a typed row as one line of JSON, every value as text."""
+    names = [named(column.name) for column in spec.published]
+    values = ", ".join(f"CAST({name} AS string) AS {name}" for name in names)
+    return f"to_json(struct({values}))"
 
 
 def _key_column(key: Sequence[str]) -> Column:

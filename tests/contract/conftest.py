@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
 import pytest
+
+from resources.ledger import Ledger
 
 READY_SECONDS = 60
 REGION: Literal["eu-west-1"] = "eu-west-1"
@@ -21,7 +23,7 @@ REGION: Literal["eu-west-1"] = "eu-west-1"
 
 @pytest.fixture(scope="session")
 def aws_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server's URL. It answers for S3, DynamoDB and Secrets Manager, in memory only."""
+    """The server's URL. It answers for all that is asked here, in memory only."""
     if importlib.util.find_spec("ministack") is None:
         pytest.skip("the package ministack (extra `test`) is not installed")
     folder = tmp_path_factory.mktemp("ministack")
@@ -82,6 +84,23 @@ def lake_prefix(aws: str) -> str:
     return prefix
 
 
+@pytest.fixture(params=["sqlite", pytest.param("dynamodb", marks=pytest.mark.aws)])
+def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Ledger]:
+    """Each call opens the same ledger anew, as another process would."""
+    if request.param == "sqlite":
+        from resources.local.ledger import SqliteLedgerResource
+
+        return SqliteLedgerResource(path=str(tmp_path / "home" / "ledger.db")).open
+    request.getfixturevalue("aws")
+    from resources.aws import client
+    from resources.dynamodb import DynamoLedgerResource
+    from resources.dynamodb_items import create_table
+
+    table = f"ledger-{secrets.token_hex(4)}"
+    create_table(client("dynamodb"), table)
+    return DynamoLedgerResource(table=table).open
+
+
 def _server_environment(port: int, folder: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
@@ -91,7 +110,7 @@ def _server_environment(port: int, folder: Path) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         # Without this it also listens on port 8883 of every address.
         "IOT_MTLS_ENABLED": "false",
-        "SERVICES": "s3,dynamodb,secretsmanager,sts",
+        "SERVICES": "s3,dynamodb,secretsmanager,sts,sqs,sns",
     }
 
 

@@ -90,5 +90,7 @@ def test_written_rows_are_counted_where_they_lie(lake: LakeResource, batch: RawB
 
 def parquet(batch_ids: list[str]) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(pa.table({"_batch_id": batch_ids}), buffer)
+    corrections = pa.nulls(len(batch_ids), pa.string())
+    rows = pa.table({"_batch_id": batch_ids, "_correction_id": corrections})
+    pq.write_table(rows, buffer)
     return buffer.getvalue()

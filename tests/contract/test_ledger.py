@@ -1,6 +1,5 @@
 """What every ledger does: the same sentences for SQLite and for DynamoDB."""
 
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,23 +25,6 @@ MONDAY = date(2017, 1, 9)
 NOON = datetime(2017, 1, 9, 12, 0, tzinfo=UTC)
 
 Opener = Callable[[], Ledger]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("dynamodb", marks=pytest.mark.aws)])
-def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    """Each call opens the same ledger anew, as another process would."""
-    if request.param == "sqlite":
-        from resources.local.ledger import SqliteLedgerResource
-
-        return SqliteLedgerResource(path=str(tmp_path / "home" / "ledger.db")).open
-    request.getfixturevalue("aws")
-    from resources.aws import client
-    from resources.dynamodb import DynamoLedgerResource
-    from resources.dynamodb_items import create_table
-
-    table = f"ledger-{secrets.token_hex(4)}"
-    create_table(client("dynamodb"), table)
-    return DynamoLedgerResource(table=table).open
 
 
 @pytest.fixture

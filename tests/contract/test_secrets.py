@@ -7,6 +7,7 @@ import pytest
 from resources.aws import client
 from resources.errors import SecretMissing
 from resources.secrets import SecretsManagerSecrets
+from resources.treatment_keys import REFERENCE, current_key, key_of, key_versions, rotate_key
 
 pytestmark = pytest.mark.aws
 
@@ -24,3 +25,15 @@ def test_a_secret_is_read_by_reference_below_the_deployments_prefix(aws: str) ->
     with pytest.raises(SecretMissing) as broken:
         secrets.get("broken")
     assert "5432" not in str(broken.value)
+
+
+def test_the_ring_of_keys_is_kept_and_rotated_but_made_by_a_person_only(aws: str) -> None:
+    secrets = SecretsManagerSecrets(prefix=f"test-{random_text.token_hex(4)}/")
+    with pytest.raises(SecretMissing):
+        current_key(secrets)
+    assert [rotate_key(secrets), rotate_key(secrets)] == ["1", "2"]
+    assert key_versions(secrets) == ("2", ["1", "2"])
+    reference = current_key(secrets)
+    assert reference.version == "2"
+    assert reference.uri == f"secretsmanager:{secrets.prefix}{REFERENCE}"
+    assert key_of(secrets, "1") != key_of(secrets, "2")

@@ -45,8 +45,11 @@ def server_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def company(home: Path) -> Iterator[Started]:
+    """The company at the end of its year."""
     smoke = Company(home)
-    yield smoke.start("smoke", owned=True)
+    started = smoke.start("smoke", owned=True)
+    smoke.advance()
+    yield started
     smoke.stop()
 
 

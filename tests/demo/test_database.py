@@ -94,7 +94,7 @@ def test_the_catalogue_is_whole_and_its_hierarchy_joins_back(
 
 def test_a_product_is_new_when_first_sold_or_promoted(catalog: psycopg.Connection[Any]) -> None:
     query = """
-        SELECT min(updated_at)::text, max(updated_at) < '2018-01-01 05:00:00',
+        SELECT min(updated_at)::text, max(updated_at) <= '2018-01-01 08:00:00',
                count(*) FILTER (WHERE updated_at > '2017-01-02 05:00:00') > 10000
         FROM catalog.product
     """

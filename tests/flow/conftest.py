@@ -28,7 +28,7 @@ def new_lineage(engine: str, scale: str = "smoke") -> Iterator[Lineage]:
 @pytest.fixture(scope="session")
 def sail() -> Iterator[Lineage]:
     with new_lineage("sail") as lineage:
-        lineage.demo()
+        lineage.told.write_text(lineage.demo())
         yield lineage
 
 

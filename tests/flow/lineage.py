@@ -24,6 +24,11 @@ class Lineage:
     scale: str = "smoke"
 
     @property
+    def told(self) -> Path:
+        """The file that keeps what the first demo printed, where somebody wrote it down."""
+        return self.home / "told.txt"
+
+    @property
     def environment(self) -> dict[str, str]:
         """The process environment of everything that works in this home."""
         return {

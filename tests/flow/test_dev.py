@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from lineage import REPOSITORY, Lineage
 
@@ -116,3 +119,28 @@ def test_sensors_and_automation_start_enabled(ui: str) -> None:
     }
     assert states
     assert {name for name, status in states.items() if status != "RUNNING"} == set()
+
+
+def test_f25_a_second_one_on_the_same_home_is_told_who_is_there(ui: str, sail: Lineage) -> None:
+    assert ui
+    lock = sail.home / "daemon.lock"
+    deadline = time.monotonic() + 60
+    while not (lock.exists() and lock.read_text()):
+        assert time.monotonic() < deadline, "the daemon never took its home"
+        time.sleep(0.2)
+    owner = json.loads(lock.read_text())
+    assert psutil.pid_exists(owner["pid"])
+    second = subprocess.run(
+        [sys.executable, "-m", "demo", "dev", "-p", str(free_port())],
+        cwd=REPOSITORY,
+        env=sail.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert second.returncode == 1
+    said = " ".join(second.stderr.split())
+    assert f"another daemon at work on it: process {owner['pid']} on {owner['host']}." in said
+    assert f"kill {owner['pid']} on {owner['host']}" in said
+    assert httpx.get(f"{ui}/server_info").status_code == 200

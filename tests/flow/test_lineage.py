@@ -145,9 +145,9 @@ def test_the_backtest_is_stored_beside_its_baseline(sail: Lineage) -> None:
     assert len(models) >= 2
 
 
-def test_the_outlook_shows_each_forecast_beside_its_product(sail: Lineage) -> None:
+def test_the_outlook_shows_each_forecast_beside_its_product(retailer: Lineage) -> None:
     """Joined again in Python, from the tables as PyIceberg reads them."""
-    catalog = sail.resources()["catalog"]
+    catalog = retailer.resources()["catalog"]
     weeks: dict[int, list[dict[str, Any]]] = {}
     for row in catalog.table("forecast.demand_forecast").scan().to_arrow().to_pylist():
         weeks.setdefault(int(row["item_id"]), []).append(row)
@@ -158,7 +158,7 @@ def test_the_outlook_shows_each_forecast_beside_its_product(sail: Lineage) -> No
     names = [
         f"{quantile}_week_{week}" for week in range(1, 5) for quantile in ("p10", "p50", "p90")
     ]
-    shown = sail.query(
+    shown = retailer.query(
         f"""SELECT product_id, forecast_model, item_wape, expected_units_28d, {", ".join(names)}
             FROM product_360_outlook"""
     )

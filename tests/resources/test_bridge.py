@@ -122,6 +122,36 @@ def test_stamps_stand_in_every_snapshot_committed_meanwhile_and_in_no_other(
     assert plain["product360.batch-ids"] is None
 
 
+def test_what_may_be_committed_once_is_refused_a_second_time(
+    bridge: CatalogBridge, catalog: Catalog
+) -> None:
+    def commit(product_id: int, work: str) -> None:
+        with bridge.stamp({"work": work}, once="work"):
+            add(bridge, product_id)
+
+    commit(1, "a")
+    with pytest.raises(Exception, match="work a is in the table, by snapshot"):
+        commit(2, "a")
+    commit(3, "b")
+    with bridge.stamp({"work": "b"}):
+        add(bridge, 4)
+    assert product_ids(catalog) == [1, 3, 4]
+
+
+def test_what_was_rolled_back_may_be_committed_again(
+    bridge: CatalogBridge, catalog: Catalog
+) -> None:
+    add(bridge, 1)
+    before = catalog.load_table(TABLE).metadata.current_snapshot_id
+    assert before is not None
+    for _ in range(2):
+        with bridge.stamp({"work": "a"}, once="work"):
+            add(bridge, 2)
+        with catalog.load_table(TABLE).manage_snapshots() as manage:
+            manage.rollback_to_snapshot(before)
+    assert product_ids(catalog) == [1]
+
+
 def test_who_has_no_token_gets_nothing(bridge: CatalogBridge) -> None:
     for path in ("/v1/config", "/v1/namespaces", COMMIT):
         assert call(bridge, "GET", path, token="guess")[0] == 401

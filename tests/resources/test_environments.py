@@ -13,12 +13,17 @@ from resources.environments import Settings, platform_resources, settings
 from resources.errors import ServiceUnavailable, SettingInvalid
 from resources.ledger import LedgerResource
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 from resources.unavailable import UnavailableService
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "lake",
+    "events",
+    "announcements",
+    "alerts",
     "ledger",
+    "registry",
     "secrets",
     "catalog",
     "runner",
@@ -51,8 +56,16 @@ def test_variables_say_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             "PRODUCT360_ENGINE": "spark",
             "PRODUCT360_LAKE_PREFIX": "acme",
             "PRODUCT360_LEDGER_TABLE": "acme-ledger",
+            "PRODUCT360_EVENT_QUEUE": "https://sqs.eu-west-1.amazonaws.com/1/acme-landing",
         }
-    ) == Settings("aws", tmp_path / "elsewhere", "spark", "acme", "acme-ledger")
+    ) == Settings(
+        "aws",
+        tmp_path / "elsewhere",
+        "spark",
+        "acme",
+        "acme-ledger",
+        "https://sqs.eu-west-1.amazonaws.com/1/acme-landing",
+    )
 
 
 def test_an_empty_variable_is_no_variable() -> None:
@@ -76,10 +89,11 @@ def test_both_environments_have_the_same_resources(tmp_path: Path) -> None:
 
 def test_a_deployment_is_named_by_two_variables() -> None:
     made = platform_resources(Settings("aws", Path("/h"), "sail", "acme", "acme-ledger"))
-    lake, ledger = made["lake"], made["ledger"]
+    lake, ledger, registry = made["lake"], made["ledger"], made["registry"]
     assert isinstance(lake, LakeResource)
     assert lake.zone("raw").uri == "s3://acme-raw"
     assert isinstance(ledger, LedgerResource)
+    assert isinstance(registry, RegistryResource)
 
 
 def test_what_has_no_adapter_loads_and_says_so_when_it_is_used() -> None:

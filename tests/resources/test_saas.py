@@ -143,7 +143,7 @@ def pull(
 def landed(landing: ObjectStore) -> list[dict[str, Any]]:
     return [
         json.loads(line)
-        for info in landing.list()
+        for info in landing.list("desk/")
         for line in landing.read(info.key).decode().splitlines()
     ]
 
@@ -154,10 +154,10 @@ def test_a_pull_lands_every_record_of_the_window_under_its_execution(
     report = pull(connection, landing, LocalSaas(page_size=2))
 
     assert landed(landing) == CONTACTS[:3]
-    assert [info.key for info in landing.list()] == [
+    assert [info.key for info in landing.list("desk/")] == [
         "desk/Contact/20170501T120000Z-0001/Contact-2017-05-01T120000Z-1.json"
     ]
-    size = sum(info.size for info in landing.list())
+    size = sum(info.size for info in landing.list("desk/"))
     assert (report.prefix, report.rows, report.files, report.bytes) == (
         "desk/Contact/20170501T120000Z-0001/", 3, 1, size
     )  # fmt: skip
@@ -193,7 +193,7 @@ def test_files_hold_so_many_records_and_no_more(
     report = pull(connection, landing, LocalSaas(page_size=3, records_per_file=2))
 
     assert report.files == 2
-    assert [len(landing.read(info.key).splitlines()) for info in landing.list()] == [2, 1]
+    assert [len(landing.read(info.key).splitlines()) for info in landing.list("desk/")] == [2, 1]
 
 
 def test_a_token_that_expires_between_pages_is_renewed(

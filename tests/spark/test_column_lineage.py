@@ -47,7 +47,8 @@ def files(session: SparkSession, tmp_path: Path) -> Callable[..., DataFrame]:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         pq.write_table(pa.schema(types.items()).empty_table(), folder / "part.parquet")
-        spec = {"inputs": {name: {"batches": [{"location": f"file://{folder}"}]}}}
+        batch = {"location": f"file://{folder}", "epoch": "0", "is_new": True}
+        spec = {"inputs": {name: {"batches": [batch]}}}
         frame = read_batches(session, spec, name)
         assert frame is not None
         return frame

@@ -15,8 +15,11 @@ from product360_assets.automation.refresh import (
     RefreshReport,
     RefreshRun,
     pending_work,
+    publish_contracts,
 )
+from product360_assets.core.contract import known_contracts
 from resources.errors import TableMissing
+from resources.local.registry import SqliteRegistryResource
 from resources.objects import LakeResource
 
 
@@ -72,6 +75,12 @@ def test_a_run_is_recorded_where_the_ui_finds_it(story: Story) -> None:
     made = story.instance.get_latest_materialization_event(dg.AssetKey("good"))
     assert made is not None
     assert made.run_id == done.run_id
+
+
+def test_a_run_may_be_of_some_assets_only(story: Story) -> None:
+    done = story.refresh.run("mixed", only=[dg.AssetKey("good")])
+    assert done.failures == ()
+    assert story.instance.get_latest_materialization_event(dg.AssetKey("good")) is not None
 
 
 def test_failures_are_told_with_their_reason_and_stop_nothing_else(story: Story) -> None:
@@ -154,11 +163,11 @@ def test_it_waits_until_another_run_has_ended(story: Story) -> None:
 def test_each_system_with_something_pending_gets_one_run_over_its_days(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
-    assert list(pending_work(instance)) == []
+    assert list(pending_work(instance, print)) == []
     landing = LakeResource(uri=f"file://{home}/lake").zone("landing")
     for day in ("2017-01-09", "2017-01-16"):
         landing.put(f"pricing/price_week/{day}/price_week.csv", b"product_id\n")
-    (work,) = pending_work(instance)
+    (work,) = pending_work(instance, print)
     assert work == (
         "pricing",
         {
@@ -166,3 +175,35 @@ def test_each_system_with_something_pending_gets_one_run_over_its_days(
             "dagster/asset_partition_range_end": "2017-01-16",
         },
     )
+
+
+def test_a_paused_source_has_its_turn_when_it_is_resumed(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    said: list[str] = []
+    registry = SqliteRegistryResource(path=str(home / "registry.db")).open()
+    registry.set_switch("pricing", paused=True, reason="wrong prices", expected=0, by="Zoë")
+    landing = LakeResource(uri=f"file://{home}/lake").zone("landing")
+    landing.put("pricing/price_week/2017-01-09/price_week.csv", b"product_id\n")
+    assert list(pending_work(instance, said.append)) == []
+    (line,) = said
+    assert line.startswith("pricing is paused since ")
+    assert line.endswith("by Zoë: wrong prices; what landed waits")
+    registry.set_switch("pricing", paused=False, reason="", expected=1, by="Zoë")
+    (work,) = pending_work(instance, said.append)
+    assert work == ("pricing", {"dagster/partition": "2017-01-09"})
+
+
+def test_what_is_written_down_for_the_sources_comes_into_force(home: Path) -> None:
+    said: list[str] = []
+    publish_contracts(said.append)
+    publish_contracts(said.append)
+    registry = SqliteRegistryResource(path=str(home / "registry.db")).open()
+    found = {name: registry.versions(name) for name in known_contracts()}
+    assert {name: [each.version for each in known] for name, known in found.items()} == {
+        name: [1] for name in known_contracts()
+    }
+    assert {each.note for known in found.values() for each in known} == {
+        "published from the working copy"
+    }
+    assert said == []

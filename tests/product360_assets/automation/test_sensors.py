@@ -21,7 +21,10 @@ from product360_assets.core.contract import SourceContract
 from product360_assets.core.partitions import landing_dates_name
 from product360_assets.raw.acceptance import Acceptance
 from resources.ledger import Batch, Ledger, ZoneState
+from resources.local.announcements import SqliteAnnouncementsResource
+from resources.local.events import FolderQueueResource
 from resources.local.ledger import SqliteLedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.objects import LakeResource
 
 SHOP = SourceContract.model_validate(
@@ -50,9 +53,14 @@ class Desk:
 
     def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
         self.instance = instance
-        self.lake = LakeResource(uri=f"file://{home}/lake")
+        self.lake = LakeResource(uri=f"file://{home}/lake", events=str(home / "events"))
+        self.events = FolderQueueResource(path=str(home / "events"))
+        self.announcements = SqliteAnnouncementsResource(path=str(home / "announcements.db"))
         self.ledger_resource = SqliteLedgerResource(path=str(home / "ledger.db"))
+        self.registry = SqliteRegistryResource(path=str(home / "registry.db"))
         self.ledger: Ledger = self.ledger_resource.open()
+        self.cursor: str | None = None
+        self.said: str | None = None
         self.job = accept_job(SHOP)
         self.sensor = landing_arrivals([SHOP], [self.job])
 
@@ -60,12 +68,23 @@ class Desk:
         self.lake.zone("landing").put(f"shop/price/{day}/price.csv", b"id\n1\n")
 
     def look(self) -> list[dg.RunRequest]:
+        return list(self.tick().run_requests or [])
+
+    def tick(self) -> Any:
         context = dg.build_sensor_context(
             instance=self.instance,
-            resources={"ledger": self.ledger_resource, "lake": self.lake},
+            cursor=self.cursor,
+            resources={
+                "ledger": self.ledger_resource,
+                "lake": self.lake,
+                "registry": self.registry,
+                "events": self.events,
+                "announcements": self.announcements,
+            },
         )
-        found = self.sensor.evaluate_tick(context).run_requests
-        return list(found or [])
+        tick = self.sensor.evaluate_tick(context)
+        self.cursor, self.said = tick.cursor, tick.skip_message
+        return tick
 
     def run(self, status: dg.DagsterRunStatus, tags: Mapping[str, str]) -> None:
         """A run of the accepting job that is in this state."""
@@ -178,6 +197,19 @@ def test_new_work_does_not_wait_for_work_that_failed(desk: Desk) -> None:
     desk.run(dg.DagsterRunStatus.FAILURE, {PENDING_TAG: request.tags[PENDING_TAG]})
     desk.land("2017-01-16")
     assert len(desk.look()) == 1
+
+
+def test_what_a_paused_source_delivers_waits_and_the_tick_says_why(desk: Desk) -> None:
+    registry = desk.registry.open()
+    registry.set_switch("shop", paused=True, reason="wrong prices", expected=0, by="Zoë")
+    desk.land("2017-01-09")
+    tick = desk.tick()
+    assert not tick.run_requests
+    assert "shop is paused since " in str(tick.skip_message)
+    assert "by Zoë: wrong prices" in str(tick.skip_message)
+    registry.set_switch("shop", paused=False, reason="", expected=1, by="Zoë")
+    (request,) = desk.look()
+    assert request.tags["dagster/partition"] == "2017-01-09"
 
 
 def test_sensors_start_enabled() -> None:

@@ -15,8 +15,10 @@ from resources.jobs import JobRunner
 from resources.ledger import Ledger, LedgerResource
 from resources.local import engines
 from resources.local.ledger import SqliteLedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.local.runner import LocalJobRunner
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 
 DAYS = [date(2017, 5, 1), date(2017, 5, 2)]
 Deliver = Callable[[Mapping[str, str]], None]
@@ -91,6 +93,11 @@ def lake(tmp_path: Path) -> LakeResource:
 @pytest.fixture
 def ledger_resource(tmp_path: Path) -> LedgerResource:
     return SqliteLedgerResource(path=str(tmp_path / "ledger.db"))
+
+
+@pytest.fixture
+def registry_resource(tmp_path: Path) -> RegistryResource:
+    return SqliteRegistryResource(path=str(tmp_path / "registry.db"))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,11 +12,14 @@ import pytest
 
 from product360_assets.clean.assets import clean_asset
 from product360_assets.core.contract import SourceContract
+from product360_assets.core.in_force import publish
 from product360_assets.core.keys import clean_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
+from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 
 DAYS = [date(2017, 5, 1), date(2017, 5, 2)]
 MONDAY = "order_id,Member,total\n1,ann,1.10\n2,,250.00\n2,ann,9.99\n"
@@ -36,7 +40,9 @@ def run(
     instance: dg.DagsterInstance,
     lake: LakeResource,
     ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
     runner: JobRunner,
+    tmp_path: Path,
 ) -> Run:
     contract = shop()
 
@@ -44,7 +50,13 @@ def run(
         return dg.materialize(
             [clean_asset(contract, contract.table("order"), jobs_version="jobs")],
             instance=instance,
-            resources={"lake": lake, "ledger": ledger_resource, "runner": runner},
+            resources={
+                "lake": lake,
+                "ledger": ledger_resource,
+                "registry": registry_resource,
+                "runner": runner,
+                "secrets": LocalSecrets(path=str(tmp_path / "secrets.json")),
+            },
             tags=run_tags(instance, "shop", DAYS),
         )
 
@@ -141,3 +153,23 @@ def test_the_asset_shows_its_columns_before_anything_ran(
     assert spec.code_version == f"jobs-{contract.config_version('order')}"
     assert spec.kinds == {"spark", "parquet"}
     assert spec.automation_condition is not None
+
+
+def test_rows_are_made_by_the_published_contract_and_say_by_which_version(
+    run: Run,
+    shop: Callable[..., SourceContract],
+    registry_resource: RegistryResource,
+    ledger_resource: LedgerResource,
+    deliver: Callable[[Mapping[str, str]], None],
+) -> None:
+    registry = registry_resource.open()
+    published = shop(rules=[], unique=None)
+    publish(registry, published, latest=None, note="without rules", by="somebody")
+    deliver({"2017-05-01/a.csv": MONDAY, "2017-05-02/a.csv": TUESDAY})
+    [said, *_] = run().asset_materializations_for_node("clean__shop__order")
+    assert said.metadata["contract version"].value == 1
+    states = ledger_resource.open().zone_states("shop", "order", "clean").values()
+    # What Git says would have set a row aside.
+    assert sum(state.rows_quarantined for state in states) == 0
+    assert {state.config_version for state in states} == {published.config_version("order")}
+    assert {state.details["contract.version"] for state in states} == {"1"}

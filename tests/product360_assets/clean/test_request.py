@@ -34,17 +34,19 @@ def spec(contract: SourceContract, lake: LakeResource) -> dict[str, Any]:
 
 
 def test_the_spec_is_the_contract_and_the_batches(shop: Shop, lake: LakeResource) -> None:
-    asked = spec(shop(), lake)
+    asked = spec(shop(drift="freeze"), lake)
 
+    assert asked["drift"] == "freeze"
     assert asked["columns"][1] == {
         "name": "member", "source_name": "Member", "type": "string", "nullable": True,
-        "allowed": None,
+        "allowed": None, "treatment": None,
     }  # fmt: skip
     assert asked["batches"] == [
         {
             "batch_id": "2017-05-01-b",
             "landing_date": "2017-05-01",
             "epoch": "0",
+            "kind": "file",
             "ingested_at": "2017-05-03T00:00:00+00:00",
             "files": [
                 {
@@ -62,7 +64,7 @@ def test_the_spec_is_the_contract_and_the_batches(shop: Shop, lake: LakeResource
     ("kind", "expected"),
     [
         ("database", ("Op", "dms_timestamp", "ar_h_change_seq")),
-        ("saas", (None, "Member", None)),
+        ("saas", ("_operation", "Member", None)),
         ("stream", (None, "Member", None)),
     ],
 )

@@ -22,6 +22,7 @@ from product360_assets.core.usual import NOT_JUDGED
 from resources.jobs import JobRunner
 from resources.ledger import Batch, LandedObject, Ledger, LedgerResource, ZoneState, batch_id_of
 from resources.objects import LakeResource
+from resources.registry import RegistryResource
 
 MONDAY = date(2017, 5, 1)
 WEEK = timedelta(days=7)
@@ -133,13 +134,16 @@ def test_the_nulls_of_a_batch_are_counted_as_it_is_made_clean(
 
 
 def test_every_table_is_watched_for_the_same_three_things(
-    shop: Shop, ledger: Ledger, ledger_resource: LedgerResource
+    shop: Shop,
+    ledger: Ledger,
+    ledger_resource: LedgerResource,
+    registry_resource: RegistryResource,
 ) -> None:
     clean_batch(ledger, MONDAY, 10)
     checks = delivery_checks(shop())
     result = dg.materialize(
         [checks],
-        resources={"ledger": ledger_resource},
+        resources={"ledger": ledger_resource, "registry": registry_resource},
         selection=dg.AssetSelection.checks(checks),
     )
     found = {each.check_name: each.passed for each in result.get_asset_check_evaluations()}

@@ -72,6 +72,21 @@ def test_an_answer_without_rows_is_news_and_a_failed_execution_is_none(ledger: L
     assert last_delivery(ledger, shop, shop.table("order")) == DAY
 
 
+def test_a_stream_of_changes_that_tells_nothing_of_a_table_has_answered_for_it(
+    ledger: Ledger,
+) -> None:
+    shop = system("shop")
+    execute(ledger, "shop", DAY, "successful")
+    moment = datetime(2018, 1, 5, 8, tzinfo=UTC)
+    for day, tables in ((6, "return"), (5, "return,order")):
+        landing_date, details = date(2018, 1, day), {"tables": tables}
+        execution = Delivery(
+            "shop", "*", f"{day}", landing_date, "", "successful", moment, None, 0, 0, details
+        )
+        ledger.record_delivery(execution)
+    assert last_delivery(ledger, shop, shop.table("order")) == date(2018, 1, 5)
+
+
 @pytest.mark.parametrize(
     ("hours", "age", "holds"),
     [(1, 1, True), (1, 2, False), (36, 2, True), (36, 3, False), (192, 9, True), (192, 10, False)],

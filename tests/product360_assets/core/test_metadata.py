@@ -29,7 +29,7 @@ MEMBER = TableContract.model_validate(
                 "nullable": True,
                 "description": "Address.",
                 "sensitivity": "personal",
-                "treatment": "mask",
+                "treatment": "hash",
             },
         ],
     }
@@ -64,7 +64,7 @@ def test_the_column_schema_has_meaning_and_sensitivity() -> None:
     )  # fmt: skip
     assert member_id.constraints.unique
     assert not member_id.constraints.nullable
-    assert email.tags == {"sensitivity": "personal", "treatment": "mask"}
+    assert email.tags == {"sensitivity": "personal", "treatment": "hash"}
     assert [c.name for c in column_schema(MEMBER, delivered_names=True).columns] == [
         "member_id",
         "EMail",

@@ -49,7 +49,7 @@ class AppendingRunner(JobRunner):
 
     bridge_uri: str
     token: str
-    _stamp: Callable[[Any], Any] = PrivateAttr()
+    _stamp: Callable[..., Any] = PrivateAttr()
     _requests: list[JobRequest] = PrivateAttr(default_factory=list)
 
     @property
@@ -71,7 +71,7 @@ class AppendingRunner(JobRunner):
         rows = pa.concat_tables(tables).cast(SCHEMA)
         try:
             catalog = RestCatalog("lake", uri=self.bridge_uri, token=self.token)
-            with self._stamp(request.commit):
+            with self._stamp(request.commit, once=request.once):
                 if rows.num_rows:
                     catalog.load_table(request.spec["target"].removeprefix("lake.")).append(rows)
         except Exception as error:
@@ -129,7 +129,7 @@ class Desk:
             config_version="config-1",
             snapshot_id=None,
             recorded_at=datetime(2017, 1, day, tzinfo=UTC),
-            details={},
+            details={"contract.version": "3"},
         )
         before = self.ledger.zone_state(batch_id, "clean")
         self.ledger.record_zone(state, replacing=before)

@@ -12,11 +12,13 @@ import pytest
 
 from product360_assets.curated.pending import Input
 from resources.catalog import LocalCatalogResource
-from resources.errors import JobFailed, LedgerConflict, TableMissing
+from resources.errors import JobFailed, LedgerConflict, LockLost, TableMissing
+from resources.jobs import JobReport, JobRequest
 from resources.ledger import Ledger, ZoneState
 from resources.local.bridge import CatalogBridge
 from resources.local.bridge_errors import CommitFault
 from resources.local.ledger import SqliteLedgerResource
+from resources.owners import this_process
 
 NOTES = "curated.note"
 
@@ -37,6 +39,7 @@ def test_a_commit_says_which_batches_it_holds_and_who_made_it(desk: Any) -> None
     assert summary["product360.batch-ids"] == batch
     assert summary["product360.code-version"] == "code-1"
     assert summary["product360.run-id"] == "run-1"
+    assert summary["product360.contract-versions"] == "desk 3"
     assert len(summary["product360.commit-id"]) == 16
 
 
@@ -85,6 +88,33 @@ def test_a_job_reads_new_batches_and_the_whole_of_what_it_looks_things_up_in(des
     assert read(2) == {"desk.note": [first, second], "desk.shelf": [shelved, late]}
 
 
+def test_what_is_only_looked_up_is_read_whole_and_asks_for_nothing_else(desk: Any) -> None:
+    note, shelf = Input("desk", "note"), Input("desk", "shelf", looked_up=True)
+    publication = replace(desk.publication, inputs=(note, shelf))
+
+    def read(step: int) -> dict[str, dict[str, bool]]:
+        desk.publish(publication)
+        inputs = desk.runner.requests[step].spec["inputs"]
+        return {
+            name: {batch["batch_id"]: batch["is_new"] for batch in each["batches"]}
+            for name, each in inputs.items()
+        }
+
+    first, shelved = desk.deliver(1, "a"), desk.deliver(1, "s", table="shelf")
+    assert read(0) == {"desk.note": {first: True}, "desk.shelf": {shelved: True}}
+    late = desk.deliver(3, "t", table="shelf")
+    assert read(1) == {"desk.note": {}, "desk.shelf": {shelved: False, late: True}}
+
+
+def test_a_job_that_reads_too_little_of_the_past_is_given_tombstones(desk: Any) -> None:
+    desk.deliver(1, "a")
+    desk.publish(replace(desk.publication, with_tombstones=True))
+    told = desk.runner.requests[0].spec["tombstones"]
+    assert told == f"lake.{NOTES}_tombstone"
+    columns = desk.catalog.table(f"{NOTES}_tombstone").schema().column_names
+    assert columns == [*desk.publication.table.key, "_batch_id", "_change_order"]
+
+
 def test_a_day_that_comes_in_parts_is_read_as_one_where_it_is_one_statement(desk: Any) -> None:
     publication = replace(desk.publication, inputs=(Input("desk", "note", whole_days=True),))
 
@@ -107,6 +137,7 @@ def test_the_ledger_knows_the_snapshot_of_every_batch(desk: Any) -> None:
     assert state.snapshot_id == int(summary["snapshot-id"])
     assert (state.rows_in, state.rows_out, state.location) == (2, 2, NOTES)
     assert state.details["state"] == "committed"
+    assert (state.config_version, state.details["contract.version"]) == ("config-1", "3")
 
 
 def test_a_batch_without_rows_is_done_without_a_snapshot(desk: Any) -> None:
@@ -236,7 +267,7 @@ class _Watched:
 class _Unstamped:
     """A bridge that forgets the commit's properties."""
 
-    def stamp(self, _: Any) -> Any:
+    def stamp(self, _: Any, *, once: str | None = None) -> Any:
         from contextlib import nullcontext
 
         return nullcontext()
@@ -269,3 +300,50 @@ def _in_a_child(work: Callable[[], None]) -> int:
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Sleeping:
+    """A runner whose first job begins only after somebody else has done the work."""
+
+    def __init__(self, runner: Any, meanwhile: Callable[[], object]) -> None:
+        self._runner = runner
+        self._meanwhile = [meanwhile]
+
+    def code_version(self) -> str:
+        return str(self._runner.code_version())
+
+    def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        report: JobReport = self._runner.run(request, log=log)
+        return report
+
+
+def overtaken(desk: Any) -> None:
+    """Publish in a process that sleeps through its lease while another takes over."""
+    lost = desk.ledger.take_lock(NOTES, this_process("sleeper"), over=None)
+
+    def meanwhile() -> None:
+        taken = desk.ledger.take_lock(NOTES, this_process("next"), over=lost)
+        assert desk.publish(ledger=desk.ledger.under(taken)).outcome == "published"
+
+    desk.publish(ledger=desk.ledger.under(lost), runner=Sleeping(desk.runner, meanwhile))
+
+
+def test_f25_a_publisher_that_slept_while_another_took_over_commits_nothing(desk: Any) -> None:
+    batch = desk.deliver(1, "a", "b")
+    with pytest.raises(LockLost):
+        overtaken(desk)
+    assert (desk.notes(), desk.snapshots()) == (["a", "b"], 1)
+    assert desk.states()[batch].details["state"] == "committed"
+    assert desk.publish().outcome == "unchanged"
+
+
+def test_f25_without_the_catalogs_refusal_it_commits_twice(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CatalogBridge, "_refuse_again", lambda *_: None)
+    desk.deliver(1, "a", "b")
+    with pytest.raises(LockLost):
+        overtaken(desk)
+    assert desk.notes() == ["a", "a", "b", "b"]

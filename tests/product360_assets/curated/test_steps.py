@@ -17,6 +17,7 @@ from resources.catalog import LocalCatalogResource
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.local.bridge_errors import CommitFault
 from resources.local.ledger import SqliteLedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.local.warehouse import LocalWarehouse
 from spark.tables.model import Column, Table
 
@@ -41,11 +42,12 @@ NOTES_BY_ID = Plot("Notes", "SELECT id FROM curated.note", kind="histogram", x="
 
 def publish(desk: Any, **more: Any) -> dg.ExecuteInProcessResult:
     asset = publication_asset(
-        desk.publication, parameters=lambda: {"time_zone": "UTC"}, plots=[NOTES_BY_ID]
+        desk.publication, parameters=lambda _contract: {"time_zone": "UTC"}, plots=[NOTES_BY_ID]
     )
     resources = {
         "catalog": desk.catalog,
         "ledger": SqliteLedgerResource(path=str(desk.home / "ledger.db")),
+        "registry": SqliteRegistryResource(path=str(desk.home / "registry.db")),
         # As it is: Dagster would make a copy that knows no bridge.
         "runner": dg.ResourceDefinition.hardcoded_resource(desk.runner),
         "warehouse": LocalWarehouse(catalog=desk.catalog),

@@ -5,20 +5,28 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 from psycopg.conninfo import make_conninfo
 
 from demo.postgres import HOST, SUPERUSER, Postgres
-from product360_assets.core.contract import SourceContract, SourceKind
+from demo.saas import Client, Limits, services
+from demo.saas_faults import Faults
+from demo.saas_objects import ServiceObject
+from product360_assets.core.contract import SourceContract, SourceKind, TableContract
 from resources.errors import SourceUnreachable
 from resources.ledger import Ledger, LedgerResource
 from resources.local.ledger import SqliteLedgerResource
 from resources.objects import LakeResource, ObjectStore
-from resources.saas import PullReport, PullRequest, SaasResource
+from resources.saas import Execution, PullReport, PullRequest, SaasResource
 
 TABLES = """
 CREATE SCHEMA shop;
@@ -97,6 +105,9 @@ class ListedSaas(SaasResource):
             prefix, rows=len(found), files=files, bytes=len(data), requests=1, waits=0
         )
 
+    def execution(self, request: PullRequest, *, landing: ObjectStore) -> Execution | None:
+        return None
+
 
 @pytest.fixture
 def shop() -> Callable[[SourceKind], SourceContract]:
@@ -152,3 +163,93 @@ def database() -> Iterator[Mapping[str, str]]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class Desk:
+    """A help desk's service: the demo company's own server, with its switches in reach."""
+
+    tickets: ServiceObject
+    faults: Faults
+    connection: Mapping[str, str]
+    contract: SourceContract
+
+    @property
+    def table(self) -> TableContract:
+        return self.contract.table("ticket")
+
+    def add(self, ticket_id: int, at: str, **values: object) -> None:
+        """Add or change a ticket, as of a time that may have passed."""
+        record = {"ticket_id": ticket_id, "subject": "?", "modified_at": at, **values}
+        moment = dt.datetime.fromisoformat(at)
+        self.tickets.put(record, modified_ms=int(moment.timestamp() * 1000), key=["ticket_id"])
+
+    def remove(self, ticket_id: int) -> None:
+        self.tickets.remove({"ticket_id": ticket_id})
+
+
+def desk_contract(**pull: Any) -> SourceContract:
+    return SourceContract.model_validate(
+        {
+            "name": "desk",
+            "kind": "saas",
+            "description": "A help desk.",
+            "owners": ["team:desk"],
+            "connection": "desk_api",
+            "tables": [
+                {
+                    "name": "ticket",
+                    "description": "Tickets.",
+                    "format": "json",
+                    "key": ["ticket_id"],
+                    "order": "modified_at",
+                    "cadence": "daily",
+                    "freshness_hours": 24,
+                    "pull": {"compare_keys": "daily", **pull},
+                    "columns": [
+                        {"name": "ticket_id", "type": "bigint", "description": "Ticket."},
+                        {
+                            "name": "subject",
+                            "type": "string",
+                            "nullable": True,
+                            "description": "What it is about.",
+                        },
+                        {"name": "modified_at", "type": "timestamp", "description": "When."},
+                    ],
+                }
+            ],
+        }
+    )
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    """The service with nine tickets of 1 May 2017, one an hour from midnight."""
+    hours = range(9)
+    start = int(dt.datetime(2017, 5, 1, tzinfo=dt.UTC).timestamp() * 1000)
+    tickets = ServiceObject(
+        system="desk",
+        name="ticket",
+        fields=(("ticket_id", "bigint"), ("subject", "varchar"), ("modified_at", "timestamp")),
+        modified_ms=[start + hour * 3_600_000 for hour in hours],
+        records=[(hour, f"s{hour}", f"2017-05-01T{hour:02d}:00:00Z") for hour in hours],
+    )
+    faults = Faults()
+    application = services(
+        [tickets],
+        {"desk": Client("me", "secret")},
+        limits=Limits(requests=1_000),
+        faults={"desk": faults},
+    )
+    server = uvicorn.Server(uvicorn.Config(application, log_level="critical", date_header=False))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    connection = {
+        "base_url": f"http://127.0.0.1:{listener.getsockname()[1]}/desk",
+        "client_id": "me",
+        "client_secret": "secret",
+    }
+    yield Desk(tickets, faults, connection, desk_contract())
+    server.should_exit = True
+    thread.join()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from product360_assets.core.keys import landing_key, source_key
 from product360_assets.core.partitions import landing_dates
 from product360_assets.ingestion.assets import landing_assets, source_specs
 from resources.ledger import LedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.local.replication import LocalReplication
 from resources.local.secrets import LocalSecrets
+from resources.locks import holding
 from resources.objects import LakeResource
 from resources.saas import SaasResource
 
@@ -40,6 +44,7 @@ def resources(
     return {
         "lake": lake,
         "ledger": ledger_resource,
+        "registry": SqliteRegistryResource(path=str(tmp_path / "registry.db")),
         "secrets": secrets,
         "replication": LocalReplication(),
         "saas": listed_saas(now="2017-05-01T12:00:00Z", records=records),
@@ -162,3 +167,34 @@ def test_every_table_has_a_source_that_says_what_it_means(shop: Shop) -> None:
     assert order.key == source_key("shop", "order")
     assert order.owners == ["team:shop"]
     assert order.metadata["name at the source"] == "shop.orders"
+
+
+@pytest.mark.parametrize("kind", ["database", "saas", "files"])
+def test_a_paused_source_is_not_asked(
+    shop: Shop,
+    instance: dg.DagsterInstance,
+    resources: Mapping[str, Any],
+    lake: LakeResource,
+    kind: SourceKind,
+) -> None:
+    lake.zone("landing").put("shop/order/2017-05-08/order.json", b"{}")
+    registry = resources["registry"].open()
+    registry.set_switch("shop", paused=True, reason="wrong prices", expected=0, by="Zoë")
+    assert ingest(shop(kind), instance, resources) == {}
+    assert resources["ledger"].open().deliveries("shop", "order") == []
+    assert dates(instance) == []
+    registry.set_switch("shop", paused=False, reason="", expected=1, by="Zoë")
+    assert set(ingest(shop(kind), instance, resources)) == {"order", "member"}
+
+
+def test_of_two_that_make_one_source_deliver_the_second_waits_for_the_first(
+    shop: Shop, instance: dg.DagsterInstance, resources: Mapping[str, Any]
+) -> None:
+    ledger = resources["ledger"].open()
+    with holding(ledger, "landing.shop", work="the first", log=print):
+        second = threading.Thread(target=ingest, args=(shop("saas"), instance, resources))
+        second.start()
+        time.sleep(1.5)
+        assert ledger.deliveries("shop", "order") == []
+    second.join(60)
+    assert len(ledger.deliveries("shop", "order")) == 1

@@ -9,7 +9,9 @@ import pytest
 from product360_assets.core.contract import SourceContract
 from resources.ledger import Ledger, LedgerResource
 from resources.local.ledger import SqliteLedgerResource
+from resources.local.registry import SqliteRegistryResource
 from resources.objects import LakeResource, ObjectStore
+from resources.registry import RegistryResource
 
 FILES = {
     "shop/order/2017-05-01/till-1.csv": b"id\n1\n",
@@ -62,6 +64,11 @@ def raw(lake: LakeResource) -> ObjectStore:
 @pytest.fixture
 def ledger_resource(tmp_path: Path) -> LedgerResource:
     return SqliteLedgerResource(path=str(tmp_path / "ledger.db"))
+
+
+@pytest.fixture
+def registry_resource(tmp_path: Path) -> RegistryResource:
+    return SqliteRegistryResource(path=str(tmp_path / "registry.db"))
 
 
 @pytest.fixture

@@ -117,8 +117,14 @@ def test_another_content_under_an_accepted_key_is_held_back(
 
     again = acceptance(contract, ledger, lake).accept(BOTH_DAYS)
 
-    assert again.plan.rewritten == ("shop/order/2017-05-01/till-1.csv",)
-    assert outcome(ledger, lake) == before
+    assert [each.landed.key for each in again.plan.rewritten] == [
+        "shop/order/2017-05-01/till-1.csv"
+    ]
+    [found] = again.set_aside
+    assert lake.zone("raw").read(found.kept_as) == b"id\n100\n"
+    raw, *rest = outcome(ledger, lake)  # type: ignore[misc]
+    assert {k: v for k, v in raw.items() if not k.startswith("_quarantine/")} == before[0]  # type: ignore[index]
+    assert rest == list(before[1:])  # type: ignore[index]
 
 
 class PoweredOff(BaseException):

@@ -68,8 +68,9 @@ class Cleaner:
         report = Reported()
         clean.run(self.session, self.spec(kind, **changes), report)  # type: ignore[arg-type]
         results = {result["batch_id"]: result for result in report.all}
-        rows = [row for result in report.all for row in read(result["location"])]
-        held = read(f"file://{self.folder}/quarantine/unit=1") if report.all else []
+        made = [result for result in report.all if result["location"] is not None]
+        rows = [row for result in made for row in read(result["location"])]
+        held = read(f"file://{self.folder}/quarantine/unit=1") if made else []
         for result in report.all:
             assert result["rows_in"] == result["rows_out"] + result["rows_quarantined"]
         assert len(rows) == sum(result["rows_out"] for result in report.all)
@@ -120,6 +121,12 @@ class Cleaner:
 @pytest.fixture
 def cleaner(every_session: SparkSession, tmp_path: Path) -> Cleaner:
     return Cleaner(every_session, tmp_path)
+
+
+@pytest.fixture
+def make_cleaner() -> type[Cleaner]:
+    """For tests of one engine."""
+    return Cleaner
 
 
 def read(location: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +32,7 @@ def test_csv_is_typed_and_carries_its_lineage(cleaner) -> None:
         "_committed_at": None,
         "_change_sequence": None,
         "_operation": "I",
+        "_correction_id": None,
     }
 
 
@@ -166,9 +168,10 @@ def test_columns_are_found_by_the_header_of_each_file(cleaner) -> None:
     cleaned = cleaner.clean("csv")
     assert cleaned.values("id", "name", "price") == [(1, "A", Decimal(1)), (2, "B", None)]
     assert cleaned.results["2017-01-09-a"]["details"] == {}
-    assert cleaned.results["2017-01-16-b"]["details"] == {
-        "columns.missing": "price",
-        "columns.unexpected": "colour",
+    drift = json.loads(cleaned.results["2017-01-16-b"]["details"]["drift"])
+    assert {(each["kind"], each["column"]) for each in drift} == {
+        ("renamed", "price"),
+        ("added", "colour"),
     }
 
 
@@ -305,6 +308,50 @@ def test_parquet_changes_keep_operation_time_and_sequence(cleaner) -> None:
     # A delete needs its key alone; anything else needs what is declared.
     assert cleaned.problems() == [("Op", "operation"), ("name", "required")]
     assert '"name":"D"' in str([row["raw_text"] for row in cleaned.quarantine])
+
+
+def test_a_delete_is_not_held_back_by_what_it_holds_beside_its_key(cleaner) -> None:
+    write_parquet(
+        cleaner,
+        "20171106-080000000.parquet",
+        pa.table({"Op": ["D", "U"], "ID": [1, 2], "name": ["odd", "odd"], "price": ["x", "x"]}),
+    )
+    cleaned = cleaner.clean(
+        "parquet",
+        columns=[
+            {"name": "id", "source_name": "ID", "type": "bigint", "nullable": False},
+            cleaner.column("name", "string", allowed=["even"]),
+            cleaner.column("price", "decimal(12,2)"),
+        ],
+        operation_column="Op",
+    )
+    assert cleaned.values("id", "price", "_operation") == [(1, None, "D")]
+    assert cleaned.problems() == [("name", "allowed")]
+
+
+def test_several_changes_of_a_key_are_no_copies_of_it(cleaner) -> None:
+    changes = pa.table(
+        {
+            "Op": ["I", "U", "D"],
+            "ID": [1, 1, 1],
+            "name": ["A", "B", None],
+            "price": pa.array([None] * 3, pa.decimal128(12, 2)),
+        }
+    )
+    for batch in ("2017-01-09-a", "2017-01-16-b"):
+        sink = pa.BufferOutputStream()
+        pq.write_table(changes, sink)
+        cleaner.deliver("a.parquet", sink.getvalue().to_pybytes(), batch=batch)
+    spec = cleaner.spec("parquet")
+    spec["batches"][0]["kind"] = "changes"
+    cleaned = cleaner.clean(
+        "parquet",
+        batches=spec["batches"],
+        operation_column="Op",
+        unique={"action": "quarantine"},
+    )
+    held = {batch: result["rows_quarantined"] for batch, result in cleaned.results.items()}
+    assert held == {"2017-01-09-a": 0, "2017-01-16-b": 1}
 
 
 def test_parquet_values_are_never_cut_to_fit(cleaner) -> None:

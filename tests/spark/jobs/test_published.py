@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from resources.catalog import LocalCatalogResource
 from spark.tables import TABLES
+from spark.tables.tombstones import tombstones_of
 
 LINEAGE = (
     "_batch_id string, _landing_date date, _epoch string, _committed_at timestamp, "
@@ -59,7 +60,7 @@ class Lake:
     session: SparkSession
     folder: Path
     catalog: LocalCatalogResource
-    batches: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    batches: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def deliver(
         self,
@@ -68,13 +69,23 @@ class Lake:
         epoch: str,
         rows: Sequence[Sequence[Any]],
         day: date = date(2018, 1, 1),
+        *,
+        op: str = "I",
+        sequence: str | None = None,
     ) -> None:
-        complete = [(*row, batch, day, epoch, None, None, "I") for row in rows]
+        complete = [(*row, batch, day, epoch, None, sequence, op) for row in rows]
         location = f"file://{self.folder}/{name}/batch={batch}"
         frame = self.session.createDataFrame(complete, f"{SCHEMAS[name]}, {LINEAGE}")
         frame.coalesce(1).write.mode("overwrite").parquet(location)
         self.batches.setdefault(name, []).append(
-            {"batch_id": batch, "location": location, "landing_date": f"{day}", "epoch": epoch}
+            {
+                "batch_id": batch,
+                "location": location,
+                "landing_date": f"{day}",
+                "kind": "changes",
+                "epoch": epoch,
+                "is_new": True,
+            }
         )
 
     def run(self, job: str, table: str, inputs: Sequence[str] = (), **more: object) -> list[Any]:
@@ -103,6 +114,8 @@ class Lake:
         self.run("weekly_demand", "forecast.weekly_demand", ["curated.sales_line"], **as_of)
 
     def publish_sales(self) -> None:
+        tombstones = tombstones_of(TABLES["curated.sales_line"])
+        self.catalog.ensure_table(tombstones)
         self.run(
             "product",
             "curated.product",
@@ -114,6 +127,7 @@ class Lake:
             ["pos.sales_line", "pos.basket"],
             product="lake.curated.product",
             time_zone="America/New_York",
+            tombstones=f"lake.{tombstones.identifier}",
         )
 
     def publish_prices(self) -> None:
@@ -123,6 +137,11 @@ class Lake:
     def publish_interactions(self) -> None:
         inputs = [*MARKETING, "pos.sales_line"]
         self.run("interaction", "curated.interaction", inputs, sales="lake.curated.sales_line")
+
+    def taken_in(self) -> None:
+        """Everything delivered so far is old."""
+        for batches in self.batches.values():
+            batches[:] = [{**batch, "is_new": False} for batch in batches]
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         return self.catalog.load().load_table(table).scan().to_arrow().to_pylist()
@@ -136,7 +155,7 @@ def lake(
     every_session: SparkSession, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Lake:
     catalog = LocalCatalogResource(home=str(tmp_path_factory.getbasetemp() / "engine"))
-    for identifier in TABLES:
+    for identifier in (*TABLES, "curated.sales_line_tombstone"):
         if catalog.load().table_exists(identifier):
             catalog.load().drop_table(identifier)
     made = Lake(every_session, tmp_path, catalog)
@@ -354,3 +373,41 @@ def test_a_batch_that_only_asks_for_a_table_is_reported_with_no_rows(lake: Lake)
     sales = "lake.curated.sales_line"
     results = lake.run("interaction", "curated.interaction", inputs, sales=sales)
     assert [each["rows_in"] for each in results] == [1, 1, 2, 1, 0]
+
+
+def brands(lake: Lake) -> dict[int, str]:
+    return {row["product_id"]: row["brand"] for row in lake.rows("curated.product")}
+
+
+def test_a_product_that_is_delisted_is_gone_unless_it_was_sold(lake: Lake) -> None:
+    product = (10, 100, "National", "12 OZ")
+    lake.deliver("catalog.product", "b2", "load-1", [(2, *product)], sequence="2")
+    lake.publish_sales()
+    assert brands(lake) == {1: "National", 2: "National", 77: "UNKNOWN"}
+    lake.taken_in()
+    gone = [(1, None, None, None, None), (2, None, None, None, None)]
+    lake.deliver("catalog.product", "b3", "load-1", gone, op="D", sequence="3")
+    lake.publish_sales()
+    assert brands(lake) == {1: "UNKNOWN", 77: "UNKNOWN"}
+    # The deletion is read again with every batch, and is no newer for that.
+    lake.taken_in()
+    lake.deliver("pos.sales_line", "b4", "load-1", [(3, 78, 1, Decimal("1.00"), *NOTHING)])
+    lake.publish_sales()
+    assert brands(lake) == {1: "UNKNOWN", 77: "UNKNOWN", 78: "UNKNOWN"}
+    lake.taken_in()
+    lake.deliver("catalog.product", "b5", "load-1", [(1, *product)], sequence="5")
+    lake.publish_sales()
+    assert brands(lake) == {1: "National", 77: "UNKNOWN", 78: "UNKNOWN"}
+
+
+def test_records_that_are_deleted_at_a_service_are_gone(lake: Lake) -> None:
+    lake.publish()
+    lake.taken_in()
+    lake.deliver("crm.household", "b2", "0", [(7, None)], op="D")
+    lake.deliver("marketing.coupon", "b2", "0", [("0100", 2, 13)], op="D")
+    lake.deliver("marketing.coupon_redemption", "b2", "0", [(7, "0100", 13, DAY)], op="D")
+    lake.run("customer", "curated.customer", ["crm.household", "crm.demographic"])
+    lake.publish_interactions()
+    assert lake.rows("curated.customer") == []
+    left = {row["interaction_id"] for row in lake.rows("curated.interaction")}
+    assert left == {"target/13/7", "offer/13/0100/1"}

@@ -77,7 +77,8 @@ class Stream:
         rows = [event.clean(batch) for event in events]
         frame = self.session.createDataFrame(rows, CLEAN)
         frame.coalesce(1).write.mode("overwrite").parquet(location)
-        batches = [{"batch_id": batch, "location": location}]
+        known = {"batch_id": batch, "epoch": "0", "is_new": True}
+        batches = [{**known, "location": location}]
         spec = {
             "inputs": {"clickstream.click_event": {"batches": batches}},
             "target": f"lake.{CLICK_EVENT.identifier}",

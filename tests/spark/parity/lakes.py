@@ -27,6 +27,8 @@ from resources.jobs import JobReport, JobRequest
 from resources.ledger import Batch, LandedObject, ZoneState, batch_id_of
 from resources.local.runner import LocalJobRunner
 from spark.tables import TABLES
+from spark.tables.curated import SALES_LINE
+from spark.tables.tombstones import tombstones_of
 
 # Deliveries are of January, so the latest closed day is in 2017, where most of the data lies.
 FIRST_DELIVERY = date(2018, 1, 1)
@@ -86,10 +88,11 @@ class Lake:
             requests: what to ask for, in order.
             rows: location of the only batch by input, such as "shop.order".
         """
-        for identifier in TABLES:
-            if self._catalog.load().table_exists(identifier):
+        for namespace in self._catalog.load().list_namespaces():
+            for identifier in self._catalog.load().list_tables(namespace):
                 self._catalog.load().drop_table(identifier)
-            self._catalog.ensure_table(TABLES[identifier])
+        for table in (*TABLES.values(), tombstones_of(SALES_LINE)):
+            self._catalog.ensure_table(table)
         for request in requests:
             self.runner.run(replace(request, spec=_redirected(request.spec, rows)), log=print)
 
@@ -169,7 +172,7 @@ def _cleaned(batch: Batch, rows: int, location: str) -> ZoneState:
 def _redirected(spec: Mapping[str, Any], rows: Mapping[str, str]) -> dict[str, Any]:
     """The spec with one batch for each input that has batches."""
     inputs = {
-        name: {"batches": [{**each["batches"][0], "location": rows[name]}]}
+        name: {**each, "batches": [{**each["batches"][0], "location": rows[name]}]}
         if isinstance(each, Mapping) and each["batches"]
         else each
         for name, each in spec["inputs"].items()

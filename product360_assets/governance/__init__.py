@@ -1,0 +1,1 @@
+"""Governance: proofs about what the other rooms made, for whoever has to answer for it."""

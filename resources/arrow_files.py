@@ -1,0 +1,26 @@
+"""Arrow's view of a zone, for reading parts of files: footers, single columns, a few rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+    from resources.objects import ObjectStore
+
+
+def file_system(store: ObjectStore) -> tuple[FileSystem, str]:
+    """Arrow's file system for a store, and the path of the store's root there."""
+    from pyarrow import fs
+
+    if store.uri.startswith("file://"):
+        # Not by its URI: ours are literal, and Arrow would decode them.
+        return fs.LocalFileSystem(), store.uri.removeprefix("file://")
+    found, root = fs.FileSystem.from_uri(store.uri)
+    return found, root
+
+
+def parquet_keys(store: ObjectStore, prefix: str) -> list[str]:
+    """The keys of the Parquet files below a prefix, which ends in "/"."""
+    return [info.key for info in store.list(prefix) if info.key.endswith(".parquet")]

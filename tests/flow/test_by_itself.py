@@ -1,0 +1,135 @@
+"""While `make dev` runs, a new file and a new event reach the published tables by themselves."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from lineage import REPOSITORY, Lineage
+
+from resources.objects import LakeResource
+
+pytestmark = [pytest.mark.flow, pytest.mark.long, pytest.mark.timeout(1_800)]
+
+PATIENCE_SECONDS = 900
+TICKS = """
+query { sensorsOrError(repositorySelector: {
+  repositoryName: "__repository__", repositoryLocationName: "product360"
+}) { ... on Sensors { results { name sensorState {
+  ticks(limit: 40) { runIds logEvents { events { message } } }
+} } } } }
+"""
+
+
+@pytest.fixture
+def dev(fresh: Lineage) -> Iterator[str]:
+    """Address of the UI that `make dev` serves on a finished demo; its daemon runs beside it."""
+    fresh.demo()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = fresh.home / "dev.log"
+    with tempfile.TemporaryDirectory(prefix="product360-checkout-") as folder, log.open("w") as out:
+        # A checkout without `.env`, which would lead Dagster to another home.
+        Path(folder).chmod(0o755)
+        for path in REPOSITORY.iterdir():
+            if path.name not in {".env", ".git", ".product360"}:
+                (Path(folder) / path.name).symlink_to(path)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "demo", "dev", "-p", str(port)],
+            cwd=folder,
+            env=fresh.environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait_for_ui(f"http://127.0.0.1:{port}", server, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGINT)
+                try:
+                    server.wait(60)
+                except subprocess.TimeoutExpired:
+                    os.killpg(server.pid, signal.SIGKILL)
+
+
+def _wait_for_ui(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        assert server.poll() is None, log.read_text()[-4000:]
+        assert time.monotonic() < deadline, "the UI did not come up"
+        try:
+            if httpx.get(f"{address}/server_info").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.5)
+
+
+def test_a_copied_file_and_an_announced_event_become_visible(
+    fresh: Lineage, dev: str, record_property: Callable[[str, object], None]
+) -> None:
+    [[product]] = [list(row.values()) for row in fresh.query(A_PRICED_PRODUCT)]
+    file = fresh.home / "lake/landing/pricing/price_week/2018-01-08/by-hand.csv"
+    file.parent.mkdir(parents=True)
+    # As a person does, past the platform: nothing announces it.
+    file.write_text(
+        f"product_id,week,shelf_price,loyalty_price,lines\n{product},53,777.77,777.76,1\n"
+    )
+    lake = LakeResource(uri=f"file://{fresh.home}/lake", events=str(fresh.home / "events"))
+    key = "clickstream/click_event/2018/01/08/12/by-hand.json.gz"
+    lake.zone("landing").put(key, gzip.compress(json.dumps(EVENT).encode()))
+
+    visible: dict[str, float] = {}
+    began = time.monotonic()
+    while len(visible) < len(WANTED):
+        assert time.monotonic() - began < PATIENCE_SECONDS, (visible, fresh.home)
+        for name, sql in WANTED.items():
+            if name not in visible and fresh.query(sql)[0]["n"] == 1:
+                visible[name] = round(time.monotonic() - began)
+        time.sleep(2)
+    record_property("visible after seconds", visible)
+    said = _said(dev, "landing_arrivals")
+    assert f"taken: {key}: it is new, delivered on 2018-01-08" in said
+    assert "taken: pricing/price_week/2018-01-08/by-hand.csv: the listing found it" in said
+
+
+A_PRICED_PRODUCT = "SELECT min(product_id) AS product FROM price_week"
+WANTED = {
+    "file": "SELECT count(*) AS n FROM price_week WHERE shelf_price = 777.77",
+    "event": "SELECT count(*) AS n FROM click_event WHERE event_id = 'by-hand'",
+}
+EVENT = {
+    "event_id": "by-hand",
+    "session_id": "by-hand",
+    "visitor_id": "by-hand",
+    "household_id": None,
+    "event_type": "view",
+    "event_time": "2018-01-08T11:59:00.000Z",
+    "product_id": 1,
+    "quantity": None,
+    "basket_id": None,
+    "synthetic": True,
+    "generator": "by-hand",
+    "seed": 1,
+}
+
+
+def _said(address: str, sensor: str) -> list[str]:
+    """Every line in the logs of the sensor's last ticks."""
+    answer = httpx.post(f"{address}/graphql", json={"query": TICKS}, timeout=120).json()
+    found = answer["data"]["sensorsOrError"]["results"]
+    [state] = [each["sensorState"] for each in found if each["name"] == sensor]
+    return [line["message"] for tick in state["ticks"] for line in tick["logEvents"]["events"]]
