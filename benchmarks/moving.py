@@ -11,10 +11,10 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from benchmarks.fidelity import CASES, REFUSED, create_cases, table_of, verdict
-from benchmarks.homes import REPOSITORY
+from benchmarks.homes import REPOSITORY, BenchmarkFailed
 from benchmarks.machine import load
 from benchmarks.peers.timed import DATABASE
 from benchmarks.transfers import CHANGES, COPY, LOAD, OURS, PSQL, Fidelity, Transfer
@@ -50,23 +50,30 @@ TRANSACTION_ROWS = 1000
 
 @dataclass
 class Moving:
-    """What is moved, and by which interpreters: the peers' and ours."""
+    """What is moved, and where.
+
+    Attributes:
+        server, port: the database, at work.
+        folder: for what sides leave, until it has been looked at.
+        peers_python: the interpreter that has the peers.
+        say: tells whoever waits how it goes.
+        rows: of the table that is loaded.
+    """
 
     server: Postgres
     port: int
     folder: Path
     peers_python: Path
-    our_python: Path
     say: Callable[[str], None]
     rows: int = 0
+    _written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def _database(self) -> str:
         return f"postgresql://{SUPERUSER}:{self.server.password}@{HOST}:{self.port}/postgres"
 
-    @contextmanager
-    def tables(self, rows: int) -> Iterator[None]:
-        """With a table of so many rows, and one for each type."""
+    def make_tables(self, rows: int) -> None:
+        """One of so many rows, and one for each type."""
         with self._session() as session:
             session.execute("CREATE SCHEMA shop")
             for table, last in ((WARM, 1), (LINES, rows)):
@@ -75,7 +82,6 @@ class Moving:
             self._written = create_cases(session)
             session.execute("VACUUM ANALYZE")
         self.rows = rows
-        yield
 
     def fidelity(self) -> list[Fidelity]:
         """What becomes of a value of each type, on each side."""
@@ -161,9 +167,9 @@ class Moving:
 
     def _run(self, who: str, what: str, folder: Path, *tables: str) -> dict[str, Any]:
         """Let a side work on tables; what it said of each but the first."""
-        python = self.our_python if who == OURS else self.peers_python
+        python = sys.executable if who == OURS else str(self.peers_python)
         done = subprocess.run(
-            [str(python), "-m", f"benchmarks.peers.{what}_by_{who}", str(folder), *tables],
+            [python, "-m", f"benchmarks.peers.{what}_by_{who}", str(folder), *tables],
             env={
                 **os.environ,
                 DATABASE: self._database,
@@ -172,8 +178,10 @@ class Moving:
             cwd=REPOSITORY,
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
+        if done.returncode:
+            raise BenchmarkFailed(f"{who}: {done.stderr.strip()[-500:]}")
         said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         return {outcome["table"]: outcome for outcome in said}
 
@@ -181,14 +189,14 @@ class Moving:
         self, took: dict[str, Any], who: str, turn: int, before: float, files: Sequence[Path]
     ) -> Transfer:
         if took["error"]:
-            raise ValueError(f"{who}: {took['error']}")
+            raise BenchmarkFailed(f"{who}: {took['error']}")
         with self._session() as session:
             expected = session.execute(SUMS.format(LINES)).fetchone()
         with duckdb.connect() as database:
             names = [str(file) for file in files]
             found = database.execute(SUMS.format("read_parquet(?)"), [names]).fetchone()
         if found != expected:
-            raise ValueError(f"{who} left {found}, and the table has {expected}")
+            raise BenchmarkFailed(f"{who} left {found}, and the table has {expected}")
         return _transfer(took, LOAD, who, turn, before, self.rows, files)
 
     def _session(self) -> psycopg.Connection[Any]:
@@ -215,7 +223,7 @@ def _checked_changes(
 ) -> Transfer:
     """The transfer of so many inserts, updates and deletes."""
     if took["error"]:
-        raise ValueError(f"{who}: {took['error']}")
+        raise BenchmarkFailed(f"{who}: {took['error']}")
     operation = "Op" if who == OURS else "__op"
     with duckdb.connect() as database:
         found = database.execute(
@@ -223,7 +231,7 @@ def _checked_changes(
             [[str(file) for file in files]],
         ).fetchall()
     if dict(found) != {"I": each, "U": each, "D": each}:
-        raise ValueError(f"{who} delivered {found}, and {each} of each kind were made")
+        raise BenchmarkFailed(f"{who} delivered {found}, and {each} of each kind were made")
     return _transfer(took, CHANGES, who, turn, before, 3 * each, files)
 
 

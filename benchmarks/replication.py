@@ -14,8 +14,8 @@ database after every load and every delivery.
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +26,7 @@ from benchmarks.accepting import accept
 from benchmarks.moving import Moving
 from benchmarks.peers.environment import peers_python
 from benchmarks.report import render
-from benchmarks.results import Results
+from benchmarks.transfers import Fidelity, Transfer
 from demo.postgres import Postgres
 from resources.environments import settings
 
@@ -44,13 +44,18 @@ def replication(
     file, results = results_of_today(into, add=True)
     results.transfers.clear()
     results.fidelity.clear()
-    _measure(results, rows, changes, rounds)
-    results.write(file)
-    file.with_suffix(".md").write_text(render(results))
+    for moved, judged in _measured(rows, changes, rounds):
+        results.transfers += moved
+        results.fidelity += judged
+        results.write(file)
+        file.with_suffix(".md").write_text(render(results))
     typer.echo(f"see {file.with_suffix('.md')}")
 
 
-def _measure(results: Results, rows: int, changes: int, rounds: int) -> None:
+def _measured(
+    rows: int, changes: int, rounds: int
+) -> Iterator[tuple[list[Transfer], list[Fidelity]]]:
+    """What was found, part by part."""
     bench = settings().home / "bench"
     bench.mkdir(parents=True, exist_ok=True)
     python = peers_python(bench)
@@ -60,17 +65,17 @@ def _measure(results: Results, rows: int, changes: int, rounds: int) -> None:
     server = Postgres(folder / "server")
     server.initialise()
     try:
-        moving = Moving(server, server.start(), folder, python, Path(sys.executable), typer.echo)
-        with moving.tables(rows):
-            results.fidelity += moving.fidelity()
-            for turn in range(1, rounds + 1):
-                results.transfers += moving.loads(turn)
-                results.transfers += moving.changes(turn, changes)
+        moving = Moving(server, server.start(), folder, python, typer.echo)
+        moving.make_tables(rows)
+        yield [], moving.fidelity()
+        for turn in range(1, rounds + 1):
+            yield moving.loads(turn), []
+            yield moving.changes(turn, changes), []
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
     for turn in range(1, rounds + 1):
-        results.transfers += accept(bench / "accept", turn, typer.echo)
+        yield accept(bench / "accept", turn, typer.echo), []
 
 
 if __name__ == "__main__":
