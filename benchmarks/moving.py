@@ -121,7 +121,7 @@ class Moving:
                 " WHERE NOT active"
             )
         ours, theirs = self.folder / OURS, {who: self.folder / who for who in FOLLOWERS}
-        self._run(OURS, "load", ours, WARM, WARM, LINES)
+        self._run(OURS, "load", ours, WARM, LINES)
         for who, folder in theirs.items():
             # Its first run makes the slot.
             self._run(who, "follow", folder, LINES)
