@@ -20,6 +20,7 @@ from product360_assets.automation.jobs import (
     ingest_job,
     publish_job,
     reconcile_job,
+    validate_job,
     watch_job,
 )
 from product360_assets.automation.schedules import schedules
@@ -38,7 +39,7 @@ def defs() -> dg.Definitions:
     """Everything that Dagster is told."""
     contracts = list(known_contracts().values())
     accepting = [accept_job(contract) for contract in contracts]
-    ingesting = ingest_job()
+    ingesting = ingest_job(contracts)
     return dg.Definitions.merge(
         source_definitions(),
         dg.Definitions(
@@ -60,6 +61,7 @@ def defs() -> dg.Definitions:
                 *accepting,
                 publish_job(),
                 watch_job(contracts),
+                validate_job(contracts),
                 reconcile_job(),
                 audit_job(contracts),
             ],

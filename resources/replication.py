@@ -30,7 +30,6 @@ OPERATION = "Op"
 COMMIT_TIME = "dms_timestamp"
 CHANGE_SEQUENCE = "ar_h_change_seq"
 
-
 # An execution that found nothing is recorded only when it came so far in the source's log; until
 # then the source keeps that much of it.
 IDLE_LOG_BYTES = 16 * 1024 * 1024
@@ -41,8 +40,7 @@ class SourceTable:
     """A table as the platform calls it (`name`) and where the database keeps it.
 
     Attributes:
-        key: the columns that tell its rows apart, as the database calls them; none leaves it to
-            the database's own idea of the table's identity.
+        key: the columns that tell its rows apart, as the database calls them; none: its identity.
     """
 
     name: str
@@ -263,9 +261,8 @@ class ReplicationResource(dg.ConfigurableResource[Any], ABC):
     ) -> ChangeReport:
         """Write what was committed between `request.since` and now, and return what was written.
 
-        A file holds whole transactions; one that is larger than a file goes on in the next ones.
-        The source still keeps these changes when this returns: the next call, whose `since` is this
-        report's `until`, lets go of them.
+        A file holds whole transactions, or a part of a larger one. The source still keeps these
+        changes when this returns: the next call, from this report's `until`, lets go of them.
 
         Raises:
             ChangesLost: the source no longer has all changes since then.
@@ -288,17 +285,16 @@ class ReplicationResource(dg.ConfigurableResource[Any], ABC):
         """
         return None
 
-    @abstractmethod
     def validation(
         self,
         request: ValidationRequest,
         *,
         connection: Mapping[str, str],
         log: Callable[[str], None],
-    ) -> ValidationReport:
-        """Compare delivered rows with the source; what it changed since is pending.
+    ) -> ValidationReport | None:
+        """Compare what was delivered with the source; None when this service does not compare.
 
         Raises:
-            ChangesLost: nobody can tell any more what it changed since.
-            SourceUnreachable, SourceRejected: as for changes.
+            ChangesLost, SourceUnreachable, SourceRejected: as for `changes`.
         """
+        return None

@@ -4,6 +4,7 @@
     accept_<system>    one system's delivered objects into raw and clean, by landing date
     publish            clean into published tables, forecasts and answers
     watch              whether every source delivers in time, as much and as complete as usual
+    validate           databases against what was delivered of them
     reconcile          source against raw against clean, for every day that changed
     audit              all of raw hashed again
 
@@ -26,9 +27,10 @@ from product360_assets.clean.watch import (
 from product360_assets.core.checks import (
     EVERYTHING_ACCEPTED_IS_THERE,
     NO_REJECTED_ROW_IS_FORGOTTEN,
+    ROWS_ARE_THOSE_OF_THE_SOURCE,
 )
 from product360_assets.core.contract import SourceContract
-from product360_assets.core.keys import clean_key, raw_key
+from product360_assets.core.keys import clean_key, landing_key, raw_key
 from product360_assets.core.partitions import landing_dates
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ SOURCE_TAG = "product360/source"
 ALL_SOURCES = "all"
 PUBLISH = "publish"
 WATCH = "watch"
+VALIDATE = "validate"
 RECONCILE = "reconcile"
 AUDIT = "audit"
 
@@ -54,11 +57,11 @@ def accept_name(system: str) -> str:
     return f"accept_{system}"
 
 
-def ingest_job() -> UnresolvedAssetJobDefinition:
+def ingest_job(contracts: Sequence[SourceContract] = ()) -> UnresolvedAssetJobDefinition:
     """Every system's deliveries into landing."""
     return dg.define_asset_job(
         INGEST,
-        selection=dg.AssetSelection.groups("ingestion"),
+        selection=dg.AssetSelection.groups("ingestion") - _validations(contracts),
         tags={SOURCE_TAG: ALL_SOURCES},
         description="Ask every source for what is new; look for what owners dropped.",
     )
@@ -100,6 +103,15 @@ def watch_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefiniti
     )
 
 
+def validate_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefinition:
+    """The validation of databases; it reads what changed since the last one, on both sides."""
+    return dg.define_asset_job(
+        VALIDATE,
+        selection=_validations(contracts),
+        description="Compare every database's tables with what was delivered of them, row by row.",
+    )
+
+
 def reconcile_job() -> UnresolvedAssetJobDefinition:
     """The reconciliation of all zones; it reads the days that changed."""
     return dg.define_asset_job(
@@ -116,6 +128,11 @@ def audit_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefiniti
         selection=_audits(contracts),
         description="Hash everything again that was ever accepted, and compare with the ledger.",
     )
+
+
+def _validations(contracts: Sequence[SourceContract]) -> dg.AssetSelection:
+    databases = [contract for contract in contracts if contract.kind == "database"]
+    return _checks(databases, [ROWS_ARE_THOSE_OF_THE_SOURCE], landing_key)
 
 
 def _audits(contracts: Sequence[SourceContract]) -> dg.AssetSelection:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import dagster as dg
 
-from product360_assets.automation.jobs import AUDIT, INGEST, PUBLISH, RECONCILE, WATCH
+from product360_assets.automation.jobs import AUDIT, INGEST, PUBLISH, RECONCILE, VALIDATE, WATCH
 
 # After the business day has closed from New York to Los Angeles, before the office opens.
 EVERY_MORNING = "0 9 * * *"
 AN_HOUR_LATER = "0 10 * * *"
+WHEN_IT_IS_ACCEPTED = "30 10 * * *"
 AFTER_PUBLICATION = "0 11 * * *"
 AFTER_THE_WATCH = "30 11 * * *"
 # The business week ends on Sunday; by then the last of its files has been accepted.
@@ -25,6 +26,7 @@ def schedules() -> list[dg.ScheduleDefinition]:
     return [
         daily_ingestion(),
         daily_publication(),
+        daily_validation(),
         daily_watch(),
         daily_reconciliation(),
         weekly_audit(),
@@ -50,6 +52,17 @@ def daily_publication() -> dg.ScheduleDefinition:
         AN_HOUR_LATER,
         "An hour later, take in whatever is clean and not yet published, forecast and answer. "
         "Tables follow their upstream by themselves; this makes sure, and says so if all is done.",
+    )
+
+
+def daily_validation() -> dg.ScheduleDefinition:
+    """Runs `validate` after that, when what was delivered is in raw."""
+    return _schedule(
+        "daily_validation",
+        VALIDATE,
+        WHEN_IT_IS_ACCEPTED,
+        "Then compare every database with what was delivered of it: the rows of which anything "
+        "came since the last time. A row that differs is named with its key and its file.",
     )
 
 

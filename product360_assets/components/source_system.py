@@ -13,6 +13,7 @@ from product360_assets.clean.watch import delivery_checks
 from product360_assets.components.starter import SourceSystemScaffolder
 from product360_assets.core.contract import SourceContract
 from product360_assets.ingestion.assets import landing_assets, source_specs
+from product360_assets.ingestion.validation import validation_checks
 from product360_assets.raw.assets import raw_asset
 from product360_assets.raw.audit import raw_audit
 from spark.bundle import code_version
@@ -69,5 +70,6 @@ class SourceSystem(dg.Component):
                     raw_audit(contract),
                     delivery_checks(contract),
                     quarantine_checks(contract),
+                    *([validation_checks(contract)] if contract.kind == "database" else []),
                 ],
             )

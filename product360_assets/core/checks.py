@@ -15,6 +15,7 @@ from product360_assets.core.contract import TableContract
 from product360_assets.core.rules import RuleAction
 
 FIELDS_ARE_AS_BEFORE = "fields_are_as_before"
+ROWS_ARE_THOSE_OF_THE_SOURCE = "rows_are_those_of_the_source"
 OBJECTS_ARE_UNCHANGED = "objects_are_unchanged"
 EVERYTHING_ACCEPTED_IS_THERE = "everything_accepted_is_there"
 NOTHING_ACCEPTED_WAS_REWRITTEN = "nothing_accepted_was_rewritten"

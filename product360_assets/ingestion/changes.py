@@ -59,10 +59,10 @@ class ChangeIngestion:
             SourceUnreachable, SourceRejected: see ReplicationResource.changes.
         """
         self._settle_unfinished()
-        captured = tuple(found for each in sources if (found := self._captured(each)) is not None)
+        captured = tuple(found for each in sources if (found := self.captured(each)) is not None)
         if not captured:
             return None
-        last = self._last()
+        last = self.last()
         request = ChangeRequest(
             source=self.contract.name,
             execution_id=execution_id(
@@ -83,7 +83,7 @@ class ChangeIngestion:
             self._record(report, self._begin(report, captured))
         return report
 
-    def _captured(self, table: SourceTable) -> CapturedTable | None:
+    def captured(self, table: SourceTable) -> CapturedTable | None:
         """The table with its newest load; None when nobody captures its changes."""
         deliveries = successful_deliveries(self.ledger, self.contract.name, table.name)
         loads = [delivery for delivery in deliveries if EPOCH not in delivery.details]
@@ -102,7 +102,7 @@ class ChangeIngestion:
             delivered=(load.prefix, *following),
         )
 
-    def _last(self) -> Delivery | None:
+    def last(self) -> Delivery | None:
         """The stream's last execution that counts."""
         counted = successful_deliveries(self.ledger, self.contract.name, STREAM)
         return max(counted, key=lambda delivery: delivery.delivery_id, default=None)

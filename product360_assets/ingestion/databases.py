@@ -56,7 +56,7 @@ class DatabaseIngestion:
         wanted = [table for table in tables if reload or not self._is_loaded(table)]
         if not wanted:
             return None
-        sources = tuple(_source_table(table) for table in wanted)
+        sources = tuple(source_table(table) for table in wanted)
         started_at = self.replication.clock(connection)
         request = LoadRequest(
             source=self.contract.name,
@@ -86,12 +86,12 @@ class DatabaseIngestion:
             ContractInvalid: a table's `source_name` names no schema.
             ChangesLost, SourceUnreachable, SourceRejected: see ReplicationResource.changes.
         """
-        if connection.get(_CHANGES) == "none":
+        if not follows(connection):
             return None
         ingestion = ChangeIngestion(
             self.contract, self.ledger, self.landing, self.replication, self.log
         )
-        sources = [_source_table(table) for table in self.contract.tables]
+        sources = [source_table(table) for table in self.contract.tables]
         return ingestion.deliver(sources, connection=connection)
 
     def _is_loaded(self, table: TableContract) -> bool:
@@ -155,7 +155,17 @@ class DatabaseIngestion:
         )
 
 
-def _source_table(table: TableContract) -> SourceTable:
+def follows(connection: Mapping[str, str]) -> bool:
+    """Whether this connection is to a source whose changes are wanted."""
+    return connection.get(_CHANGES) != "none"
+
+
+def source_table(table: TableContract) -> SourceTable:
+    """The table as the database knows it.
+
+    Raises:
+        ContractInvalid: its `source_name` names no schema.
+    """
     schema, _, name = table.delivered_name.rpartition(".")
     if not schema:
         raise ContractInvalid(

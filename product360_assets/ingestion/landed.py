@@ -20,6 +20,7 @@ from product360_assets.ingestion.arrivals import Arrivals, arrivals, successful_
 from product360_assets.ingestion.executions import WATERMARK, WINDOW_START, pulls
 from product360_assets.ingestion.fields import unexplained
 from product360_assets.ingestion.services import FIELD_CHANGES, last_fields
+from product360_assets.ingestion.statistics import shown, table_statistics
 from resources.ledger import Delivery, Ledger
 from resources.objects import LakeResource
 
@@ -47,6 +48,7 @@ def arrived(
         metadata={
             **_counts(found),
             **_last_execution(ledger, contract, table),
+            **_replicated(ledger, contract, table),
             "new landing dates": len(new),
             "dagster/column_lineage": column_lineage(table, source_key(contract.name, table.name)),
         },
@@ -125,6 +127,13 @@ def _last_execution(
     if pulled := pulls(executions):
         said |= _last_pull(pulled[-1])
     return said
+
+
+def _replicated(ledger: Ledger, contract: SourceContract, table: TableContract) -> dict[str, Any]:
+    """The table's statistics, where it is replicated from a database."""
+    if contract.kind != "database":
+        return {}
+    return {"table statistics": shown(table_statistics(contract, table, ledger=ledger))}
 
 
 def _last_pull(last: Delivery) -> dict[str, Any]:

@@ -43,7 +43,8 @@ DELETE FROM landed WHERE key IN (FROM touched);
 DELETE FROM held WHERE key IN (FROM touched);
 """
 _PART_SUMS: Final = f"""
-SELECT hash(key) % {_PARTS} AS part, count(*) AS rows, sum(CAST(hash(hash(key, hashes)) AS HUGEINT)) AS sum
+SELECT hash(key) % {_PARTS} AS part, count(*) AS rows,
+    sum(CAST(hash(hash(key, hashes)) AS HUGEINT)) AS sum
 FROM {{side}} GROUP BY part
 """
 _DIFFERENCES: Final = f"""
@@ -149,6 +150,11 @@ class Comparison:
             Differing(kind, tuple(json.loads(key)), file, row, self._unequal(kind, held, landed))
             for kind, key, file, row, held, landed in found
         ]
+
+    def forget(self) -> None:
+        """Let go of both sides."""
+        for name in ("held", "landed", "touched", "differing"):
+            self._database.execute(f"DROP TABLE IF EXISTS {name}")
 
     def _unequal(
         self, kind: str, held: Sequence[int] | None, landed: Sequence[int] | None

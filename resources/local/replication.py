@@ -146,7 +146,7 @@ class LocalReplication(ReplicationResource):
         connection: Mapping[str, str],
         log: Callable[[str], None],
     ) -> ValidationReport:
-        """Compare delivered rows with the source; what it changed since is pending."""
+        """Compare what was delivered with the source; what it changed since is pending."""
         from resources.local.validating import Validating
 
         return Validating(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from resources.local.pgoutput import (
+    Begin,
     Commit,
     Delete,
     Insert,
@@ -29,9 +30,18 @@ Key = tuple[str, ...]
 
 
 class TouchedKeys:
-    """The touched keys of one table, handed on as texts, some thousands at a time."""
+    """The touched keys of one table, handed on as texts, some thousands at a time.
 
-    def __init__(self, key: tuple[str, ...], hand_on: Callable[[list[Key]], None]) -> None:
+    Args:
+        key: the columns of the key.
+        loaded: where in the log the table was loaded; earlier changes are in its load.
+        hand_on: what takes the keys.
+    """
+
+    def __init__(
+        self, key: tuple[str, ...], *, loaded: int, hand_on: Callable[[list[Key]], None]
+    ) -> None:
+        self.loaded = loaded
         #: Whether any row may have changed.
         self.everything = False
         self._key = key
@@ -46,19 +56,28 @@ class TouchedKeys:
             self.everything = True
         self._places = [names.index(name) for name in self._key if name in names]
 
-    def touch(self, *rows: Row | None) -> None:
-        """These are the rows of one change."""
-        for row in rows:
-            if row is None:
-                continue
-            values = [row[place] for place in self._places]
-            key = tuple(value.decode() for value in values if isinstance(value, bytes))
-            if len(key) == len(self._key):
-                self._keys.append(key)
-            else:
-                self.everything = True
+    def take(self, event: Truncate | Insert | Update | Delete) -> None:
+        """One change."""
+        if isinstance(event, Truncate):
+            self.everything = True
+        elif isinstance(event, Insert):
+            self._touch(event.new)
+        elif isinstance(event, Delete):
+            self._touch(event.old)
+        else:
+            self._touch(event.new)
+            if event.old is not None:
+                self._touch(event.old)
         if len(self._keys) >= _KEYS_AT_ONCE:
             self.finish()
+
+    def _touch(self, row: Row) -> None:
+        values = [row[place] for place in self._places]
+        key = tuple(value.decode() for value in values if isinstance(value, bytes))
+        if len(key) == len(self._key):
+            self._keys.append(key)
+        else:
+            self.everything = True
 
     def finish(self) -> None:
         """Hand on what is left."""
@@ -71,27 +90,20 @@ def read_touched(
     messages: Iterator[bytes], tables: Mapping[int, TouchedKeys], *, until: int
 ) -> None:
     """Read messages up to that place of the log, and tell the tables, by object id."""
+    committed = 0
     for data in messages:
         event = event_of(data)
-        if isinstance(event, Commit):
+        if isinstance(event, Begin):
+            committed = event.commit_lsn
+        elif isinstance(event, Commit):
             if event.end_lsn >= until:
                 break
-        elif isinstance(event, Truncate):
-            for oid in event.oids:
-                if oid in tables:
-                    tables[oid].everything = True
-        elif isinstance(event, Relation | Insert | Update | Delete) and event.oid in tables:
-            _tell(tables[event.oid], event)
+        elif isinstance(event, Relation):
+            if event.oid in tables:
+                tables[event.oid].describe(event)
+        elif isinstance(event, Truncate | Insert | Update | Delete):
+            for oid in event.oids if isinstance(event, Truncate) else (event.oid,):
+                if oid in tables and tables[oid].loaded <= committed:
+                    tables[oid].take(event)
     for table in tables.values():
         table.finish()
-
-
-def _tell(table: TouchedKeys, event: Relation | Insert | Update | Delete) -> None:
-    if isinstance(event, Relation):
-        table.describe(event)
-    elif isinstance(event, Insert):
-        table.touch(event.new)
-    elif isinstance(event, Delete):
-        table.touch(event.old)
-    else:
-        table.touch(event.old, event.new)

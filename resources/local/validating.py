@@ -58,7 +58,9 @@ class _Side:
     touched: TouchedKeys = field(init=False)
 
     def __post_init__(self) -> None:
-        self.touched = TouchedKeys(self.key, self._take_touched)
+        self.touched = TouchedKeys(
+            self.key, loaded=self.table.captured.loaded.lsn, hand_on=self._take_touched
+        )
 
     def _take_touched(self, keys: list[Key]) -> None:
         columns = list(zip(*keys, strict=True))
@@ -91,6 +93,7 @@ class Validating:
             scratch = Path(opened.enter_context(TemporaryDirectory(prefix="validation-")))
             for number, table in enumerate(self.request.tables):
                 own = scratch / str(number)
+                own.mkdir()
                 database = opened.enter_context(spilling_database(own))
                 found = self._look(session, table, database)
                 if isinstance(found, _Side):
@@ -159,6 +162,7 @@ class Validating:
         keys = comparison.fold()
         self._add_rows(session, side, keys)
         found = judged(self.request, table, side.key, comparison, unread=unread)
+        comparison.forget()
         self.log(f"{found.table}: {found.state}, {found.compared} rows compared")
         return found
 

@@ -19,6 +19,7 @@ def test_schedules_run_from_the_start_in_utc_and_say_what_for() -> None:
         "daily_ingestion": ("ingest", "0 9 * * *"),
         "daily_publication": ("publish", "0 10 * * *"),
         "daily_watch": ("watch", "0 11 * * *"),
+        "daily_validation": ("validate", "30 10 * * *"),
         "daily_reconciliation": ("reconcile", "30 11 * * *"),
         "weekly_audit": ("audit", "0 12 * * 1"),
     }

@@ -92,6 +92,7 @@ def test_tables_flow_from_the_source_to_clean(sandbox: DefsFolderSandbox) -> Non
         "clean": {"raw"},
     }
     assert checks == {
+        ("landing", "rows_are_those_of_the_source"),
         ("raw", "objects_are_unchanged"),
         ("raw", "nothing_accepted_was_rewritten"),
         ("raw", "everything_accepted_is_there"),

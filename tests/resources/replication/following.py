@@ -22,6 +22,12 @@ from resources.replication import (
     SourceTable,
     StreamPosition,
 )
+from resources.validation import (
+    DeliveredFile,
+    TableToValidate,
+    TableValidation,
+    ValidationRequest,
+)
 
 DELIVERED = ("Op", "dms_timestamp", "ar_h_change_seq")
 
@@ -110,6 +116,25 @@ class Task:
             if row["Op"] != "D":
                 state[place] = {name: row[name] for name in row if name not in DELIVERED}
         return state
+
+    def validated(
+        self, table: str = "order", *, whole: bool = True, **more: Any
+    ) -> TableValidation:
+        """The validation of everything that was delivered of a table, or of the last delivery."""
+        captured = self.captured[table]
+        prefixes = captured.delivered if whole else captured.delivered[-1:]
+        files = tuple(
+            DeliveredFile(self.landing, info.key)
+            for prefix in prefixes
+            for info in self.landing.list(prefix)
+        )
+        wanted = TableToValidate(captured, files, whole, **more)
+        [found] = self.replication.validation(
+            ValidationRequest("shop", self.since, (wanted,)),
+            connection=self.connection,
+            log=self.log,
+        ).tables
+        return found
 
 
 def read(landing: ObjectStore, key: str) -> list[dict[str, Any]]:

@@ -15,13 +15,9 @@ from following import Source, Task
 
 from resources.local import comparison, validating
 from resources.local.replication import LocalReplication
+from resources.local.touched_keys import read_touched
 from resources.replication import SourceTable
-from resources.validation import (
-    DeliveredFile,
-    TableToValidate,
-    TableValidation,
-    ValidationRequest,
-)
+from resources.validation import TableValidation
 
 ORDERS = SourceTable("order", "shop", "orders", ("order_id",))
 EVERY_TYPE = """
@@ -40,28 +36,9 @@ INSERT INTO shop.every_type VALUES
     (2, -1, NULL, NULL, -0.5, 'NaN', 'Infinity', '-0', false, 'infinity', '-infinity',
      '0044-03-15 BC', NULL, NULL, '', '', NULL, '{}', '', NULL, NULL, NULL),
     (3, NULL, NULL, NULL, NULL, NULL, 1e30, 1e-300, NULL, '0099-01-01', '1900-01-01 00:00:00',
-     '2017-07-01 12:00:00.000001+02', '00:00', NULL, NULL, NULL, 'null', NULL, NULL, NULL, NULL, '');
+     '2017-07-01 12:00:00.000001+02', '00:00', NULL, NULL, NULL, 'null', NULL, NULL,
+     NULL, NULL, '');
 """
-
-
-def validated(
-    task: Task, table: str = "order", *, whole: bool = True, **more: Any
-) -> TableValidation:
-    """The validation of everything that was delivered of a table, or of its last delivery."""
-    captured = task.captured[table]
-    prefixes = captured.delivered if whole else captured.delivered[-1:]
-    files = tuple(
-        DeliveredFile(task.landing, info.key)
-        for prefix in prefixes
-        for info in task.landing.list(prefix)
-    )
-    request = ValidationRequest(
-        "shop", task.since, (TableToValidate(captured, files, whole, **more),)
-    )
-    [found] = task.replication.validation(
-        request, connection=task.connection, log=lambda _message: None
-    ).tables
-    return found
 
 
 def failures(found: TableValidation) -> list[tuple[str, list[str], str, str]]:
@@ -97,7 +74,7 @@ def test_values_of_every_type_are_the_same_on_both_sides(
     source.sql(EVERY_TYPE)
     following = task(SourceTable("every_type", "shop", "every_type", ("id",)))
     following.load()
-    assert validated(following, "every_type").state == "Validated"
+    assert following.validated("every_type").state == "Validated"
 
     source.sql(
         "UPDATE shop.every_type SET id = id + 10, day = '2020-02-29', free = 1e20",
@@ -105,7 +82,7 @@ def test_values_of_every_type_are_the_same_on_both_sides(
     )
     following.changes()
     for whole in (True, False):
-        found = validated(following, "every_type", whole=whole)
+        found = following.validated("every_type", whole=whole)
         assert (found.state, found.failures) == ("Validated", ())
     # Four that stand, and the three old keys that are gone.
     assert found.compared == 7
@@ -127,10 +104,11 @@ def test_each_value_of_every_type_that_differs_is_named_by_its_column(
         return rows
 
     rewrite(following, info.key, emptied)
-    found = validated(following, "every_type")
+    found = following.validated("every_type")
     assert (found.state, found.failed) == ("Mismatched records", 3)
     first = str(found.failures[0]["DETAILS"]).split(", ")
-    assert len(first) == 21 and "id" not in first
+    assert len(first) == 21
+    assert "id" not in first
 
 
 def test_a_tampered_value_a_lost_row_and_an_invented_one_are_named(orders: Task) -> None:
@@ -149,7 +127,7 @@ def test_a_tampered_value_a_lost_row_and_an_invented_one_are_named(orders: Task)
             [rows, rows.slice(0, 1).set_column(1, "order_id", pa.array([77_777]))]
         ),
     )
-    found = validated(orders)
+    found = orders.validated()
 
     assert (found.state, found.failed, found.suspended, found.pending) == (
         "Mismatched records", 3, 0, 0,
@@ -167,7 +145,7 @@ def test_a_tampered_value_a_lost_row_and_an_invented_one_are_named(orders: Task)
 def test_a_hidden_key_is_not_told_but_its_place_is(orders: Task) -> None:
     [first, *_] = orders.landing.list(orders.captured["order"].delivered[0])
     rewrite(orders, first.key, lambda rows: rows.slice(1))
-    found = validated(orders, hidden=frozenset({"order_id"}))
+    found = orders.validated(hidden=frozenset({"order_id"}))
     assert failures(found) == [("MISSING_TARGET", ["hidden"], "", "")]
 
 
@@ -176,7 +154,7 @@ def test_a_missing_file_and_one_that_cannot_be_read_make_a_table_error(orders: T
     path = Path(orders.landing.uri_of(keys[3]).removeprefix("file://"))
     path.write_bytes(path.read_bytes()[:-100])
     Path(orders.landing.uri_of(keys[0]).removeprefix("file://")).unlink()
-    found = validated(orders, missing=("LOAD00000001.parquet is gone",))
+    found = orders.validated(missing=("LOAD00000001.parquet is gone",))
 
     # Three thousand rows of the first file, a thousand of the last; a thousand are told.
     assert (found.state, found.failed, found.suspended) == ("Table error", 1_000, 3_000)
@@ -196,14 +174,14 @@ def test_changes_are_compared_alone_and_at_no_cost_for_the_rest(
         "INSERT INTO shop.orders VALUES (20000, 'new', 1)",
     )
     orders.changes()
-    found = validated(orders, whole=False)
+    found = orders.validated(whole=False)
     # Ten, the new key, the new row and two that are gone, of ten thousand.
     assert (found.state, found.compared) == ("Validated", 14)
 
-    [changed] = [i for i in orders.landing.list(orders.captured["order"].delivered[-1])]
+    [changed] = list(orders.landing.list(orders.captured["order"].delivered[-1]))
     rewrite(orders, changed.key, lambda rows: rows.filter(pc.not_equal(rows["Op"], "U")))
-    assert validated(orders, whole=False).state == "Validated"
-    found = validated(orders)
+    assert orders.validated(whole=False).state == "Validated"
+    found = orders.validated()
     assert (found.state, found.failed) == ("Mismatched records", 10)
     assert {f["DETAILS"] for f in found.failures} == {"total"}
 
@@ -213,10 +191,10 @@ def test_a_deletion_that_the_source_does_not_know_is_a_missing_row(
 ) -> None:
     source.sql("UPDATE shop.orders SET total = 1 WHERE order_id = 10")
     orders.changes()
-    [changed] = [i for i in orders.landing.list(orders.captured["order"].delivered[-1])]
+    [changed] = list(orders.landing.list(orders.captured["order"].delivered[-1]))
     rewrite(orders, changed.key, lambda rows: rows.set_column(0, "Op", pa.array(["D"])))
     for whole in (True, False):
-        [failure] = failures(validated(orders, whole=whole))
+        [failure] = failures(orders.validated(whole=whole))
         assert failure == ("MISSING_TARGET", ["10"], "", Path(changed.key).name)
 
 
@@ -231,40 +209,39 @@ def test_a_busy_source_makes_rows_pending_and_never_different(
         "INSERT INTO shop.orders VALUES (30000, 'new', 1)",
         "UPDATE shop.orders SET order_id = -4 WHERE order_id = 4",
     )
-    found = validated(orders)
+    found = orders.validated()
     assert (found.state, found.failed, found.pending) == ("Pending records", 0, 6)
     assert found.compared == 9_996
-    assert validated(orders).pending == 6, "validating took something from the log"
+    assert orders.validated().pending == 6, "validating took something from the log"
 
     # Without the log's word on what is pending, they would be differences.
     with monkeypatch.context() as patched:
         patched.setattr(validating, "read_touched", lambda *_, **__: None)
-        found = validated(orders)
+        found = orders.validated()
         assert (found.state, found.failed) == ("Mismatched records", 6)
 
     orders.changes()
-    assert validated(orders).state == "Validated"
+    assert orders.validated().state == "Validated"
 
 
 def test_what_is_committed_while_rows_are_read_is_not_seen(
     orders: Task, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = validating.read_touched
 
     def read_while_busy(*arguments: Any, **named: Any) -> None:
-        read(*arguments, **named)
+        read_touched(*arguments, **named)
         source.sql("UPDATE shop.orders SET note = 'meanwhile'", "DELETE FROM shop.orders")
 
     monkeypatch.setattr(validating, "read_touched", read_while_busy)
-    assert validated(orders).state == "Validated"
+    assert orders.validated().state == "Validated"
 
 
 def test_a_truncated_table_is_pending_until_that_is_delivered(orders: Task, source: Source) -> None:
     source.sql("TRUNCATE shop.orders", "INSERT INTO shop.orders VALUES (1, 'again', 1)")
-    found = validated(orders)
+    found = orders.validated()
     assert (found.state, found.pending, found.failures) == ("Pending records", 1, ())
     orders.changes()
-    found = validated(orders)
+    found = orders.validated()
     # One that stands, and all that are gone.
     assert (found.state, found.compared) == ("Validated", 10_000)
 
@@ -279,11 +256,11 @@ def test_a_table_without_a_key_cannot_be_validated(
     )
     following = task(SourceTable("note", "shop", "notes"), SourceTable("keyed", "shop", "keyed"))
     following.load()
-    assert validated(following, "note").state == "No primary key"
+    assert following.validated("note").state == "No primary key"
 
-    assert validated(following, "keyed").state == "Validated"
+    assert following.validated("keyed").state == "Validated"
     source.sql("ALTER TABLE shop.keyed DROP CONSTRAINT keyed_pkey")
-    assert validated(following, "keyed").state == "No primary key"
+    assert following.validated("keyed").state == "No primary key"
 
 
 def test_a_key_that_is_none_and_a_table_that_was_made_anew_are_errors(
@@ -296,26 +273,26 @@ def test_a_key_that_is_none_and_a_table_that_was_made_anew_are_errors(
     )
     lines = SourceTable("line", "shop", "lines", ("order_id",))
     orders.load(lines)
-    found = validated(orders, "line")
+    found = orders.validated("line")
     assert found.state == "Table error"
     assert failures(found)[0][2] == "1 rows of the source have a key that another row has too"
 
     source.sql("DROP TABLE shop.lines")
-    assert validated(orders, "line").state == "Table error"
+    assert orders.validated("line").state == "Table error"
     source.sql("CREATE TABLE shop.lines (order_id bigint PRIMARY KEY, line int)")
-    assert "made anew" in failures(validated(orders, "line"))[0][2]
+    assert "made anew" in failures(orders.validated("line"))[0][2]
 
 
 def test_a_type_that_was_widened_is_no_difference(orders: Task, source: Source) -> None:
     source.sql("ALTER TABLE shop.orders ALTER total TYPE numeric(12,4)")
-    assert validated(orders).state == "Validated"
+    assert orders.validated().state == "Validated"
     source.sql("ALTER TABLE shop.orders ADD COLUMN extra int DEFAULT 5")
-    found = validated(orders)
+    found = orders.validated()
     # No change says so, and nothing delivered holds the five: only a reload does.
     assert (found.state, found.failed, found.suspended) == ("Suspended records", 1_000, 9_000)
     assert found.failures[0]["DETAILS"] == "extra"
     orders.load()
-    assert validated(orders).state == "Validated"
+    assert orders.validated().state == "Validated"
 
 
 def test_rows_that_differ_are_found_though_parts_of_the_keys_are_compared_first(
@@ -324,7 +301,7 @@ def test_rows_that_differ_are_found_though_parts_of_the_keys_are_compared_first(
     """If the sums of parts always agreed, nothing would ever be found: they are what decides."""
     [first, *_] = orders.landing.list(orders.captured["order"].delivered[0])
     rewrite(orders, first.key, lambda rows: rows.slice(1))
-    assert validated(orders).failed == 1
+    assert orders.validated().failed == 1
     blind = comparison._DIFFERENCES.replace("IS DISTINCT FROM (h.rows, h.sum)", "IS NULL")
     monkeypatch.setattr(comparison, "_DIFFERENCES", blind)
-    assert validated(orders).failed == 0
+    assert orders.validated().failed == 0
