@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from benchmarks.bandwidth import BLOCK, BLOCKS, measure_bandwidth
+from benchmarks.bandwidth import BLOCK, BLOCKS, Bandwidth, measure_bandwidth
 from benchmarks.machine import load
 from benchmarks.transfers import ACCEPTANCE, BANDWIDTH, DISK, OURS, SHA256, Transfer
 from product360_assets.core.contract import SourceContract
@@ -56,13 +56,16 @@ def accept(folder: Path, turn: int, say: Callable[[str], None]) -> list[Transfer
         lake.zone("landing"),
         lake.zone("raw"),
     )
+    first = measure_bandwidth(folder)
     before, began, spent = load()[0], time.monotonic(), time.process_time()
     accepted = acceptance.accept([DAY])
     seconds, cpu = time.monotonic() - began, time.process_time() - spent
     if len(accepted.copied) != FILES:
         raise ValueError(f"{len(accepted.copied)} of {FILES} files were accepted")
     size = FILES * FILE_BYTES
-    bandwidth = measure_bandwidth(folder)
+    second = measure_bandwidth(folder)
+    # The disk is others' too; it can do what it did in the better of two moments.
+    bandwidth = Bandwidth(max(first.disk, second.disk), max(first.hashing, second.hashing))
     shutil.rmtree(folder)
     say(f"{turn}  acceptance  {size / seconds / 1e6:6.0f} of {bandwidth.limit / 1e6:.0f} MB/s")
     written = len(BLOCK) * BLOCKS

@@ -25,7 +25,7 @@ from psycopg.conninfo import make_conninfo
 
 from benchmarks.fidelity import CASES, REFUSED, create_cases, table_of, verdict
 from benchmarks.homes import REPOSITORY, BenchmarkFailed
-from benchmarks.machine import load
+from benchmarks.machine import load, wait_for_quiet
 from benchmarks.peers.timed import DATABASE
 from benchmarks.transfers import CHANGES, COPY, LOAD, OURS, PSQL, Fidelity, Transfer
 from demo.postgres import HOST, SUPERUSER, Postgres
@@ -57,6 +57,7 @@ class Moving:
         folder: for what sides leave, until it has been looked at.
         peers_python: the interpreter that has the peers.
         say: tells whoever waits how it goes.
+        patience: seconds to wait for a quiet machine before each side, at most.
         rows: of the table that is loaded.
     """
 
@@ -65,6 +66,7 @@ class Moving:
     folder: Path
     peers_python: Path
     say: Callable[[str], None]
+    patience: float = 0.0
     rows: int = 0
     _written: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,9 +105,11 @@ class Moving:
 
     def loads(self, turn: int) -> list[Transfer]:
         """A COPY, and a load by every side."""
+        wait_for_quiet(self.patience)
         done = [self._copy(turn)]
         for who in (OURS, *PEERS):
             folder = self.folder / who
+            wait_for_quiet(self.patience)
             before = load()[0]
             took = self._run(who, "load", folder, WARM, LINES)[LINES]
             done.append(self._checked_load(took, who, turn, before, _files(folder / LINES)))
@@ -128,6 +132,7 @@ class Moving:
         third = self._change(count // 3)
         done = []
         for who, folder in {OURS: ours, **theirs}.items():
+            wait_for_quiet(self.patience)
             before = load()[0]
             known = set(_files(folder / LINES))
             took = self._run(who, "follow", folder, WARM, LINES)[LINES]

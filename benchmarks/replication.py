@@ -1,7 +1,8 @@
 """`python -m benchmarks.replication`: loads, changes and acceptance, beside peers from PyPI.
 
-    python -m benchmarks.replication                                            ten minutes
-    python -m benchmarks.replication --rows 300000 --changes 90000 --rounds 1   one minute
+    python -m benchmarks.replication                     five minutes of an idle machine
+    python -m benchmarks.replication --patience 60       where others work too: quiet moments of it
+    python -m benchmarks.replication --rows 300000 --changes 90000 --rounds 1        one minute
 
 In each round every side loads the same table of the same PostgreSQL to Parquet, one after the
 other, each in a process of its own; then what psql takes for `COPY ... TO STDOUT` alone. Changes
@@ -38,13 +39,14 @@ def replication(
     rows: Annotated[int, typer.Option(help="of the table that is loaded")] = 3_000_000,
     changes: Annotated[int, typer.Option(help="that are followed in a round")] = 1_200_000,
     rounds: Annotated[int, typer.Option(help="of each part")] = 3,
+    patience: Annotated[float, typer.Option(help="seconds for a quiet moment, each time")] = 0.0,
     into: Annotated[Path | None, typer.Option(help="the results' JSON file")] = None,
 ) -> None:
     """Measure, and write the page again."""
     file, results = results_of_today(into, add=True)
     results.transfers.clear()
     results.fidelity.clear()
-    for moved, judged in _measured(rows, changes, rounds):
+    for moved, judged in _measured(rows, changes, rounds, patience):
         results.transfers += moved
         results.fidelity += judged
         results.write(file)
@@ -53,7 +55,7 @@ def replication(
 
 
 def _measured(
-    rows: int, changes: int, rounds: int
+    rows: int, changes: int, rounds: int, patience: float
 ) -> Iterator[tuple[list[Transfer], list[Fidelity]]]:
     """What was found, part by part."""
     bench = settings().home / "bench"
@@ -65,7 +67,7 @@ def _measured(
     server = Postgres(folder / "server")
     server.initialise()
     try:
-        moving = Moving(server, server.start(), folder, python, typer.echo)
+        moving = Moving(server, server.start(), folder, python, typer.echo, patience)
         moving.make_tables(rows)
         yield [], moving.fidelity()
         for turn in range(1, rounds + 1):
