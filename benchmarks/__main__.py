@@ -64,7 +64,7 @@ def bench(
         demo=demo,
         minutes=minutes,
     )
-    file, results = _results(into, add=add)
+    file, results = results_of_today(into, add=add)
 
     def keep() -> None:
         results.write(file)
@@ -84,7 +84,8 @@ def report(results: Path) -> None:
     results.with_suffix(".md").write_text(render(read_results(results)))
 
 
-def _results(into: Path | None, *, add: bool) -> tuple[Path, Results]:
+def results_of_today(into: Path | None, *, add: bool) -> tuple[Path, Results]:
+    """The results' file and what is in it; nothing yet, unless more is to be added."""
     machine, now = this_machine(), datetime.now(UTC)
     file = into or RESULTS / f"{now:%Y-%m-%d}-{machine.short_name}.json"
     if add and file.exists():

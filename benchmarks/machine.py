@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import platform
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import psutil
 
 PACKAGES = (
     "dagster",
@@ -61,6 +64,15 @@ def this_machine() -> Machine:
 def load() -> tuple[float, float, float]:
     """Processes that wanted to run, on average over 1, 5 and 15 minutes."""
     return os.getloadavg()
+
+
+def wait_for_quiet(seconds: float) -> None:
+    """Wait until nobody else needs half a core, for so long at most."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        share = psutil.cpu_percent(interval=2.0) / 100
+        if share * (os.cpu_count() or 1) < 0.5:
+            return
 
 
 def _processor() -> str:

@@ -1,109 +1,84 @@
-"""`python -m benchmarks.replication [ROWS]`: how fast a table is loaded, and its changes followed.
+"""`python -m benchmarks.replication`: loads, changes and acceptance, beside peers from PyPI.
 
-The load is compared with `COPY ... TO STDOUT` of the same table in the same run; changes are
-counted per second, with the process's peak of memory. The hazard: the first load imports libraries;
-it is made once before anything is measured.
+    python -m benchmarks.replication                     five minutes of an idle machine
+    python -m benchmarks.replication --patience 60       where others work too: quiet moments of it
+    python -m benchmarks.replication --rows 300000 --changes 90000 --rounds 1        one minute
+
+In each round every side loads the same table of the same PostgreSQL to Parquet, one after the
+other, each in a process of its own; then what psql takes for `COPY ... TO STDOUT` alone. Changes
+are made and followed, then files are accepted into raw. Results join those of the day and machine.
+
+The hazard: a side that moved other rows is no measurement. Rows and sums are compared with the
+database after every load and every delivery.
 """
 
 from __future__ import annotations
 
-import resource
 import shutil
-import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
-import psycopg
-from psycopg.conninfo import make_conninfo
+import typer
 
-from demo.postgres import HOST, SUPERUSER, Postgres
-from resources.local.replication import LocalReplication
-from resources.objects import LakeResource, ObjectStore
-from resources.replication import CapturedTable, ChangeRequest, LoadReport, LoadRequest, SourceTable
+from benchmarks.__main__ import results_of_today
+from benchmarks.accepting import accept
+from benchmarks.moving import Moving
+from benchmarks.peers.environment import peers_python
+from benchmarks.report import render
+from benchmarks.transfers import Fidelity, Transfer
+from demo.postgres import Postgres
+from resources.environments import settings
 
-LINES = SourceTable("line", "shop", "lines", ("id",))
-CREATE = """
-CREATE SCHEMA shop;
-CREATE TABLE shop.lines (id bigint PRIMARY KEY, basket bigint, product bigint, quantity int,
-                         value numeric(12,2), note text, sold_at timestamp);
-"""
-INSERT = """
-INSERT INTO shop.lines SELECT n, n / 10, n % 9000, n % 7, (n % 1000) / 100.0, 'note ' || n,
-       timestamp '2017-01-01' + n * interval '1 second' FROM generate_series({}, {}) n
-"""
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def main(rows: int) -> None:
-    """Measure, and print one line for each thing measured."""
+@app.command()
+def replication(
+    rows: Annotated[int, typer.Option(help="of the table that is loaded")] = 3_000_000,
+    changes: Annotated[int, typer.Option(help="that are followed in a round")] = 1_200_000,
+    rounds: Annotated[int, typer.Option(help="of each part")] = 3,
+    patience: Annotated[float, typer.Option(help="seconds for a quiet moment, each time")] = 0.0,
+    into: Annotated[Path | None, typer.Option(help="the results' JSON file")] = None,
+) -> None:
+    """Measure, and write the page again."""
+    file, results = results_of_today(into, add=True)
+    results.transfers.clear()
+    results.fidelity.clear()
+    for moved, judged in _measured(rows, changes, rounds, patience):
+        results.transfers += moved
+        results.fidelity += judged
+        results.write(file)
+        file.with_suffix(".md").write_text(render(results))
+    typer.echo(f"see {file.with_suffix('.md')}")
+
+
+def _measured(
+    rows: int, changes: int, rounds: int, patience: float
+) -> Iterator[tuple[list[Transfer], list[Fidelity]]]:
+    """What was found, part by part."""
+    bench = settings().home / "bench"
+    bench.mkdir(parents=True, exist_ok=True)
+    python = peers_python(bench)
+    # As root, PostgreSQL runs as another user, who must be able to reach the folder.
     folder = Path(tempfile.mkdtemp(prefix="replication-"))
     folder.chmod(0o755)
     server = Postgres(folder / "server")
     server.initialise()
     try:
-        measure(server, server.start(), folder, rows)
+        moving = Moving(server, server.start(), folder, python, typer.echo, patience)
+        moving.make_tables(rows)
+        yield [], moving.fidelity()
+        for turn in range(1, rounds + 1):
+            yield moving.loads(turn), []
+            yield moving.changes(turn, changes), []
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def measure(server: Postgres, port: int, folder: Path, rows: int) -> None:
-    """Load, copy and follow a table of so many rows."""
-    connection = {"host": HOST, "port": str(port), "dbname": "postgres", "user": SUPERUSER,
-                  "password": server.password}  # fmt: skip
-    landing = LakeResource(uri=f"file://{folder}/lake").zone("landing")
-    with psycopg.connect(make_conninfo(**connection), autocommit=True) as session:
-        session.execute(CREATE)
-        session.execute(INSERT.format(1, rows))
-        load(connection, landing, 1)
-        began = time.monotonic()
-        with session.cursor().copy("COPY shop.lines TO STDOUT") as copy:
-            size = sum(len(block) for block in copy)
-        copied = time.monotonic() - began
-        began = time.monotonic()
-        loaded = load(connection, landing, 2)
-        took = time.monotonic() - began
-        said(f"COPY TO STDOUT: {rows / copied:,.0f} rows/s, {size / copied / 1e6:.0f} MB/s")
-        said(f"load: {rows / took:,.0f} rows/s, {copied / took:.0%} of COPY")
-        for first in range(rows + 1, 2 * rows, 1000):
-            session.execute(INSERT.format(first, first + 999))
-        session.execute("UPDATE shop.lines SET quantity = quantity + 1")
-        session.execute("DELETE FROM shop.lines WHERE id <= %s", (rows // 2,))
-    began = time.monotonic()
-    changes = follow(connection, landing, loaded)
-    took = time.monotonic() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    said(f"changes: {changes / took:,.0f}/s of {changes:,}, peak memory {peak:.0f} MiB")
-
-
-def load(connection: dict[str, str], landing: ObjectStore, number: int) -> LoadReport:
-    """One full load."""
-    replication = LocalReplication()
-    started_at = replication.clock(connection)
-    request = LoadRequest("shop", f"20170101T000000Z-{number:04d}", started_at, (LINES,))
-    return replication.full_load(request, connection=connection, landing=landing, log=quiet)
-
-
-def follow(connection: dict[str, str], landing: ObjectStore, loaded: LoadReport) -> int:
-    """Deliver what changed since the load; how many changes those were."""
-    [table] = loaded.tables
-    if loaded.position is None:
-        raise ValueError("the load's changes are not captured")
-    captured = CapturedTable(LINES, loaded.load_id, loaded.position, table.capture, (table.prefix,))
-    request = ChangeRequest("shop", "20170101T000000Z-0003", None, (captured,))
-    report = LocalReplication().changes(request, connection=connection, landing=landing, log=quiet)
-    return sum(written.rows for written in report.tables)
-
-
-def quiet(_message: str) -> None:
-    """Say nothing."""
-
-
-def said(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    for turn in range(1, rounds + 1):
+        yield accept(bench / "accept", turn, typer.echo), []
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    app(prog_name="python -m benchmarks.replication")

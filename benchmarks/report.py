@@ -5,7 +5,7 @@ Rendering reads the JSON and nothing else, so a page can be made again from what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 from benchmarks.attribution import NOTHING, ORCHESTRATION, StepCost
@@ -13,6 +13,8 @@ from benchmarks.comparison import Comparison, comparisons
 from benchmarks.fit import Line, fit
 from benchmarks.reach import reached
 from benchmarks.results import PLATFORM, SCRIPTS, Results, Run
+from benchmarks.tables import table
+from benchmarks.transfer_report import transfers
 
 ZONES = (ORCHESTRATION, "raw", "clean", "curated", "forecast", "serving")
 SHOWN_TABLES = 15
@@ -28,6 +30,7 @@ def render(results: Results) -> str:
         _per_row(results),
         _fits(results),
         _steps(results),
+        transfers(results),
         _runs(results),
         _left_out(results),
     )
@@ -64,7 +67,7 @@ def _reach(results: Results) -> Iterator[str]:
     yield "## Against what we want to reach"
     yield ""
     rows = [(row.what, row.reach, row.found, row.verdict) for row in reached(results)]
-    yield from _table(("what", "reach", "found", ""), rows)
+    yield from table(("what", "reach", "found", ""), rows)
 
 
 def _comparison(results: Results) -> Iterator[str]:
@@ -78,7 +81,7 @@ def _comparison(results: Results) -> Iterator[str]:
     yield ""
     rows = [_compared(each) for each in found]
     heads = ("scale", "script", "engine", "platform", "script", "ratio", "without orchestration")
-    yield from _table(heads, rows)
+    yield from table(heads, rows)
     for tables in dict.fromkeys(each.tables for each in found):
         scripts = dict.fromkeys(each.script for each in found if each.tables == tables)
         yield f"The {', '.join(scripts)}: all of clean, and {', '.join(tables)}."
@@ -126,7 +129,7 @@ def _per_row(results: Results) -> Iterator[str]:
         rows_in = runs[0].counts["clean rows in"]
         cells = [_zone_cell(runs, zone, rows_in) for zone in ZONES]
         rows.append((scale, engine, f"{rows_in:,}", *cells))
-    yield from _table(("scale", "engine", "rows", *ZONES), rows)
+    yield from table(("scale", "engine", "rows", *ZONES), rows)
 
 
 def _zone_cell(runs: Sequence[Run], zone: str, rows_in: int) -> str:
@@ -153,7 +156,7 @@ def _fits(results: Results) -> Iterator[str]:
             on = f" on {engine}" if engine else ""
             rows.append((f"{script}{on}", *_fitted(runs, lambda run: run.cpu)))
     heads = ("what", "fixed, s", "marginal, us a row", "worst fit", "fitted to (rows: CPU s)")
-    yield from _table(heads, rows)
+    yield from table(heads, rows)
 
 
 def _cpu_of(zone: str) -> Callable[[Run], float]:
@@ -197,7 +200,7 @@ def _steps(results: Results) -> Iterator[str]:
         )
         for name, c in dearest
     ]
-    yield from _table(("step", "wall s", "Python CPU s", "engine CPU s", "us a row"), rows)
+    yield from table(("step", "wall s", "Python CPU s", "engine CPU s", "us a row"), rows)
 
 
 def _median_cost(runs: Sequence[Run], table: str) -> StepCost:
@@ -225,7 +228,7 @@ def _runs(results: Results) -> Iterator[str]:
         for run in results.runs
     ]
     heads = ("scale", "what", "engine", "round", "load", "wall s", "CPU s", "GB", "MB read/written")
-    yield from _table(heads, rows)
+    yield from table(heads, rows)
 
 
 def _left_out(results: Results) -> Iterator[str]:
@@ -242,11 +245,3 @@ def _groups(results: Results) -> list[tuple[str, str, list[Run]]]:
         for scale in results.scales()
         for engine in dict.fromkeys(run.engine for run in results.of(PLATFORM, scale))
     ]
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(heads) + " |"
-    yield "|" + "---|" * len(heads)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
-    yield ""

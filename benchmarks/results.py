@@ -16,6 +16,7 @@ from benchmarks.attribution import StepCost
 from benchmarks.bandwidth import Bandwidth
 from benchmarks.machine import Machine
 from benchmarks.measure import Measured
+from benchmarks.transfers import Fidelity, Transfer
 
 # What a run can be.
 DEMO, AGAIN = "make demo", "make demo, again"
@@ -73,6 +74,8 @@ class Results:
     load_after: float = 0.0
     bandwidth: Bandwidth | None = None
     runs: list[Run] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    fidelity: list[Fidelity] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
@@ -143,6 +146,8 @@ def read_results(file: Path) -> Results:
             "machine": Machine(**document["machine"]),
             "bandwidth": None if bandwidth is None else Bandwidth(**bandwidth),
             "runs": [_run(each) for each in document["runs"]],
+            "transfers": [Transfer(**each) for each in document.get("transfers", ())],
+            "fidelity": [Fidelity(**each) for each in document.get("fidelity", ())],
         }
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from resources.local.postgres import table_rows
+from resources.local.copied import table_rows
 from resources.replication import SourceTable
 
 if TYPE_CHECKING:

@@ -1,12 +1,11 @@
-"""Reading PostgreSQL: one snapshot, its tables as streams of Arrow blocks, its errors as ours.
+"""Sessions with PostgreSQL, as of now or of one moment; what tables look like; its errors as ours.
 
-The hazard: COPY writes null as nothing and an empty text as `""`. A CSV reader that takes both for
-the same loses the difference; the options below keep it.
+The hazard: a database, a role or a machine may prefer its own zone, spellings and limits of time.
+Every session here begins with ours.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,10 +19,7 @@ from resources.replication import SourceTable
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
-    from _typeshed import WriteableBuffer
-    from psycopg.sql import Composed
 
-BLOCK_BYTES = 8 * 1024 * 1024
 # How long a statement may wait for what other sessions hold.
 LOCK_SECONDS = 300
 
@@ -109,10 +105,6 @@ def clock(session: psycopg.Connection[Any], connection: Mapping[str, str]) -> da
     return datetime.fromisoformat(str(now)).astimezone(UTC)
 
 
-class ValueUnfit(Exception):
-    """A value that the delivered type cannot hold, such as `infinity`."""
-
-
 def table_columns(
     session: psycopg.Connection[Any], table: SourceTable, *, with_generated: bool = True
 ) -> pa.Schema:
@@ -152,89 +144,6 @@ def table_columns(
             next_move="load a view that renames the column",
         )
     return pa.schema([pa.field(column, arrow_type(kind)) for column, kind in found])
-
-
-def table_rows(
-    session: psycopg.Connection[Any],
-    table: SourceTable,
-    columns: pa.Schema,
-    *,
-    only: Composed | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """The table's rows, a block of about `BLOCK_BYTES` at a time.
-
-    Args:
-        session: where to ask.
-        table: the table, which the query calls `t`.
-        columns: those that are wanted, with their types.
-        only: what to join the table with, to get some of its rows.
-
-    Raises:
-        ValueUnfit: the type of some column cannot hold one of its values.
-    """
-    import pyarrow as pa
-    import pyarrow.csv
-    from psycopg import sql
-
-    statement = sql.SQL("COPY (SELECT {} FROM {} AS t {}) TO STDOUT (FORMAT csv)").format(
-        sql.SQL(", ").join(sql.Identifier("t", name) for name in columns.names),
-        sql.Identifier(table.schema, table.table),
-        only or sql.SQL(""),
-    )
-    with session.cursor().copy(statement) as copy:
-        stream = io.BufferedReader(_CopyStream(iter(copy)), buffer_size=BLOCK_BYTES)
-        if not stream.peek(1):
-            return
-        try:
-            yield from pa.csv.open_csv(
-                stream,
-                read_options=pa.csv.ReadOptions(column_names=columns.names, block_size=BLOCK_BYTES),
-                parse_options=pa.csv.ParseOptions(
-                    newlines_in_values=pa.string() in columns.types, ignore_empty_lines=False
-                ),
-                # COPY writes null as nothing and an empty text as "".
-                convert_options=pa.csv.ConvertOptions(
-                    column_types=columns,
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                    true_values=["t"],
-                    false_values=["f"],
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            raise ValueUnfit(f"table {table.schema}.{table.table}: {error}") from error
-
-
-def as_text(columns: pa.Schema) -> pa.Schema:
-    """The same columns, with text for every type that cannot hold all that PostgreSQL's can."""
-    import pyarrow as pa
-
-    def narrow(kind: pa.DataType) -> bool:
-        return bool(pa.types.is_temporal(kind) or pa.types.is_decimal(kind))
-
-    kinds = [(c.name, pa.string() if narrow(c.type) else c.type) for c in columns]
-    return pa.schema([pa.field(name, kind) for name, kind in kinds])
-
-
-class _CopyStream(io.RawIOBase):
-    """The bytes of a COPY, as the file that Arrow's reader wants."""
-
-    def __init__(self, messages: Iterator[bytes | bytearray | memoryview]) -> None:
-        self._messages = messages
-        self._left = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        if not self._left:
-            self._left = memoryview(next(self._messages, b""))
-        target = memoryview(buffer)
-        count = min(len(target), len(self._left))
-        target[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
 
 
 def database_name(connection: Mapping[str, str]) -> str:

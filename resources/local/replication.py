@@ -2,7 +2,7 @@
 
 All tables of a load are read as of one moment, which is also a place in the database's log: what
 was committed before is in the load, what comes after are its changes, with no gap and no overlap.
-Rows stream from COPY through Arrow into Parquet; memory holds one block of rows, whatever the
+Rows stream from COPY through Arrow into Parquet; memory holds a few blocks of rows, whatever the
 table's size.
 
 The hazard: the report is what makes an execution count, and it is written last. Files of one
@@ -11,22 +11,17 @@ without a report belong to an attempt that died; they stay where they are and no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from resources.local.dms_shapes import as_delivered, delivered_schema, load_file_name
-from resources.local.postgres import (
-    ValueUnfit,
-    as_text,
-    clock,
-    connected,
-    table_columns,
-    table_rows,
-)
+from resources.local.copied import ValueUnfit, as_text, copied_blocks
+from resources.local.load_files import LoadFiles, meanwhile
+from resources.local.postgres import clock, connected, table_columns
 from resources.local.replication_reports import (
     read_changes,
     read_load,
@@ -179,12 +174,12 @@ class LocalReplication(ReplicationResource):
         columns = table_columns(moment.session, table, with_generated=not capture)
         read = partial(self._read, request, table, moment.session, landing, prefix, first_record)
         try:
-            rows, files, size = read(columns)
+            done = read(columns)
         except ValueUnfit:
             for info in landing.list(prefix):
                 landing.delete(info.key)
-            rows, files, size = read(as_text(columns))
-        return TableStatistics(table.name, prefix, rows, files, size, capture)
+            done = read(as_text(columns))
+        return TableStatistics(table.name, prefix, done.rows, done.files, done.bytes, capture)
 
     def _read(
         self,
@@ -195,49 +190,19 @@ class LocalReplication(ReplicationResource):
         prefix: str,
         first_record: int,
         columns: pa.Schema,
-    ) -> tuple[int, int, int]:
-        """Write the rows with these columns; how many rows, files and bytes they are."""
-        rows = files = size = 0
+    ) -> LoadFiles:
+        """Write the rows with these columns; the files that they are in."""
         with TemporaryDirectory(prefix="load-") as scratch:
-            blocks = (
-                as_delivered(block, started_at=request.started_at, first_record=first)
-                for block, first in _numbered(table_rows(session, table, columns), first_record)
+            files = LoadFiles(
+                prefix,
+                columns,
+                landing=landing,
+                scratch=Path(scratch),
+                rows_per_file=self.rows_per_file,
+                started_at=request.started_at,
+                first_record=first_record,
             )
-            for path, count in self._files(blocks, delivered_schema(columns), Path(scratch)):
-                size += landing.put_file(prefix + path.name, path).size
-                path.unlink()
-                rows, files = rows + count, files + 1
-        return rows, files, size
-
-    def _files(
-        self, blocks: Iterator[pa.RecordBatch], schema: pa.Schema, scratch: Path
-    ) -> Iterator[tuple[Path, int]]:
-        """Finished files in `scratch`, one at a time, and the rows in each."""
-        import pyarrow.parquet as pq
-
-        number, in_file, writer = 0, 0, None
-        for block in blocks:
-            offset = 0
-            while offset < block.num_rows:
-                if writer is None:
-                    number, in_file = number + 1, 0
-                    path = scratch / load_file_name(number)
-                    writer = pq.ParquetWriter(path, schema)
-                part = block.slice(offset, self.rows_per_file - in_file)
-                writer.write_batch(part)
-                offset, in_file = offset + part.num_rows, in_file + part.num_rows
-                if in_file == self.rows_per_file:
-                    writer.close()
-                    writer = None
-                    yield path, in_file
-        if writer is not None:
-            writer.close()
-            yield path, in_file
-
-
-def _numbered(
-    blocks: Iterator[pa.RecordBatch], first_record: int
-) -> Iterator[tuple[pa.RecordBatch, int]]:
-    for block in blocks:
-        yield block, first_record
-        first_record += block.num_rows
+            with closing(copied_blocks(session, table, columns)) as blocks:
+                meanwhile(files.add, blocks)
+            files.end_file()
+        return files

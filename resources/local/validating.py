@@ -28,10 +28,11 @@ import pyarrow as pa
 from resources.errors import SourceRejected
 from resources.local.change_log import change_log, lsn_of
 from resources.local.comparison import Comparison
+from resources.local.copied import table_rows
 from resources.local.delivered_keys import spilling_database
 from resources.local.judging import error, judged, pending_whole
 from resources.local.keyed_rows import KEYS_LOOKED_UP, KEYS_TOGETHER, rows_of
-from resources.local.postgres import clock, connected, snapshot, table_columns, table_rows
+from resources.local.postgres import clock, connected, snapshot, table_columns
 from resources.local.publication import Relation, captures, relation_of, stream_name
 from resources.local.slot import slot_of, start_of, wait_for_slot
 from resources.local.touched_keys import Key, TouchedKeys, read_touched

@@ -23,6 +23,19 @@ from benchmarks.results import (
     Run,
     read_results,
 )
+from benchmarks.transfers import (
+    ACCEPTANCE,
+    BANDWIDTH,
+    CHANGES,
+    COPY,
+    DISK,
+    LOAD,
+    OURS,
+    PSQL,
+    SHA256,
+    Fidelity,
+    Transfer,
+)
 
 RECORDED = Path(__file__).with_name("recorded.json")
 MACHINE = Machine(2, "Intel(R) Xeon(R) CPU @ 2.80GHz", 8 * 10**9, "6.1", "3.11.7", {"duckdb": "2"})
@@ -114,6 +127,56 @@ def test_acceptance_is_compared_with_the_slower_of_disk_and_hash() -> None:
     assert [row.found for row in rows if row.what.startswith("raw")] == ["67%: 100 of 150 MB/s"]
 
 
+def moved(kind: str, who: str, turn: int, *, seconds: float, **rest: int) -> Transfer:
+    plain = Transfer(kind, who, turn, 0.1, 1_000_000, 2 * 10**8, seconds, 1.0, 3 * 10**8)
+    return replace(plain, **rest)
+
+
+def test_a_load_is_compared_with_the_copy_of_its_own_round() -> None:
+    found = results()
+    found.transfers = [
+        *(moved(COPY, PSQL, turn, seconds=turn) for turn in (1, 2, 3)),
+        moved(LOAD, OURS, 1, seconds=4.0),
+        moved(LOAD, OURS, 2, seconds=4.0),
+        moved(LOAD, OURS, 3, seconds=5.0),
+        moved(LOAD, "other", 1, seconds=0.5),
+    ]
+    [row] = [row for row in reached(found) if row.what.startswith("load of a table")]
+    assert (row.found, row.verdict) == ("50% (25% to 60%, rounds: 3)", "met, 100% of it")
+    assert "| other | 2,000,000 (2,000,000 to 2,000,000) | 200% (200% to 200%) |" in render(found)
+
+
+def test_a_stream_has_a_rate_to_reach_and_memory_to_stay_within() -> None:
+    found = results()
+    found.transfers = [moved(CHANGES, OURS, 1, seconds=100.0, peak=600 * 10**6)]
+    rows = {row.what: row.verdict for row in reached(found)}
+    assert rows["stream of 1,000,000 changes"] == "missed by 50%"
+    assert rows["stream of 1,000,000 changes: memory"] == "missed by 20%"
+
+
+def test_large_files_are_compared_with_the_slower_of_disk_and_hash_of_their_round() -> None:
+    found = results()
+    found.transfers = [
+        moved(ACCEPTANCE, OURS, 1, seconds=2.0),
+        moved(BANDWIDTH, DISK, 1, seconds=1.0),
+        moved(BANDWIDTH, SHA256, 1, seconds=0.1),
+    ]
+    [row] = [row for row in reached(found) if "large files" in row.what]
+    assert (row.found, row.verdict) == ("50% (50% to 50%, rounds: 1)", "missed by 17%")
+
+
+def test_what_became_of_a_value_stands_beside_each_side() -> None:
+    found = results()
+    found.transfers = [moved(LOAD, OURS, 1, seconds=1.0)]
+    found.fidelity = [
+        Fidelity(OURS, "date", "exact"),
+        Fidelity("other", "date", "changed: a|b"),
+    ]
+    page = render(found)
+    assert "| date | exact | **changed: a/b** |" in page
+    assert "| **changed** | 0 | 1 |" in page
+
+
 def test_a_verdict_says_by_how_much() -> None:
     assert judged(30, 60) == "met, 50% of it"
     assert judged(90, 60) == "missed by 50%"
@@ -152,6 +215,8 @@ def test_a_side_that_failed_is_on_top_of_the_page() -> None:
 
 def test_results_survive_the_file(tmp_path: Path) -> None:
     found = results(platform("smoke", 1000, cpu=10.0), script(DUCKDB, "smoke", cpu=3.25))
+    found.transfers = [moved(LOAD, OURS, 1, seconds=1.0)]
+    found.fidelity = [Fidelity(OURS, "date", "exact")]
     found.write(tmp_path / "results.json")
     assert read_results(tmp_path / "results.json") == found
 

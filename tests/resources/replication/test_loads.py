@@ -16,9 +16,10 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from resources.errors import ObjectExists, SourceRejected, SourceUnreachable
+from resources.local.copied import BLOCK_BYTES
 from resources.local.dms_shapes import load_file_name
 from resources.local.replication import LocalReplication
-from resources.objects import LakeResource, ObjectStore
+from resources.objects import LakeResource, ObjectInfo, ObjectStore
 from resources.replication import LoadRequest, SourceTable
 
 NOON = dt.datetime(2017, 5, 1, 12, 0, 0, 250_000, tzinfo=dt.UTC)
@@ -276,6 +277,77 @@ def test_a_value_beyond_its_type_makes_its_column_text(
         *((number, "2017-01-01 00:00:00", "1.5") for number in (1, 2, 3, 4)),
         (5, "infinity", "NaN"),
     ]
+
+
+def test_a_value_beyond_its_type_is_met_wherever_it_stands(
+    connection: Mapping[str, str], landing: ObjectStore
+) -> None:
+    count = 6 * BLOCK_BYTES // 1000
+    with psycopg.connect(conninfo(connection), autocommit=True) as session:
+        session.execute("CREATE TABLE shop.early (id int, day date, note text)")
+        session.execute(
+            "INSERT INTO shop.early SELECT n, CASE n WHEN 1 THEN date '-infinity' ELSE '2017-01-01'"
+            " END, repeat(chr(65 + n %% 26), 1000) FROM generate_series(1, %s) n",
+            (count,),
+        )
+    early = SourceTable(name="early", schema="shop", table="early")
+
+    # Given up with most of its rows unread, and read again as of the same moment.
+    report = LocalReplication(rows_per_file=20_000).full_load(
+        load(early, ORDERS), connection=connection, landing=landing, log=quiet
+    )
+
+    assert [table.rows for table in report.tables] == [count, 4]
+    days = {row["id"]: row["day"] for row in rows(landing, report.tables[0].prefix)}
+    assert days == {1: "-infinity", **dict.fromkeys(range(2, count + 1), "2017-01-01")}
+
+
+def test_a_row_may_be_larger_than_what_is_read_at_once(
+    connection: Mapping[str, str], landing: ObjectStore
+) -> None:
+    with psycopg.connect(conninfo(connection), autocommit=True) as session:
+        session.execute("CREATE TABLE shop.large (id int, body text)")
+        session.execute(
+            "INSERT INTO shop.large VALUES (1, 'a'), (2, repeat(E'\"\\n,', %s)), (3, NULL)",
+            (BLOCK_BYTES // 2,),
+        )
+    large = SourceTable(name="large", schema="shop", table="large")
+
+    report = LocalReplication().full_load(
+        load(large), connection=connection, landing=landing, log=quiet
+    )
+
+    landed = [(row["id"], row["body"]) for row in rows(landing, report.tables[0].prefix)]
+    assert landed == [(1, "a"), (2, '"\n,' * (BLOCK_BYTES // 2)), (3, None)]
+
+
+def test_a_load_whose_server_is_stopped_in_the_middle_is_worth_another_try(
+    connection: Mapping[str, str], landing: ObjectStore
+) -> None:
+    with psycopg.connect(conninfo(connection), autocommit=True) as session:
+        session.execute("CREATE TABLE shop.long (id int, note text)")
+        session.execute(
+            "INSERT INTO shop.long SELECT n, repeat('x', 1000) FROM generate_series(1, %s) n",
+            (6 * BLOCK_BYTES // 1000,),
+        )
+
+    long = SourceTable(name="long", schema="shop", table="long")
+    with psycopg.connect(conninfo(connection), autocommit=True) as other:
+        put_file = landing.put_file
+
+        def put(key: str, path: Path) -> ObjectInfo:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%%'"
+            )
+            return put_file(key, path)
+
+        landing.put_file = put  # type: ignore[method-assign]
+        with pytest.raises(SourceUnreachable) as caught:
+            LocalReplication(rows_per_file=1000).full_load(
+                load(long), connection=connection, landing=landing, log=quiet
+            )
+    assert caught.value.retryable
+    assert LocalReplication().finished_load("shop", load(long).load_id, landing=landing) is None
 
 
 def test_a_server_that_keeps_no_log_of_changes_is_refused(
