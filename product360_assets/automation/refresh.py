@@ -203,9 +203,10 @@ def pending_work(
     lake = cast("LakeResource", resources["lake"])
     registry = cast("RegistryResource", resources["registry"]).open()
     sources = sources_now(registry, known_contracts().values())
+    for sentence in sources.said():
+        log(sentence)
     for system, contract in sources.contracts.items():
         if system in sources.waiting:
-            log(f"What {system} delivered waits: {sources.waiting[system]}")
             continue
         days = pending_landing_dates(contract, ledger=ledger, lake=lake)
         if days:

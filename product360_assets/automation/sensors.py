@@ -74,7 +74,7 @@ def landing_arrivals(
         )
         cursor = take_in(inbox, Cursor.read(context.cursor), now=time.time())
         requests = list(_requests(context.instance, inbox, sources.waiting))
-        said = tell.close()
+        said = " ".join([tell.close(), *sources.said()])
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else said,

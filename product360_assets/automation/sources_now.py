@@ -27,6 +27,10 @@ class Sources:
     contracts: Mapping[str, SourceContract]
     waiting: Mapping[str, str]
 
+    def said(self) -> list[str]:
+        """A sentence for each source that is not taken in."""
+        return [f"What {name} delivers waits: {why}." for name, why in self.waiting.items()]
+
 
 def sources_now(registry: Registry, declared: Iterable[SourceContract]) -> Sources:
     """What the registry says of the sources that Git declares."""
@@ -37,7 +41,7 @@ def sources_now(registry: Registry, declared: Iterable[SourceContract]) -> Sourc
         try:
             contracts[each.name] = in_force(registry, each).contract
         except ContractInvalid as error:
-            waiting[each.name] = str(error)
+            waiting[each.name] = str(error).rstrip(".")
         if said := said_of(registry.switches(each.name)):
             waiting[each.name] = f"it is {said}"
     return Sources(contracts, waiting)

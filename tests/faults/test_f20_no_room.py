@@ -343,7 +343,7 @@ def cleaning(disk: Disk, tmp_path: Path) -> Iterator[Callable[..., tuple[Home, C
             # As a step of Dagster's says it: `core.failures`.
             with writing_to(mine.path):
                 return mine, Cleaning(
-                    CONTRACT, ORDER, ledger, mine.lake, runner, lambda _: None, secrets
+                    CONTRACT, ORDER, ledger, mine.lake, runner, lambda _: None, secrets=secrets
                 ).clean(DAYS)
         finally:
             free(mine.disk)

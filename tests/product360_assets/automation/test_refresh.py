@@ -78,7 +78,7 @@ def test_a_run_is_recorded_where_the_ui_finds_it(story: Story) -> None:
 
 
 def test_a_run_may_be_of_some_assets_only(story: Story) -> None:
-    done = story.refresh.run("mixed", only=[dg.AssetKey("good")])
+    done = story.refresh.run("mixed", assets=[dg.AssetKey("good")])
     assert done.failures == ()
     assert story.instance.get_latest_materialization_event(dg.AssetKey("good")) is not None
 
@@ -187,8 +187,8 @@ def test_a_paused_source_has_its_turn_when_it_is_resumed(
     landing.put("pricing/price_week/2017-01-09/price_week.csv", b"product_id\n")
     assert list(pending_work(instance, said.append)) == []
     (line,) = said
-    assert line.startswith("pricing is paused since ")
-    assert line.endswith("by Zoë: wrong prices; what landed waits")
+    assert line.startswith("What pricing delivers waits: it is paused since ")
+    assert line.endswith("by Zoë: wrong prices.")
     registry.set_switch("pricing", paused=False, reason="", expected=1, by="Zoë")
     (work,) = pending_work(instance, said.append)
     assert work == ("pricing", {"dagster/partition": "2017-01-09"})

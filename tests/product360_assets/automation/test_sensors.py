@@ -205,7 +205,7 @@ def test_what_a_paused_source_delivers_waits_and_the_tick_says_why(desk: Desk) -
     desk.land("2017-01-09")
     tick = desk.tick()
     assert not tick.run_requests
-    assert "shop is paused since " in str(tick.skip_message)
+    assert "What shop delivers waits: it is paused since " in str(tick.skip_message)
     assert "by Zoë: wrong prices" in str(tick.skip_message)
     registry.set_switch("shop", paused=False, reason="", expected=1, by="Zoë")
     (request,) = desk.look()

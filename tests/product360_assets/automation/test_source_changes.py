@@ -14,8 +14,15 @@ from product360_assets.automation.jobs import ALL_SOURCES, INGEST, SOURCE_TAG, i
 from product360_assets.automation.source_changes import source_changes
 from product360_assets.core.contract import SourceContract, SourceKind
 from resources.errors import SourceUnreachable
+from resources.local.registry import SqliteRegistryResource
 from resources.local.secrets import LocalSecrets
-from resources.replication import LoadReport, LoadRequest, ReplicationResource
+from resources.replication import (
+    ChangeReport,
+    ChangeRequest,
+    LoadReport,
+    LoadRequest,
+    ReplicationResource,
+)
 
 
 def contract(name: str, kind: SourceKind, cadence: str = "daily") -> SourceContract:
@@ -61,6 +68,12 @@ class Log(ReplicationResource):
     def finished_load(self, source: str, load_id: str, **_: Any) -> LoadReport | None:
         raise NotImplementedError
 
+    def changes(self, request: ChangeRequest, **_: Any) -> ChangeReport:
+        raise NotImplementedError
+
+    def finished_changes(self, source: str, execution_id: str, **_: Any) -> ChangeReport | None:
+        raise NotImplementedError
+
 
 class Desk:
     def __init__(self, home: Path, instance: dg.DagsterInstance, source: SourceContract) -> None:
@@ -68,13 +81,18 @@ class Desk:
         self.log = Log(says="changed")
         self.secrets = LocalSecrets(path=str(home / "secrets.json"))
         self.secrets.publish(source.connection or "", {"host": "h"})
+        self.registry = SqliteRegistryResource(path=str(home / "registry.db"))
         self.job = ingest_job()
         self.said: str | None = None
 
     def look(self) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(
             instance=self.instance,
-            resources={"secrets": self.secrets, "replication": self.log},
+            resources={
+                "secrets": self.secrets,
+                "replication": self.log,
+                "registry": self.registry,
+            },
         )
         tick = source_changes([self.source], self.job).evaluate_tick(context)
         self.said = tick.skip_message
@@ -160,6 +178,18 @@ def test_who_cannot_say_is_asked_at_the_shortest_cadence(
     desk.run(dg.DagsterRunStatus.SUCCESS, source)
     assert desk.look() == []
     assert "it is asked again at" in str(desk.said)
+
+
+def test_a_paused_source_is_not_asked_until_it_is_resumed(
+    at: Callable[..., Desk],
+) -> None:
+    shop = at("shop", "database")
+    registry = shop.registry.open()
+    registry.set_switch("shop", paused=True, reason="moving", expected=0, by="Zoë")
+    assert shop.look() == []
+    assert "shop: it is paused since " in str(shop.said)
+    registry.set_switch("shop", paused=False, reason="", expected=1, by="Zoë")
+    assert len(shop.look()) == 1
 
 
 def test_who_delivers_by_himself_is_never_asked(at: Callable[..., Desk]) -> None:

@@ -21,6 +21,7 @@ from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.raw.pending import pending_landing_dates
 from resources.jobs import JobRunner
 from resources.ledger import Ledger, LedgerResource
+from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource
 from resources.registry import RegistryResource
 
@@ -212,6 +213,7 @@ def test_f18_the_report_is_a_check_that_fails_and_blocks_nothing(
     ledger_resource: LedgerResource,
     registry_resource: RegistryResource,
     runner: JobRunner,
+    tmp_path: Path,
 ) -> None:
     deliver(BOTH)
     contract = shop(drift="freeze")
@@ -224,6 +226,7 @@ def test_f18_the_report_is_a_check_that_fails_and_blocks_nothing(
             "ledger": ledger_resource,
             "registry": registry_resource,
             "runner": runner,
+            "secrets": LocalSecrets(path=str(tmp_path / "secrets.json")),
         },
         tags=run_tags(instance, "shop", DAYS),
     )
