@@ -26,6 +26,7 @@ from product360_assets.automation.sensors import (
 from product360_assets.automation.sources_now import sources_now
 from product360_assets.core.contract import Cadence, SourceContract
 from product360_assets.core.keys import landing_key
+from product360_assets.ingestion.landed import field_checks
 from resources.errors import Product360Error
 from resources.registry import RegistryResource
 from resources.replication import ReplicationResource
@@ -87,6 +88,8 @@ def _request(contract: SourceContract) -> dg.RunRequest:
     return dg.RunRequest(
         job_name=INGEST,
         asset_selection=[landing_key(contract.name, table.name) for table in contract.tables],
+        # Otherwise all that are of these assets, also those that the job leaves out.
+        asset_check_keys=[check.key for check in field_checks(contract)],
         tags={SOURCE_TAG: contract.name},
     )
 

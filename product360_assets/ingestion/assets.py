@@ -90,7 +90,7 @@ def landing_assets(contract: SourceContract) -> dg.AssetsDefinition:
     decorate = dg.multi_asset(
         name=f"ingest_{contract.name}",
         specs=[_landing_spec(contract, table) for table in contract.tables],
-        check_specs=field_checks(contract) if contract.kind == "saas" else [],
+        check_specs=field_checks(contract),
         can_subset=True,
         retry_policy=SOURCE_RETRIES,
     )

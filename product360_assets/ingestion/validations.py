@@ -23,7 +23,15 @@ from product360_assets.ingestion.validated import last_validation, record, uncov
 from resources.ledger import Delivery, Ledger
 from resources.objects import LakeResource
 from resources.replication import CapturedTable, ReplicationResource, StreamPosition
-from resources.validation import TableToValidate, ValidationRequest
+from resources.validation import TableToValidate, ValidationReport, ValidationRequest
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A table that is to be compared, up to this delivery."""
+
+    table: TableToValidate
+    up_to: str
 
 
 @dataclass(frozen=True)
@@ -49,40 +57,56 @@ class DatabaseValidation:
         stream = ChangeIngestion(
             self.contract, self.ledger, self.lake.zone("landing"), self.replication, self.log
         )
-        wanted: dict[str, TableToValidate] = {}
-        up_to: dict[str, str] = {}
-        for table in tables:
-            captured = stream.captured(source_table(table))
-            if captured is None:
-                continue
-            deliveries = self._deliveries(captured)
-            chosen = self._chosen(captured, deliveries, everything=everything)
-            if chosen:
-                is_whole = len(chosen) == len(deliveries)
-                wanted[table.name] = self._wanted(table, captured, chosen, is_whole=is_whole)
-                up_to[table.name] = max(found.delivery_id for found in deliveries)
-        if not wanted:
+        asked = [
+            found
+            for table in tables
+            if (found := self._asked(table, stream, everything=everything)) is not None
+        ]
+        if not asked:
             return set()
         last = stream.last()
         request = ValidationRequest(
             self.contract.name,
             None if last is None else StreamPosition.of(last.details[POSITION]),
-            tuple(wanted.values()),
+            tuple(each.table for each in asked),
         )
         report = self.replication.validation(request, connection=connection, log=self.log)
         if report is None:
             return set()
-        for found in report.tables:
-            record(
-                self.ledger,
-                self.lake.zone("results"),
-                self.contract.name,
-                wanted[found.table],
-                found,
-                at=report.validated_at,
-                up_to=up_to[found.table],
-            )
-        return set(wanted)
+        return {self._record(each, report) for each in asked}
+
+    def _asked(
+        self, table: TableContract, stream: ChangeIngestion, *, everything: bool
+    ) -> _Asked | None:
+        """What is to be compared of a table; None when nothing is, or nobody captures it."""
+        captured = stream.captured(source_table(table))
+        if captured is None:
+            return None
+        deliveries = self._deliveries(captured)
+        last = last_validation(self.ledger, self.contract.name, table.name)
+        chosen = deliveries if everything else uncovered(last, captured.epoch, deliveries)
+        if not chosen:
+            return None
+        is_whole = len(chosen) == len(deliveries)
+        return _Asked(
+            self._to_validate(table, captured, chosen, is_whole=is_whole),
+            up_to=max(found.delivery_id for found in deliveries),
+        )
+
+    def _record(self, asked: _Asked, report: ValidationReport) -> str:
+        """Record what came of a table; its name."""
+        name = asked.table.captured.table.name
+        [found] = [each for each in report.tables if each.table == name]
+        record(
+            self.ledger,
+            self.lake.zone("results"),
+            self.contract.name,
+            asked.table,
+            found,
+            at=report.validated_at,
+            up_to=asked.up_to,
+        )
+        return name
 
     def _deliveries(self, captured: CapturedTable) -> list[Delivery]:
         """All deliveries of the table's epoch that count."""
@@ -90,15 +114,7 @@ class DatabaseValidation:
         found = successful_deliveries(self.ledger, self.contract.name, captured.table.name)
         return [each for each in found if epoch == each.details.get(EPOCH, each.delivery_id)]
 
-    def _chosen(
-        self, captured: CapturedTable, deliveries: list[Delivery], *, everything: bool
-    ) -> list[Delivery]:
-        if everything:
-            return deliveries
-        last = last_validation(self.ledger, self.contract.name, captured.table.name)
-        return uncovered(last, captured.epoch, deliveries)
-
-    def _wanted(
+    def _to_validate(
         self,
         table: TableContract,
         captured: CapturedTable,

@@ -124,6 +124,12 @@ class Comparison:
         key = key_of(self._key, self._columns, keys.schema)
         self._insert(keys, f"INSERT INTO touched SELECT DISTINCT {key} FROM incoming")
 
+    def touch_everything(self) -> None:
+        """Let no row be compared that either side has."""
+        self._database.execute(
+            "INSERT INTO touched SELECT key FROM landed WHERE stands UNION SELECT key FROM held"
+        )
+
     def leave_out_touched(self) -> int:
         """Take the touched rows from both sides; how many keys there were."""
         touched = self._count("(SELECT DISTINCT key FROM touched)")

@@ -6,7 +6,6 @@ The hazard: a key is data. What of it is to be hidden is hidden here, once for a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from resources.local.comparison import Comparison, Differing
 from resources.validation import (
@@ -18,9 +17,6 @@ from resources.validation import (
     ValidationRequest,
     ValidationState,
 )
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 def judged(
@@ -59,16 +55,6 @@ def error(request: ValidationRequest, table: TableToValidate, found: str) -> Tab
     return TableValidation(
         table.captured.table.name, "Table error", failures=(failure.record(request, table),)
     )
-
-
-def pending_whole(session: psycopg.Connection[Any], table: TableToValidate) -> TableValidation:
-    """A table of which any row may have changed, as when it was truncated."""
-    from psycopg.sql import SQL, Identifier
-
-    known = table.captured.table
-    query = SQL("SELECT count(*) FROM {}").format(Identifier(known.schema, known.table))
-    [(rows,)] = session.execute(query).fetchall()
-    return TableValidation(known.name, "Pending records", pending=int(rows))
 
 
 def _failure(table: TableToValidate, key: Sequence[str], row: Differing) -> ValidationFailure:

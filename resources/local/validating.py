@@ -30,7 +30,7 @@ from resources.local.change_log import change_log, lsn_of
 from resources.local.comparison import Comparison
 from resources.local.copied import table_rows
 from resources.local.delivered_keys import spilling_database
-from resources.local.judging import error, judged, pending_whole
+from resources.local.judging import error, judged
 from resources.local.keyed_rows import KEYS_LOOKED_UP, KEYS_TOGETHER, rows_of
 from resources.local.postgres import clock, connected, snapshot, table_columns
 from resources.local.publication import Relation, captures, relation_of, stream_name
@@ -156,11 +156,11 @@ class Validating:
 
     def _compare(self, session: psycopg.Connection[Any], side: _Side) -> TableValidation:
         table, comparison = side.table, side.comparison
-        if side.touched.everything:
-            return pending_whole(session, table)
         unread = self._add_files(side)
         keys = comparison.fold()
         self._add_rows(session, side, keys)
+        if side.touched.everything:
+            comparison.touch_everything()
         found = judged(self.request, table, side.key, comparison, unread=unread)
         comparison.forget()
         self.log(f"{found.table}: {found.state}, {found.compared} rows compared")

@@ -83,6 +83,31 @@ def test_a_run_may_be_of_some_assets_only(story: Story) -> None:
     assert story.instance.get_latest_materialization_event(dg.AssetKey("good")) is not None
 
 
+def test_a_part_of_a_job_brings_no_check_in_that_the_job_leaves_out(
+    instance: dg.DagsterInstance,
+) -> None:
+    @dg.asset_check(asset=good)
+    def cheap() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.asset_check(asset=good)
+    def costly() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    left_out = dg.AssetSelection.checks(costly)
+    jobs = dg.Definitions(
+        assets=[good, bad],
+        asset_checks=[cheap, costly],
+        jobs=[dg.define_asset_job("quick", selection=dg.AssetSelection.all() - left_out)],
+    )
+    refresh = Refresh(instance, jobs.get_repository_def(), lambda _line: None)
+    done = refresh.run("quick", assets=[dg.AssetKey("good")])
+    evaluated = instance.all_logs(done.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    [event] = [entry.dagster_event for entry in evaluated]
+    assert event is not None
+    assert event.asset_check_evaluation_data.check_name == "cheap"
+
+
 def test_failures_are_told_with_their_reason_and_stop_nothing_else(story: Story) -> None:
     done = story.refresh.run("mixed")
     told = "\n".join(done.failures)

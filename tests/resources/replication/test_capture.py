@@ -316,7 +316,7 @@ def test_a_log_of_another_server_is_not_ours(orders: Source, task: NewTask) -> N
 def test_a_second_reader_is_asked_to_wait(
     orders: Source, task: NewTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivering, "_SLOT_PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(slot, "_PATIENCE_SECONDS", 0.3)
     following = task(ORDERS)
     following.load()
     from resources.local.change_log import change_log
