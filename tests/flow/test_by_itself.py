@@ -1,4 +1,4 @@
-"""While `make dev` runs, a new file and a new event reach the published tables by themselves."""
+"""While `make dev` runs, a new file, event and row reach the published tables by themselves."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _wait_for_ui(address: str, server: subprocess.Popen[bytes], log: Path) -> No
             time.sleep(0.5)
 
 
-def test_a_copied_file_and_an_announced_event_become_visible(
+def test_a_copied_file_an_announced_event_and_a_committed_row_become_visible(
     fresh: Lineage, dev: str, record_property: Callable[[str, object], None]
 ) -> None:
     [[product]] = [list(row.values()) for row in fresh.query(A_PRICED_PRODUCT)]
@@ -92,6 +92,9 @@ def test_a_copied_file_and_an_announced_event_become_visible(
     key = "clickstream/click_event/2018/01/08/12/by-hand.json.gz"
     lake.zone("landing").put(key, gzip.compress(json.dumps(EVENT).encode()))
 
+    # A day happens in the databases, in one transaction each.
+    assert fresh.python("-m", "demo", "advance").returncode == 0
+
     visible: dict[str, float] = {}
     began = time.monotonic()
     while len(visible) < len(WANTED):
@@ -104,11 +107,14 @@ def test_a_copied_file_and_an_announced_event_become_visible(
     said = _said(dev, "landing_arrivals")
     assert f"taken: {key}: it is new, delivered on 2018-01-08" in said
     assert "taken: pricing/price_week/2018-01-08/by-hand.csv: the listing found it" in said
+    assert "pos: asked" in _said(dev, "source_changes")
 
 
 A_PRICED_PRODUCT = "SELECT min(product_id) AS product FROM price_week"
 WANTED = {
     "file": "SELECT count(*) AS n FROM price_week WHERE shelf_price = 777.77",
+    # Baskets of days after the year are numbered from here.
+    "row": "SELECT least(count(*), 1) AS n FROM sales_line WHERE basket_id >= 200000000000",
     "event": "SELECT count(*) AS n FROM click_event WHERE event_id = 'by-hand'",
 }
 EVENT = {
