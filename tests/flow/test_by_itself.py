@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import httpx
 import pytest
-from lineage import REPOSITORY, Lineage
+from developing import ask, checkout_apart, developing, free_port
+from lineage import Lineage
 
 from resources.objects import LakeResource
 
@@ -36,46 +30,10 @@ query { sensorsOrError(repositorySelector: {
 def dev(fresh: Lineage) -> Iterator[str]:
     """Address of the UI that `make dev` serves on a finished demo; its daemon runs beside it."""
     fresh.demo()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = fresh.home / "dev.log"
-    with tempfile.TemporaryDirectory(prefix="product360-checkout-") as folder, log.open("w") as out:
-        # A checkout without `.env`, which would lead Dagster to another home.
-        Path(folder).chmod(0o755)
-        for path in REPOSITORY.iterdir():
-            if path.name not in {".env", ".git", ".product360"}:
-                (Path(folder) / path.name).symlink_to(path)
-        server = subprocess.Popen(
-            [sys.executable, "-m", "demo", "dev", "-p", str(port)],
-            cwd=folder,
-            env=fresh.environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            _wait_for_ui(f"http://127.0.0.1:{port}", server, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            if server.poll() is None:
-                os.killpg(server.pid, signal.SIGINT)
-                try:
-                    server.wait(60)
-                except subprocess.TimeoutExpired:
-                    os.killpg(server.pid, signal.SIGKILL)
-
-
-def _wait_for_ui(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        assert server.poll() is None, log.read_text()[-4000:]
-        assert time.monotonic() < deadline, "the UI did not come up"
-        try:
-            if httpx.get(f"{address}/server_info").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.5)
+    port = free_port()
+    command = [sys.executable, "-m", "demo", "dev", "-p", str(port)]
+    with checkout_apart() as folder, developing(fresh, folder, command, port) as address:
+        yield address
 
 
 def test_a_copied_file_an_announced_event_and_a_committed_row_become_visible(
@@ -135,7 +93,6 @@ EVENT = {
 
 def _said(address: str, sensor: str) -> list[str]:
     """Every line in the logs of the sensor's last ticks."""
-    answer = httpx.post(f"{address}/graphql", json={"query": TICKS}, timeout=120).json()
-    found = answer["data"]["sensorsOrError"]["results"]
+    found = ask(address, TICKS)["sensorsOrError"]["results"]
     [state] = [each["sensorState"] for each in found if each["name"] == sensor]
     return [line["message"] for tick in state["ticks"] for line in tick["logEvents"]["events"]]
