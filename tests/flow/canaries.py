@@ -279,7 +279,7 @@ def run_without(home: Path, protection: str) -> None:
                     lake,
                     resources["runner"],
                     sys.stdout.write,
-                    resources["secrets"],
+                    secrets=resources["secrets"],
                 ).clean([_day()])
             except Product360Error as error:
                 sys.stdout.write(f"{error}\n")

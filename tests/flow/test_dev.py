@@ -22,6 +22,8 @@ query { assetNodes {
   assetMaterializations(limit: 1) { runId }
 } }
 """
+# The daemon may have begun some more.
+UNDER_WAY = {"NOT_STARTED", "QUEUED", "STARTING", "STARTED"}
 RUNS = "query { runsOrError { ... on Runs { results { status jobName } } } }"
 SENSORS = """
 query { repositoriesOrError { ... on RepositoryConnection { nodes {
@@ -53,7 +55,8 @@ def test_every_asset_of_the_lineage_is_there_and_materialized(ui: str) -> None:
 def test_the_runs_of_the_demo_are_listed_as_successes(ui: str) -> None:
     runs = ask(ui, RUNS)["runsOrError"]["results"]
     assert len(runs) >= 8
-    assert {run["status"] for run in runs if run["jobName"] != "__ASSET_JOB"} == {"SUCCESS"}
+    ended = {run["status"] for run in runs if run["jobName"] != "__ASSET_JOB"} - UNDER_WAY
+    assert ended == {"SUCCESS"}
 
 
 def test_sensors_and_automation_start_enabled(ui: str) -> None:
