@@ -121,15 +121,20 @@ class Sales:
         *,
         epoch: str = "load-1",
         kind: str = "changes",
+        rejected_in: str | None = None,
     ) -> None:
-        """Take one more batch in, of lines, of receipts or of both."""
+        """Take one more batch in, of lines, of receipts or of both.
+
+        `rejected_in` is the epoch of a correction's rows, whose batch has none of its own.
+        """
         for batches in self.batches.values():
             batches[:] = [{**batch, "is_new": False} for batch in batches]
         lines = [change for change in changes if change.product is not None]
         receipts = [change for change in changes if change.product is None]
         known = {"batch_id": f"batch-{number}", "epoch": epoch, "kind": kind, "is_new": True}
-        self._deliver("pos.sales_line", LINES, lines, known)
-        self._deliver("pos.basket", BASKETS, receipts, known)
+        of = rejected_in or epoch
+        self._deliver("pos.sales_line", LINES, lines, known, of)
+        self._deliver("pos.basket", BASKETS, receipts, known, of)
         spec = {
             "inputs": {
                 name: {"epoch": newest_load(batches), "batches": batches}
@@ -143,12 +148,17 @@ class Sales:
         job.run(self.session, spec, Unheard())  # type: ignore[arg-type]
 
     def _deliver(
-        self, name: str, schema: str, changes: Sequence[Change], known: Mapping[str, Any]
+        self,
+        name: str,
+        schema: str,
+        changes: Sequence[Change],
+        known: Mapping[str, Any],
+        epoch: str,
     ) -> None:
         if not changes:
             return
         location = f"file://{self.folder}/{name}/{known['batch_id']}"
-        rows = [change.clean(known["batch_id"], known["epoch"]) for change in changes]
+        rows = [change.clean(known["batch_id"], epoch) for change in changes]
         frame = self.session.createDataFrame(rows, schema)
         frame.coalesce(1).write.mode("overwrite").parquet(location)
         self.batches[name].append({**known, "location": location})
@@ -259,3 +269,13 @@ def test_a_load_deletes_what_it_does_not_hold_and_older_changes_count_no_more(
     sales.publish(3, [Change(1, 2, 3, "D")], epoch="load-2")
     assert [row[:3] for row in sales.rows()] == [(1, 3, 8)]
     assert sales.snapshots() == 4
+
+
+def test_a_corrected_row_counts_in_the_load_that_it_was_rejected_in(sales: Sales) -> None:
+    sales.publish(0, [RECEIPT, RUNG_UP], epoch="load-2", kind="load")
+    corrected = Change(1, 2, 3, "I", quantity=4)
+    sales.publish(1, [corrected], epoch="0", kind="correction", rejected_in="load-2")
+    assert sorted(row[:3] for row in sales.rows()) == [(1, 1, 2), (1, 2, 4)]
+    of_before = Change(1, 3, 4, "I", quantity=5)
+    sales.publish(2, [of_before], epoch="0", kind="correction", rejected_in="load-1")
+    assert sorted(row[:3] for row in sales.rows()) == [(1, 1, 2), (1, 2, 4)]
