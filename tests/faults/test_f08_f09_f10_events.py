@@ -26,6 +26,7 @@ from product360_assets.automation.jobs import accept_job
 from product360_assets.automation.landing import LandingDesk
 from product360_assets.automation.sensors import landing_arrivals
 from product360_assets.core.contract import SourceContract
+from product360_assets.core.states import record_once
 from product360_assets.raw.acceptance import Acceptance
 from product360_assets.raw.rewritten import RewrittenObjects
 from resources.announcements import AnnouncementsResource
@@ -146,7 +147,8 @@ class Shop:
         Acceptance(SHOP, TABLE, ledger, self.landing, self.raw).accept(days)
         for batch in ledger.batches("shop", "price"):
             if ledger.zone_state(batch.batch_id, "clean") is None:
-                ledger.record_zone(_clean(batch.batch_id), replacing=None)
+                # Another process may have been quicker, as in the step that makes clean.
+                record_once(ledger, _clean(batch.batch_id), replacing=None)
 
     def accepted(self) -> list[tuple[str, str, str]]:
         """(landing key, its bytes' hash by the ledger, by raw itself) of everything accepted."""
