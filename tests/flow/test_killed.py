@@ -16,7 +16,8 @@ from lineage import REPOSITORY, Lineage
 pytestmark = pytest.mark.flow
 
 
-@pytest.mark.parametrize("zone", ["raw", "curated"])
+# Raw is killed before every durable call elsewhere; here, with everything around it.
+@pytest.mark.parametrize("zone", [pytest.param("raw", marks=pytest.mark.long), "curated"])
 def test_killed_half_way_and_run_again_it_ends_the_same(
     zone: str, sail: Lineage, fresh: Lineage
 ) -> None:
