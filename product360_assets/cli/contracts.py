@@ -26,11 +26,10 @@ def show_all(registry: Registry, declared: Iterable[SourceContract], form: Forma
         known = registry.versions(contract.name)
         switched = said_of(registry.switches(contract.name))
         working_copy = _compared(contract, known)
-        if known:
-            last = known[-1]
-            published = (last.version, last.published_at, last.published_by, last.note)
-        else:
-            published = (None, None, None, None)
+        last = known[-1] if known else None
+        published = (
+            (last.version, last.published_at, last.published_by, last.note) if last else (None,) * 4
+        )
         rows.append((contract.name, *published, working_copy, switched))
     answer(form, _ALL, rows)
 
