@@ -240,7 +240,7 @@ class _Watched:
 class _Unstamped:
     """A bridge that forgets the commit's properties."""
 
-    def stamp(self, _: Any) -> Any:
+    def stamp(self, _: Any, *, once: str | None = None) -> Any:
         from contextlib import nullcontext
 
         return nullcontext()
