@@ -186,9 +186,9 @@ def test_a_lock_is_released_when_the_work_fails(open_ledger: Opener) -> None:
 
 def test_a_living_holder_keeps_its_lock_beyond_its_lease(open_ledger: Opener) -> None:
     with (
-        holding(open_ledger(), TABLE, work="first", log=print, lease_seconds=1.2),
+        holding(open_ledger(), TABLE, work="first", log=print, lease_seconds=2.4),
         pytest.raises(LockHeld),
-        holding(open_ledger(), TABLE, work="b", log=print, lease_seconds=1.2, patience_seconds=3),
+        holding(open_ledger(), TABLE, work="b", log=print, lease_seconds=2.4, patience_seconds=4),
     ):
         raise AssertionError("a living holder was taken over")
 

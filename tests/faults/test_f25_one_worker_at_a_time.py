@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from resources import locks
+from resources.errors import LockHeld
 from resources.local.ledger import SqliteLedger
 from resources.locks import holding
 
@@ -24,6 +26,8 @@ from resources import locks
 from resources.local.ledger import SqliteLedgerResource
 ledger, diary, table, seconds = sys.argv[1], Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])
 {patch}
+print("ready", flush=True)
+sys.stdin.readline()
 with locks.holding(
     SqliteLedgerResource(path=ledger).open(), table, work=f"run on {{table}}", log=print
 ):
@@ -52,6 +56,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             subprocess.Popen(
                 [sys.executable, "-c", WORKER.format(patch=patch), *arguments],
                 cwd=ROOT,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
             )
@@ -82,6 +87,18 @@ def overlap(times: list[tuple[float, float]]) -> bool:
     return any(later[0] < sooner[1] for sooner, later in pairwise(times))
 
 
+def at_once(*workers: subprocess.Popen[str]) -> list[subprocess.Popen[str]]:
+    """Let workers begin together, when the slowest of them is ready."""
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    return list(workers)
+
+
 def until_held(worker: subprocess.Popen[str]) -> None:
     assert worker.stdout is not None
     while (line := worker.stdout.readline()).strip() != "holds":
@@ -89,7 +106,7 @@ def until_held(worker: subprocess.Popen[str]) -> None:
 
 
 def test_f25_two_processes_on_one_table_take_turns(start: Start, tmp_path: Path) -> None:
-    workers = [start("clean.shop.order") for _ in range(2)]
+    workers = at_once(start("clean.shop.order"), start("clean.shop.order"))
     said = [worker.communicate(timeout=60)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert not overlap(intervals(tmp_path)["clean.shop.order"])
@@ -101,14 +118,14 @@ def test_f25_two_processes_on_one_table_take_turns(start: Start, tmp_path: Path)
 
 
 def test_f25_without_the_lock_two_processes_on_one_table_mix(start: Start, tmp_path: Path) -> None:
-    workers = [start("clean.shop.order", 3.0, patch=UNLOCKED) for _ in range(2)]
+    workers = at_once(*(start("clean.shop.order", 2.0, patch=UNLOCKED) for _ in range(2)))
     for worker in workers:
         worker.communicate(timeout=60)
     assert overlap(intervals(tmp_path)["clean.shop.order"])
 
 
 def test_f25_two_processes_on_different_tables_work_at_once(start: Start, tmp_path: Path) -> None:
-    workers = [start(table, 3.0) for table in ("clean.shop.order", "clean.shop.item")]
+    workers = at_once(start("clean.shop.order", 2.0), start("clean.shop.item", 2.0))
     said = [worker.communicate(timeout=60)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert said == ["holds\n", "holds\n"]
@@ -119,14 +136,14 @@ def test_f25_two_processes_on_different_tables_work_at_once(start: Start, tmp_pa
 def test_f25_the_lock_of_a_killed_process_is_recovered_at_once(
     start: Start, ledger: SqliteLedger
 ) -> None:
-    killed = start("clean.shop.order", 600.0)
+    [killed] = at_once(start("clean.shop.order", 600.0))
     until_held(killed)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
     said: list[str] = []
     began = time.monotonic()
     with holding(ledger, "clean.shop.order", work="the next", log=said.append):
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < locks.LEASE_SECONDS / 2
     assert len(said) == 1
     assert f"process {killed.pid} on" in said[0]
     assert said[0].endswith("has ended")
@@ -135,10 +152,7 @@ def test_f25_the_lock_of_a_killed_process_is_recovered_at_once(
 def test_f25_without_looking_for_the_owner_a_killed_process_holds_on(
     start: Start, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from resources import locks
-    from resources.errors import LockHeld
-
-    killed = start("clean.shop.order", 600.0)
+    [killed] = at_once(start("clean.shop.order", 600.0))
     until_held(killed)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()

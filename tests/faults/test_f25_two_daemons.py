@@ -116,6 +116,7 @@ def test_f25_a_second_daemon_is_refused_and_a_killed_one_leaves_its_home(
     until_at_work(start(), home)
 
 
+@pytest.mark.long
 def test_f25_without_the_refusal_two_daemons_work_on_one_home(home: Path, start: Start) -> None:
     first = start()
     until_at_work(first, home)

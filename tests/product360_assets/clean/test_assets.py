@@ -169,7 +169,7 @@ def test_rows_are_made_by_the_published_contract_and_say_by_which_version(
     [said, *_] = run().asset_materializations_for_node("clean__shop__order")
     assert said.metadata["contract version"].value == 1
     states = ledger_resource.open().zone_states("shop", "order", "clean").values()
-    # What Git says would have set a row aside.
+    # By what Git says, the second row of an order would have been set aside.
     assert sum(state.rows_quarantined for state in states) == 0
     assert {state.config_version for state in states} == {published.config_version("order")}
     assert {state.details["contract.version"] for state in states} == {"1"}
