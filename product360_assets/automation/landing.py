@@ -19,6 +19,7 @@ from datetime import date, datetime, timedelta
 from product360_assets.core.contract import SourceContract
 from product360_assets.core.states import is_settled
 from product360_assets.ingestion.arrivals import landing_day
+from product360_assets.ingestion.corrections import is_correction
 from product360_assets.raw.rewritten import Rewriting, RewrittenObjects
 from resources.announcements import Announced
 from resources.errors import ObjectMissing
@@ -129,6 +130,9 @@ class LandingDesk:
         return Outcome(each.landed, f"{named} has not ended", ended=late)
 
     def _unplaced(self, each: Announced) -> Outcome:
+        if is_correction(each.source, each.landed.key):
+            reason = "it is a correction, and taken when the ledger has its release"
+            return Outcome(each.landed, reason, ended=True)
         if self.contracts[each.source].kind in ("files", "stream"):
             reason = f"{each.source} has no table of that folder"
             return Outcome(each.landed, reason, ended=True)
@@ -174,7 +178,9 @@ class LandingDesk:
     def _place(self, each: Announced) -> _Place | None:
         """What the listing said of an object, else what lies below the longest known prefix."""
         source, folder = each.source, each.landed.key
-        if each.table is not None and each.landing_date is not None:
+        tables = {table.name for table in self.contracts[source].tables}
+        # A contract that came into force since may not have the table any more.
+        if each.table in tables and each.landing_date is not None:
             return _Place("", each.table, listed=each.landing_date)
         if source not in self._places:
             self._places[source] = {each.prefix: each for each in self._all_places(source)}

@@ -57,6 +57,11 @@ def correction_key(batch: Batch, release_id: str) -> str:
     return f"{_folder(batch.source, batch.table)}{day}/{batch.batch_id}/{release_id}.json"
 
 
+def is_correction(source: str, key: str) -> bool:
+    """Whether a landing key is that of a release, recorded or not."""
+    return key.startswith(f"{source}/{_FOLDER}/")
+
+
 def releases_of(state: ZoneState | None) -> list[Release]:
     """What the ledger says was released of a batch, oldest first."""
     if state is None:

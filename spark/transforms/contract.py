@@ -13,7 +13,7 @@ from typing import Any
 
 from spark.failures import SpecInvalid
 from spark.tables.model import is_type
-from spark.transforms.treatment import (
+from spark.transforms.treatment_spec import (
     KEYED,
     TREATMENTS,
     KeyReference,

@@ -22,7 +22,7 @@ from spark.failures import SpecInvalid
 from spark.keys import master_key
 from spark.tokens import Pseudonymise, pseudonymiser
 from spark.transforms.contract import CleanSpec, DeclaredColumn
-from spark.transforms.treatment import KEYED, Treatment
+from spark.transforms.treatment_spec import KEYED, Treatment
 from spark.transforms.typing import named, quoted
 
 if TYPE_CHECKING:
