@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from product360_assets.automation.sensors import (
     upstream_changes,
 )
 from product360_assets.core.contract import SourceContract
+from product360_assets.core.in_force import publish
 from product360_assets.core.partitions import landing_dates_name
+from product360_assets.core.states import RELEASED
+from product360_assets.ingestion.corrections import Release, correction_key
 from product360_assets.raw.acceptance import Acceptance
 from resources.ledger import Batch, Ledger, ZoneState
 from resources.local.announcements import SqliteAnnouncementsResource
@@ -210,6 +214,36 @@ def test_what_a_paused_source_delivers_waits_and_the_tick_says_why(desk: Desk) -
     registry.set_switch("shop", paused=False, reason="", expected=1, by="Zoë")
     (request,) = desk.look()
     assert request.tags["dagster/partition"] == "2017-01-09"
+
+
+def test_a_correction_is_taken_once_its_release_is_recorded(desk: Desk) -> None:
+    desk.land("2017-01-09")
+    batch = desk.accept("2017-01-09")
+    desk.make_clean(batch)
+    key = correction_key(batch, "r1")
+    desk.lake.zone("landing").put(key, b"{}\n")
+    assert desk.look() == desk.look() == []
+
+    now = datetime.now(UTC)
+    release = Release("r1", batch.batch_id, key, rows=1, by="ann", at=now, why="A slip.")
+    made = desk.ledger.zone_state(batch.batch_id, "clean")
+    assert made is not None
+    held = replace(made, zone=RELEASED, details={"r1": release.document})
+    desk.ledger.record_zone(held, replacing=None)
+    # The next listing is due.
+    desk.cursor = None
+    [request] = desk.look()
+    assert request.tags["dagster/partition"] == "2017-01-09"
+
+
+def test_objects_of_a_table_that_a_new_contract_drops_stop_no_tick(desk: Desk) -> None:
+    desk.land("2017-01-09")
+    assert len(desk.look()) == 1
+    other = SHOP.tables[0].model_copy(update={"name": "offer"})
+    published = SHOP.model_copy(update={"tables": (other,)})
+    registry = desk.registry.open()
+    publish(registry, published, latest=registry.latest("shop"), note="", by="Zoë", may_break=True)
+    assert desk.look() == []
 
 
 def test_sensors_start_enabled() -> None:
