@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from product360_assets.core.contract import SourceContract, SourceKind, TableContract
+from product360_assets.core.stream import STREAM
 from product360_assets.ingestion.corrections import CORRECTION, corrected
 from resources.ledger import Batch, BatchKind, Delivery, LandedObject, Ledger
 from resources.objects import ObjectStore
@@ -99,6 +100,18 @@ def delivered_rows(batch: Batch, ledger: Ledger) -> int | None:
         if within and size == delivery.bytes:
             return delivery.rows
     return None
+
+
+def delivery_ids(contract: SourceContract, ledger: Ledger) -> list[str]:
+    """The ids of all loads and deliveries of changes of a database.
+
+    Of all tables together, because an id names one folder for all of them.
+    """
+    return [
+        delivery.delivery_id
+        for name in (STREAM, *(table.name for table in contract.tables))
+        for delivery in ledger.deliveries(contract.name, name)
+    ]
 
 
 def execution_id(

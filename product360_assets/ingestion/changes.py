@@ -16,7 +16,12 @@ from dataclasses import dataclass, replace
 
 from product360_assets.core.contract import SourceContract
 from product360_assets.core.stream import STREAM, TABLES
-from product360_assets.ingestion.arrivals import EPOCH, execution_id, successful_deliveries
+from product360_assets.ingestion.arrivals import (
+    EPOCH,
+    delivery_ids,
+    execution_id,
+    successful_deliveries,
+)
 from resources.errors import ChangesLost
 from resources.ledger import Delivery, Ledger
 from resources.objects import ObjectStore
@@ -67,7 +72,7 @@ class ChangeIngestion:
             source=self.contract.name,
             execution_id=execution_id(
                 self.replication.clock(connection),
-                self._known_ids(),
+                delivery_ids(self.contract, self.ledger),
                 landing=self.landing,
                 folder=self.contract.name,
             ),
@@ -106,14 +111,6 @@ class ChangeIngestion:
         """The stream's last execution that counts."""
         counted = successful_deliveries(self.ledger, self.contract.name, STREAM)
         return max(counted, key=lambda delivery: delivery.delivery_id, default=None)
-
-    def _known_ids(self) -> list[str]:
-        names = [STREAM, *(table.name for table in self.contract.tables)]
-        return [
-            delivery.delivery_id
-            for name in names
-            for delivery in self.ledger.deliveries(self.contract.name, name)
-        ]
 
     def _settle_unfinished(self) -> None:
         for stream in self.ledger.deliveries(self.contract.name, STREAM):

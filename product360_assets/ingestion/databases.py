@@ -14,8 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from product360_assets.core.contract import SourceContract, TableContract
-from product360_assets.core.stream import STREAM
-from product360_assets.ingestion.arrivals import EPOCH, execution_id, successful_deliveries
+from product360_assets.ingestion.arrivals import (
+    EPOCH,
+    delivery_ids,
+    execution_id,
+    successful_deliveries,
+)
 from product360_assets.ingestion.changes import CAPTURE, POSITION, ChangeIngestion
 from resources.errors import ContractInvalid, Product360Error
 from resources.ledger import Delivery, Ledger
@@ -61,7 +65,10 @@ class DatabaseIngestion:
         request = LoadRequest(
             source=self.contract.name,
             load_id=execution_id(
-                started_at, self._known_ids(), landing=self.landing, folder=self.contract.name
+                started_at,
+                delivery_ids(self.contract, self.ledger),
+                landing=self.landing,
+                folder=self.contract.name,
             ),
             started_at=started_at,
             tables=sources,
@@ -97,14 +104,6 @@ class DatabaseIngestion:
     def _is_loaded(self, table: TableContract) -> bool:
         deliveries = successful_deliveries(self.ledger, self.contract.name, table.name)
         return any(EPOCH not in delivery.details for delivery in deliveries)
-
-    def _known_ids(self) -> list[str]:
-        # Of all tables: an id names one folder for all of them.
-        return [
-            delivery.delivery_id
-            for name in (STREAM, *(table.name for table in self.contract.tables))
-            for delivery in self.ledger.deliveries(self.contract.name, name)
-        ]
 
     def _settle_unfinished(self, table: TableContract) -> None:
         for delivery in self.ledger.deliveries(self.contract.name, table.name):
