@@ -6,6 +6,7 @@
     │   ├── DeadlineExceeded      a wait ended before what it waited for
     │   ├── LockHeld              somebody else is at work on the same thing
     │   ├── LockLost              a lock that changed hands while its holder slept
+    │   ├── TableChanged          another commit came while one was prepared
     │   └── SourceUnreachable     a source system does not answer
     └── TerminalError             the same call will fail again until somebody acts
         ├── SettingInvalid        an environment variable that means nothing here
@@ -30,6 +31,7 @@
         ├── SourceRejected        a source system answered no
         ├── ChangesLost           a source system no longer has changes that were not delivered
         ├── TableMissing          no such table in the catalog
+        ├── MaintenanceRefused    upkeep of a table that would hurt its writers or its readers
         ├── QueryRejected         SQL that this reader may not run
         ├── HomeMismatch          a home that holds something else than asked for
         ├── StorageFull           a disk without room for what is being written
@@ -127,6 +129,10 @@ class LockLost(RetryableError):
     """The lock changed hands while its holder was silent."""
 
 
+class TableChanged(RetryableError):
+    """Another commit came to a table while one was prepared."""
+
+
 class SourceUnreachable(RetryableError):
     """A source system does not answer."""
 
@@ -217,6 +223,10 @@ class ChangesLost(TerminalError):
 
 class TableMissing(TerminalError):
     """No such table in the catalog."""
+
+
+class MaintenanceRefused(TerminalError):
+    """Upkeep of a table that would hurt a writer or a reader of it."""
 
 
 class QueryRejected(TerminalError):
