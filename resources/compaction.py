@@ -124,6 +124,8 @@ def _rewrite(table: Table, group: Group, added: list[DataFile]) -> str:
     scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
     rows = scan.to_table(group.tasks)
     written = list(_dataframe_to_data_files(table.metadata, rows, table.io)) if len(rows) else []
+    for file in written:
+        file.spec_id = table.spec().spec_id  # a file read from a manifest has it from there
     added += written
     before = content_digest(rows.to_reader())
     after = content_digest(scan.to_table([FileScanTask(file) for file in written]).to_reader())

@@ -191,7 +191,7 @@ def _maintenance(chosen: Settings) -> MaintenanceResource:
         )
     return MaintenanceResource(
         keeper=chosen.keeper,
-        consumers=chosen.consumers,
+        consumers=list(chosen.consumers),
         longest_write_hours=chosen.longest_write_hours,
         longest_read_hours=chosen.longest_read_hours,
         kept_days=chosen.snapshot_days,

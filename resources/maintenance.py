@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import dagster as dg
+from pydantic import Field
 
 from resources.errors import MaintenanceRefused
 
@@ -44,7 +45,7 @@ class MaintenanceResource(dg.ConfigurableResource[Any]):
     """
 
     keeper: Keeper = "product360"
-    consumers: tuple[str, ...] = ("athena",)
+    consumers: list[str] = Field(default=["athena"])
     longest_write_hours: float = 24.0
     longest_read_hours: float = 24.0
     kept_days: float = 7.0
