@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli import maintain, pseudonyms, quarantine, replay
+from product360_assets.cli import maintain, pseudonyms, quarantine, replay, tags
 from product360_assets.cli.output import (
     Format,
     FormatOption,
@@ -42,19 +42,25 @@ app.add_typer(source)
 app.add_typer(quarantine.app, name="quarantine")
 app.command("replay")(replay.replay)
 app.command("maintain")(maintain.maintain)
+app.command("tag")(tags.tag)
 
 
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT, DESCRIBE, SHOW or EXPLAIN; - for stdin.")],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="A tag, or a time: every table as it was then.")
+    ] = None,
     form: FormatOption = Format.table,
 ) -> None:
     """Ask the published tables one question in SQL. Curated names need no zone."""
+    from product360_assets.cli.tags import moment_or_tag
     from resources.environments import platform_resources
 
     with explained():
         warehouse = cast("WarehouseResource", platform_resources()["warehouse"])
-        found = warehouse.query(_text(sql))
+        state = None if as_of is None else moment_or_tag(as_of)
+        found = warehouse.query(_text(sql), as_of=state)
     answer(form, found.columns, found.rows)
     if form is Format.table:
         write(f"{len(found.rows)} row{'' if len(found.rows) == 1 else 's'}")

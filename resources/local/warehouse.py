@@ -18,7 +18,8 @@ from urllib.parse import unquote
 
 from resources.catalog import CatalogResource
 from resources.errors import QueryRejected, TableMissing
-from resources.warehouse import Answer, WarehouseResource
+from resources.snapshots import snapshot_as_of
+from resources.warehouse import Answer, AsOf, WarehouseResource
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -41,6 +42,7 @@ class LocalWarehouse(WarehouseResource):
         *,
         parameters: Sequence[object] = (),
         files: Mapping[str, Sequence[str]] | None = None,
+        as_of: AsOf | None = None,
     ) -> Answer:
         """See `WarehouseResource.query`."""
         import duckdb
@@ -51,7 +53,7 @@ class LocalWarehouse(WarehouseResource):
             catalog, views = self.catalog.load(), self.catalog.views()
             known = [*_published(catalog), *views]
             wanted = _wanted_with_views(session, sql, known, views)
-            _fence(session, _register(session, catalog, wanted, views), files)
+            _fence(session, _register(session, catalog, wanted, views, as_of), files)
             try:
                 result = session.execute(sql, list(parameters))
                 rows = tuple(result.fetchall())
@@ -180,6 +182,7 @@ def _register(
     catalog: Catalog,
     identifiers: Sequence[str],
     views: Mapping[str, str],
+    as_of: AsOf | None = None,
 ) -> list[str]:
     """Make each readable under `zone.name` and `name`; returns the files that tables lie in."""
     files: list[str] = []
@@ -190,7 +193,7 @@ def _register(
         if identifier in views:
             _register_view(session, identifier, views[identifier])
         else:
-            files += _register_table(session, identifier, catalog.load_table(identifier))
+            files += _register_table(session, identifier, catalog.load_table(identifier), as_of)
     if zones:
         session.execute(f"SET search_path = '{','.join([*zones, 'main'])}'")
     return files
@@ -205,9 +208,11 @@ def _register_view(session: DuckDBPyConnection, identifier: str, query: str) -> 
         session.execute(f'CREATE VIEW "{zone}"."{name}" AS {query}')
 
 
-def _register_table(session: DuckDBPyConnection, identifier: str, table: Table) -> list[str]:
+def _register_table(
+    session: DuckDBPyConnection, identifier: str, table: Table, as_of: AsOf | None
+) -> list[str]:
     zone, name = identifier.split(".")
-    scan = table.scan()
+    scan = table.scan(snapshot_id=None if as_of is None else snapshot_as_of(table, as_of))
     tasks = list(scan.plan_files())
     readable_in_place = tasks and len(table.metadata.schemas) == 1
     if not readable_in_place or any(task.delete_files for task in tasks):
@@ -216,7 +221,7 @@ def _register_table(session: DuckDBPyConnection, identifier: str, table: Table) 
         session.unregister("rows_of_table")
         return []
     paths = [_path(task.file.file_path) for task in tasks]
-    columns = ", ".join(f'"{column}"' for column in table.schema().column_names)
+    columns = ", ".join(f'"{column}"' for column in scan.projection().column_names)
     session.execute(
         f'CREATE VIEW "{zone}"."{name}" AS SELECT {columns} FROM {_read_parquet(paths)}'
     )
