@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from product360_assets.core.failures import explained_failures
-from product360_assets.core.keys import maintenance_key
+from product360_assets.core.keys import maintenance_key, published_key
 from product360_assets.core.metadata import preview
 from product360_assets.curated.steps import PUBLISHERS
 from product360_assets.governance.upkeep import (
@@ -30,6 +30,7 @@ from resources.catalog import CatalogResource
 from resources.ledger import LedgerResource
 from resources.maintenance import MaintenanceResource
 from resources.objects import LakeResource
+from spark.tables import TABLES
 
 GROUP = "maintenance"
 _DOES = {
@@ -46,8 +47,9 @@ _DOES = {
 
 def maintenance_assets() -> list[dg.AssetsDefinition]:
     """One asset for each kind of upkeep, each after the one whose leavings it finds."""
+    published = [published_key(identifier) for identifier in TABLES]
     before = {later: [maintenance_key(earlier)] for earlier, later in pairwise(ACTIONS)}
-    return [_asset(action, before.get(action, [])) for action in ACTIONS]
+    return [_asset(action, before.get(action, published)) for action in ACTIONS]
 
 
 def _asset(action: str, deps: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
