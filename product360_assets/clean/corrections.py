@@ -21,16 +21,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from product360_assets.clean.cells import CellReader, Cells, is_treated, touched
+from product360_assets.clean.cells import CellReader, Cells, touched
 from product360_assets.clean.columns import ORIGIN
+from product360_assets.clean.delivered import DeliveredRecords
 from product360_assets.clean.quarantine import SUPERSEDED, Rejected, rejected_rows
 from product360_assets.clean.releases import AT, BY, RESERVED, ROW_ID, WHY, corrected_rows
-from product360_assets.core.contract import SourceContract
+from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.states import CLEAN, RELEASED
 from product360_assets.ingestion.corrections import Release, correction_key, releases_of
 from resources.errors import CorrectionRefused, ObjectExists
 from resources.ledger import Batch, Ledger, ZoneState
 from resources.objects import LakeResource
+from resources.secrets import SecretsResource
+from spark.records import FILE
+from spark.tokens import is_pseudonym
 
 VERSION = "1"
 
@@ -56,11 +60,15 @@ class _Correction:
 
 @dataclass(frozen=True)
 class Releasing:
-    """Releases corrected rows in somebody's name, for a reason."""
+    """Releases corrected rows in somebody's name, for a reason.
+
+    `secrets` has the key by which rows of tables with treated columns are found again in raw.
+    """
 
     contracts: Mapping[str, SourceContract]
     ledger: Ledger
     lake: LakeResource
+    secrets: SecretsResource
     by: str
     at: datetime
     why: str
@@ -73,8 +81,9 @@ class Releasing:
 
         Raises:
             CorrectionRefused: a row that is not in quarantine, was released with other values, or
-                has no record to correct; or a table with treated columns. Nothing is released.
+                has no record to correct. Nothing is released.
             LedgerConflict: somebody else released rows of this batch at the same moment.
+            SecretMissing: a table has treated columns, and this process may not read their key.
         """
         by_batch: dict[str, list[Fix]] = {}
         for fix in fixes:
@@ -90,25 +99,31 @@ class Releasing:
         held = self.ledger.zone_state(batch.batch_id, RELEASED)
         contract = self.contracts[batch.source]
         table = contract.table(batch.table)
-        if is_treated(table):
-            raise _treated(batch)
         reader = CellReader(contract, table, self.lake.zone("raw"))
         rejected = {row.row_id: row for row in rejected_rows(batch, state, self.lake.zone("clean"))}
+        changed = list(_changed(fixes, rejected, reader))
+        records = self._records(table, [row for row, _ in changed], reader)
         before = {line[ROW_ID]: line for line in self._released(held)}
         lines = []
-        for fix in fixes:
-            row = _found(fix, rejected)
-            own = reader.cells(row)
-            _expect_columns(fix, reader.columns([own]))
-            cells = touched(own, fix.cells)
-            if cells is None:
-                continue
-            line = _line(row, cells)
-            if fix.row_id in before or row.rule == SUPERSEDED:
-                _expect_same(line, before.get(fix.row_id))
+        for row, cells in changed:
+            line = _line(row, {**(records[row.row_id] or {}), **cells})
+            if row.row_id in before or row.rule == SUPERSEDED:
+                _expect_same(line, before.get(row.row_id))
                 continue
             lines.append(line)
         return _Correction(batch, state, held, tuple(lines))
+
+    def _records(
+        self, table: TableContract, rows: Sequence[Rejected], reader: CellReader
+    ) -> dict[str, Cells | None]:
+        """What was delivered of these rows, by row id; None where it cannot be taken apart."""
+        if not table.is_treated:
+            return {row.row_id: reader.cells(row) for row in rows}
+        raw = self.lake.zone("raw")
+        texts = DeliveredRecords(table, self.ledger, raw, self.secrets).texts(rows)
+        if lost := next((row for row in rows if row.row_id not in texts), None):
+            raise _not_found_again(lost)
+        return {row.row_id: reader.delivered(row, texts[row.row_id]) for row in rows}
 
     def _released(self, held: ZoneState | None) -> Iterator[dict[str, Any]]:
         for release in releases_of(held):
@@ -149,12 +164,29 @@ class Releasing:
         return batch, state
 
 
-def _treated(batch: Batch) -> CorrectionRefused:
+def _changed(
+    fixes: Iterable[Fix], rejected: Mapping[str, Rejected], reader: CellReader
+) -> Iterator[tuple[Rejected, Cells]]:
+    """The rows of which a person changed cells, and these cells."""
+    for fix in fixes:
+        row = _found(fix, rejected)
+        shown = reader.cells(row)
+        _expect_columns(fix, reader.columns([shown]))
+        if cells := touched(shown, fix.cells):
+            _expect_record(row)
+            _expect_values(fix, cells)
+            yield row, cells
+
+
+def _not_found_again(row: Rejected) -> CorrectionRefused:
+    day = row.batch.landing_date.isoformat()
     return CorrectionRefused(
-        f"rows of {batch.source}.{batch.table}",
-        found="a table with treated columns, of which quarantine does not keep what was delivered",
-        expected="a table whose records can be completed from quarantine",
-        next_move="correct the rows at their source, and have them delivered again",
+        f"row {row.row_id} of batch {row.batch.batch_id}",
+        found=f"no such record in raw's {row.lineage['_source_file']}, where its cells that nobody "
+        "changed are read because its table has treated columns",
+        expected="the record as it was rejected",
+        next_move=f"run `product360 replay --source {row.batch.source} --table {row.batch.table} "
+        f"--from {day} --to {day}` and export it again, or have it delivered again",
     )
 
 
@@ -167,14 +199,17 @@ def _found(fix: Fix, rejected: Mapping[str, Rejected]) -> Rejected:
             expected="a row that `product360 quarantine show` shows",
             next_move="export the rows again: the batch was made clean anew, by other rules",
         )
-    if row.raw_text is None:
+    return row
+
+
+def _expect_record(row: Rejected) -> None:
+    if row.rule == FILE:
         raise CorrectionRefused(
-            f"row {fix.row_id} of batch {fix.batch_id}",
+            f"row {row.row_id} of batch {row.batch.batch_id}",
             found=f"a whole file that could not be read ({row.reason})",
             expected="a record that can be corrected",
             next_move="have the file delivered again under another name",
         )
-    return row
 
 
 def _expect_columns(fix: Fix, columns: Sequence[str]) -> None:
@@ -184,6 +219,17 @@ def _expect_columns(fix: Fix, columns: Sequence[str]) -> None:
             found=f"a column {unknown[0]!r}",
             expected=f"columns among {', '.join(columns)}",
             next_move="keep the header as `product360 quarantine show` wrote it",
+        )
+
+
+def _expect_values(fix: Fix, cells: Cells) -> None:
+    """See that nobody took what stands for a value, here or in an older export, for the value."""
+    if name := next((name for name, value in cells.items() if is_pseudonym(value or "")), None):
+        raise CorrectionRefused(
+            f"row {fix.row_id} of batch {fix.batch_id}",
+            found=f"a pseudonym in column {name!r} that is not the row's own",
+            expected="what the source would have delivered, or the cell as it is shown now",
+            next_move="write the value itself, or export the rows again and leave the cell alone",
         )
 
 

@@ -33,6 +33,7 @@ from resources.ledger import Batch, LandedObject, Ledger, batch_id_of
 from resources.local import engines
 from resources.local.ledger import SqliteLedger
 from resources.local.runner import LocalJobRunner
+from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource, Zone
 from spark.session import open_session
 from spark.transforms import fold
@@ -159,7 +160,13 @@ class Bank:
                 given["amount"] = str(CORRECTED)
             fixes.append(Fix(row.batch.batch_id, row.row_id, given))
         Releasing(
-            {"bank": BANK}, self.ledger, self.lake, by="ann", at=BEGINNING, why="A slip."
+            {"bank": BANK},
+            self.ledger,
+            self.lake,
+            LocalSecrets(path="none"),
+            by="ann",
+            at=BEGINNING,
+            why="A slip.",
         ).release(fixes)
         days = {batch.landing_date for batch in self.batches()}
         self._acceptance().accept(days)
