@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from functools import lru_cache
 
 DIGITS = 16
 # Between the parts of what is hashed, with nothing else.
@@ -29,8 +30,7 @@ def plain_name(batch_id: str, source_file: str, text: str) -> str:
 
 def keyed_name(batch_id: str, source_file: str, text: str, *, master: bytes, version: str) -> str:
     """The name of a row of a table with treated columns."""
-    key = hmac.digest(master, b"product360\0row name\0", "sha256")
-    digest = hmac.digest(key, _said(batch_id, source_file, text), "sha256")
+    digest = hmac.digest(_name_key(master), _said(batch_id, source_file, text), "sha256")
     return f"k{version}-{digest.hex()[:DIGITS]}"
 
 
@@ -43,6 +43,11 @@ def key_version(name: str) -> str | None:
     """The version of the key that a name was made with; None for a plain one."""
     match = _KEYED.fullmatch(name)
     return match[1] if match else None
+
+
+@lru_cache(maxsize=16)
+def _name_key(master: bytes) -> bytes:
+    return hmac.digest(master, b"product360\0row name\0", "sha256")
 
 
 def _said(batch_id: str, source_file: str, text: str) -> bytes:

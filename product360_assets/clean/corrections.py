@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ class Releasing:
         reader = CellReader(contract, table, self.lake.zone("raw"))
         rejected = {row.row_id: row for row in rejected_rows(batch, state, self.lake.zone("clean"))}
         changed = list(_changed(fixes, rejected, reader))
+        _expect_once([row.row_id for row, _ in changed])
         records = self._records(table, [row for row, _ in changed], reader)
         before = {line[ROW_ID]: line for line in self._released(held)}
         lines = []
@@ -219,6 +221,16 @@ def _expect_columns(fix: Fix, columns: Sequence[str]) -> None:
             found=f"a column {unknown[0]!r}",
             expected=f"columns among {', '.join(columns)}",
             next_move="keep the header as `product360 quarantine show` wrote it",
+        )
+
+
+def _expect_once(row_ids: Sequence[str]) -> None:
+    if twice := next((row_id for row_id, times in Counter(row_ids).items() if times > 1), None):
+        raise CorrectionRefused(
+            f"row {twice}",
+            found="two corrections of it at once",
+            expected="one",
+            next_move="leave one line of the row in the file",
         )
 
 

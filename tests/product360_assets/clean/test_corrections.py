@@ -269,6 +269,13 @@ def test_the_same_file_given_again_releases_nothing_more(order: Shop) -> None:
     assert len(order.values("order_id")) == 2
 
 
+def test_a_row_that_stands_twice_in_a_file_is_not_released_twice(order: Shop) -> None:
+    fix = order.fix("2", total="2.20")
+    with pytest.raises(CorrectionRefused, match="two corrections of it at once"):
+        order.release([fix, replace(fix, cells={**fix.cells, "total": "22.00"})])
+    assert list(order.lake.zone("landing").list("shop/_corrections/")) == []
+
+
 def test_a_released_row_is_not_released_with_other_values(order: Shop) -> None:
     fix = order.fix("2", total="2.20")
     order.release([fix], by="bob")
