@@ -15,16 +15,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from product360_assets.clean.cells import CellReader, Cells, touched
+from product360_assets.clean.cells import CellReader, Cells
 from product360_assets.clean.columns import ORIGIN
 from product360_assets.clean.delivered import DeliveredRecords
+from product360_assets.clean.fixes import (
+    Fix,
+    changed_rows,
+    expect_same,
+    not_found_again,
+)
 from product360_assets.clean.quarantine import SUPERSEDED, Rejected, rejected_rows
 from product360_assets.clean.releases import AT, BY, RESERVED, ROW_ID, WHY, corrected_rows
 from product360_assets.core.contract import SourceContract, TableContract
@@ -34,19 +39,8 @@ from resources.errors import CorrectionRefused, ObjectExists
 from resources.ledger import Batch, Ledger, ZoneState
 from resources.objects import LakeResource
 from resources.secrets import SecretsResource
-from spark.records import FILE
-from spark.tokens import is_pseudonym
 
 VERSION = "1"
-
-
-@dataclass(frozen=True)
-class Fix:
-    """One row as a person gives it back: which one it is, and what its cells say now."""
-
-    batch_id: str
-    row_id: str
-    cells: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -102,15 +96,14 @@ class Releasing:
         table = contract.table(batch.table)
         reader = CellReader(contract, table, self.lake.zone("raw"))
         rejected = {row.row_id: row for row in rejected_rows(batch, state, self.lake.zone("clean"))}
-        changed = list(_changed(fixes, rejected, reader))
-        _expect_once([row.row_id for row, _ in changed])
+        changed = changed_rows(fixes, rejected, reader)
         records = self._records(table, [row for row, _ in changed], reader)
         before = {line[ROW_ID]: line for line in self._released(held)}
         lines = []
         for row, cells in changed:
             line = _line(row, {**(records[row.row_id] or {}), **cells})
             if row.row_id in before or row.rule == SUPERSEDED:
-                _expect_same(line, before.get(row.row_id))
+                expect_same(line, before.get(row.row_id))
                 continue
             lines.append(line)
         return _Correction(batch, state, held, tuple(lines))
@@ -124,7 +117,7 @@ class Releasing:
         raw = self.lake.zone("raw")
         texts = DeliveredRecords(table, self.ledger, raw, self.secrets).texts(rows)
         if lost := next((row for row in rows if row.row_id not in texts), None):
-            raise _not_found_again(lost)
+            raise not_found_again(lost)
         return {row.row_id: reader.delivered(row, texts[row.row_id]) for row in rows}
 
     def _released(self, held: ZoneState | None) -> Iterator[dict[str, Any]]:
@@ -164,98 +157,6 @@ class Releasing:
                 next_move="export the rows again with `product360 quarantine show`",
             )
         return batch, state
-
-
-def _changed(
-    fixes: Iterable[Fix], rejected: Mapping[str, Rejected], reader: CellReader
-) -> Iterator[tuple[Rejected, Cells]]:
-    """The rows of which a person changed cells, and these cells."""
-    for fix in fixes:
-        row = _found(fix, rejected)
-        shown = reader.cells(row)
-        _expect_columns(fix, reader.columns([shown]))
-        if cells := touched(shown, fix.cells):
-            _expect_record(row)
-            _expect_values(fix, cells)
-            yield row, cells
-
-
-def _not_found_again(row: Rejected) -> CorrectionRefused:
-    day = row.batch.landing_date.isoformat()
-    return CorrectionRefused(
-        f"row {row.row_id} of batch {row.batch.batch_id}",
-        found=f"no such record in raw's {row.lineage['_source_file']}, where its cells that nobody "
-        "changed are read because its table has treated columns",
-        expected="the record as it was rejected",
-        next_move=f"run `product360 replay --source {row.batch.source} --table {row.batch.table} "
-        f"--from {day} --to {day}` and export it again, or have it delivered again",
-    )
-
-
-def _found(fix: Fix, rejected: Mapping[str, Rejected]) -> Rejected:
-    row = rejected.get(fix.row_id)
-    if row is None:
-        raise CorrectionRefused(
-            f"row {fix.row_id} of batch {fix.batch_id}",
-            found="no such row among its rejected ones",
-            expected="a row that `product360 quarantine show` shows",
-            next_move="export the rows again: the batch was made clean anew, by other rules",
-        )
-    return row
-
-
-def _expect_record(row: Rejected) -> None:
-    if row.rule == FILE:
-        raise CorrectionRefused(
-            f"row {row.row_id} of batch {row.batch.batch_id}",
-            found=f"a whole file that could not be read ({row.reason})",
-            expected="a record that can be corrected",
-            next_move="have the file delivered again under another name",
-        )
-
-
-def _expect_columns(fix: Fix, columns: Sequence[str]) -> None:
-    if unknown := sorted(set(fix.cells) - set(columns)):
-        raise CorrectionRefused(
-            f"row {fix.row_id} of batch {fix.batch_id}",
-            found=f"a column {unknown[0]!r}",
-            expected=f"columns among {', '.join(columns)}",
-            next_move="keep the header as `product360 quarantine show` wrote it",
-        )
-
-
-def _expect_once(row_ids: Sequence[str]) -> None:
-    if twice := next((row_id for row_id, times in Counter(row_ids).items() if times > 1), None):
-        raise CorrectionRefused(
-            f"row {twice}",
-            found="two corrections of it at once",
-            expected="one",
-            next_move="leave one line of the row in the file",
-        )
-
-
-def _expect_values(fix: Fix, cells: Cells) -> None:
-    """See that nobody took what stands for a value, here or in an older export, for the value."""
-    if name := next((name for name, value in cells.items() if is_pseudonym(value or "")), None):
-        raise CorrectionRefused(
-            f"row {fix.row_id} of batch {fix.batch_id}",
-            found=f"a pseudonym in column {name!r} that is not the row's own",
-            expected="what the source would have delivered, or the cell as it is shown now",
-            next_move="write the value itself, or export the rows again and leave the cell alone",
-        )
-
-
-def _expect_same(line: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    if before is not None and {name: before.get(name) for name in line} == line:
-        return
-    when = f" by {before[BY]} on {before[AT]}" if before else ""
-    raise CorrectionRefused(
-        f"row {line[ROW_ID]}",
-        found=f"a correction with other values, released{when}",
-        expected="a row that was not released yet",
-        next_move="leave it out. If its correction was rejected too, that one is in quarantine "
-        "under an id of its own",
-    )
 
 
 def _line(row: Rejected, cells: Cells) -> dict[str, Any]:

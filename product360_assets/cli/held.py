@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from product360_assets.clean.cells import CellReader, shown
-from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.corrections import Releasing
+from product360_assets.clean.fixes import Fix
 from product360_assets.clean.quarantine import Held, Rejected, held_rows, rejected_rows
 from product360_assets.clean.releases import AT, BY, ROW_ID, WHY, corrected_rows
 from product360_assets.cli.selection import chosen_tables, contracts_in_force

@@ -23,7 +23,8 @@ from histories import CORRECTED, Change, Expected, History, expected, histories
 from pyspark.sql.functions import date_format
 
 from product360_assets.clean.cells import CellReader, shown
-from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.corrections import Releasing
+from product360_assets.clean.fixes import Fix
 from product360_assets.clean.quarantine import rejected_rows
 from product360_assets.clean.work import Cleaned, Cleaning
 from product360_assets.core.contract import SourceContract

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from product360_assets.clean.cells import CellReader, shown
-from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.corrections import Releasing
+from product360_assets.clean.fixes import Fix
 from product360_assets.clean.quarantine import Held, Rejected, held_rows, rejected_rows
 from product360_assets.clean.replays import Replay
 from product360_assets.clean.work import Cleaned, Cleaning

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.corrections import Releasing
+from product360_assets.clean.fixes import Fix
 from product360_assets.clean.quarantine import rejected_rows
 from product360_assets.core.contract import SourceContract
 from product360_assets.governance import reconcile as reconcile_module
