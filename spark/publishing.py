@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 
 from spark.column_lineage import details, note_input, note_published
 from spark.deletions import as_deleted
-from spark.transforms.corrections import ACCOUNTED, CORRECTION
+from spark.transforms.corrections import CORRECTION
+from spark.transforms.row_naming import ACCOUNTED
 from spark.transforms.together import together
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark.failures import RowsUnaccounted
-from spark.formats import delimited, record_by_record
+from spark.formats import delimited
 from spark.jobs import clean
+from spark.records import Record, records_of
 
 COLUMNS = [
     {"name": "id", "type": "bigint", "nullable": False},
@@ -117,13 +118,13 @@ def test_f16_without_the_rule_for_whole_files_a_cut_gzip_gives_half_of_its_rows(
         text = zlib.decompressobj(wbits=31).decompress(content).decode()
         return text.splitlines(keepends=True)
 
-    monkeypatch.setattr(record_by_record, "_lines", whatever_is_there)
+    monkeypatch.setattr("spark.records._lines", whatever_is_there)
 
     assert 100 < sum(record.broken is None for record in records(content)) < 2000
 
 
-def records(content: bytes) -> list[record_by_record.Record]:
-    return list(record_by_record.records_of(content, "json", ("id",)))
+def records(content: bytes) -> list[Record]:
+    return list(records_of(content, "json", ("id",)))
 
 
 def test_f16_a_parser_that_loses_a_record_is_found_out(
