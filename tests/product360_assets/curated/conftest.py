@@ -71,7 +71,7 @@ class AppendingRunner(JobRunner):
         rows = pa.concat_tables(tables).cast(SCHEMA)
         try:
             catalog = RestCatalog("lake", uri=self.bridge_uri, token=self.token)
-            with self._stamp(request.commit, once=request.once):
+            with self._stamp(request.commit, once=request.once, landing=request.landing):
                 if rows.num_rows:
                     catalog.load_table(request.spec["target"].removeprefix("lake.")).append(rows)
         except Exception as error:

@@ -1,0 +1,91 @@
+"""The gate in front of every published table: a commit is written aside, audited, then published.
+
+    admit(catalog, "curated.product", commit_id, write=…, audit=…, log=…)
+
+Readers see the table as it was until the last step, which is one swap. What the audit refuses stays
+on its branch, to be looked at, until the next attempt. Whatever dies on the way leaves a branch
+that nobody reads: the next attempt gives it up and makes the commit again.
+
+The hazard is a commit whose writer says that it failed. So the branch is asked, and there are three
+outcomes: it landed, and goes on; it did not; or nobody can tell, and then it is not published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from resources.catalog import CatalogResource
+from resources.errors import JobFailed, TableMoved
+from resources.landing import Landing, begin, landed, publish, require_unmoved
+
+Write = Callable[[Landing], None]
+# Raises what keeps the snapshot on the landing's branch from being published.
+Audit = Callable[[Landing, int], None]
+Made = TypeVar("Made")
+ATTEMPTS = 3
+
+
+def unaudited(landing: Landing, snapshot: int) -> None:
+    """The audit of a table about which nothing is claimed."""
+
+
+def admit(
+    catalog: CatalogResource,
+    identifier: str,
+    commit: str,
+    *,
+    write: Write,
+    audit: Audit,
+    log: Callable[[str], None],
+) -> None:
+    """Publish what `write` commits, if it commits anything and the audit lets it pass.
+
+    Raises:
+        TableMoved: somebody else committed meanwhile; nothing of this commit is to be seen.
+        AuditFailed: by the audit.
+        JobFailed: the writer failed, and whether it had committed could not be asked.
+        Exception: whatever the writer raised, if it had not committed.
+    """
+    landing = begin(catalog, identifier, commit)
+    try:
+        write(landing)
+    except Exception as failure:
+        if not _landed_all_the_same(catalog, landing, failure):
+            raise
+        log(f"{identifier}: failed after its commit had landed: {failure}")
+    snapshot = landed(catalog, landing)
+    if snapshot is not None:
+        audit(landing, snapshot)
+        publish(catalog, landing, snapshot)
+
+
+def again_if_moved(make: Callable[[], Made], log: Callable[[str], None]) -> Made:
+    """Make something from a table's present state, and again where the table moved meanwhile.
+
+    Raises:
+        TableMoved: it moved every time.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return make()
+        except TableMoved as moved:
+            log(f"{moved} It is made again.")
+    return make()
+
+
+def _landed_all_the_same(catalog: CatalogResource, landing: Landing, failure: Exception) -> bool:
+    try:
+        table = catalog.table(landing.table)
+        has_landed = landing.branch in table.metadata.refs
+    except Exception as blindness:
+        raise JobFailed(
+            f"commit {landing.commit} of {landing.table}",
+            found=f"a failure ({failure}), and then a catalog that could not be asked whether the "
+            "commit had landed",
+            expected="a commit that is known to have landed or not",
+            next_move="materialize the asset again: it looks before it does anything",
+        ) from blindness
+    if not has_landed:
+        require_unmoved(table.metadata, landing)
+    return has_landed

@@ -1,0 +1,256 @@
+"""Where a commit waits until it has been audited: a branch of its table, beside `main`.
+
+    landing = begin(catalog, "curated.product", commit_id)     # what is made now, is made from this
+    ...                                                        # some engine commits, unknowingly
+    publish(catalog, landing, landed(catalog, landing))        # one swap: `main` is the branch
+
+Readers read `main`, so they see a commit as a whole and audited, or not at all. An engine that can
+write no branch needs none: on its way to the catalog, what it does to `main` is done to the branch
+(`redirected`). On a cluster, without anybody in between, Iceberg's own setting does the same
+(`spark.wap.branch`, for tables with `write.wap.enabled`).
+
+The hazard is `main` that moves meanwhile, by compaction or by another writer: what was made from
+its former state must not be put on top, or the other's commit is lost without a word. So a landing
+names the state that it starts from, and both its commit and its publication are refused once that
+is not `main` any more: whoever wanted it makes it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resources.catalog import CatalogResource
+from resources.errors import ServiceUnavailable, TableMissing, TableMoved
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import CommitTableResponse, Table
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.update import TableRequirement, TableUpdate
+
+    Commit = tuple[tuple[TableRequirement, ...], tuple[TableUpdate, ...]]
+
+MAIN = "main"
+PREFIX = "audit-"
+# What was published last, as `<commit> <snapshot>`: it stays when the snapshot has expired.
+LAST_PUBLISHED = "product360.last-published"
+_TRIES = 10
+_PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A place for one commit to one table.
+
+    Attributes:
+        table: its identifier, such as `curated.product`.
+        commit: id of the commit to come.
+        base: the snapshot of `main` that it is made from; None for a table that has none.
+    """
+
+    table: str
+    commit: str
+    base: int | None
+
+    @property
+    def branch(self) -> str:
+        """The branch that the commit lands on."""
+        return f"{PREFIX}{self.commit}"
+
+
+def begin(catalog: CatalogResource, identifier: str, commit: str) -> Landing:
+    """A landing that starts from the table's present state.
+
+    What an earlier attempt left on a branch is given up: it was refused, or nobody published it.
+
+    Raises:
+        TableMissing: the catalog has no such table.
+    """
+    from pyiceberg.table.update import RemoveSnapshotRefUpdate
+
+    table = catalog.table(identifier)
+    leftovers = [name for name in table.metadata.refs if name.startswith(PREFIX)]
+    if leftovers:
+        updates = tuple(RemoveSnapshotRefUpdate(ref_name=name) for name in leftovers)
+        table.catalog.commit_table(table, (), updates)
+    return Landing(identifier, commit, _head(table.metadata, MAIN))
+
+
+def waiting(catalog: CatalogResource, identifier: str) -> Mapping[str, int]:
+    """Commits of a table that wait to be published, or were refused: their snapshots by branch."""
+    refs = catalog.table(identifier).metadata.refs
+    return {name: ref.snapshot_id for name, ref in refs.items() if name.startswith(PREFIX)}
+
+
+def unpublished_snapshot(catalog: CatalogResource, identifier: str) -> int:
+    """The snapshot of the table's commit that waits to be published, or was refused.
+
+    Raises:
+        TableMissing: there is no such table, or no such commit.
+    """
+    snapshots = list(waiting(catalog, identifier).values())
+    if not snapshots:
+        raise TableMissing(
+            f"unpublished rows of {identifier}",
+            found="none",
+            expected="a commit that an audit refused, or that was never audited",
+            next_move="ask without --unpublished: the table holds everything",
+        )
+    return snapshots[-1]
+
+
+def landed(catalog: CatalogResource, landing: Landing) -> int | None:
+    """The snapshot that was committed to the branch; None as long as there is none."""
+    return _head(catalog.table(landing.table).metadata, landing.branch)
+
+
+def require_unmoved(metadata: TableMetadata, landing: Landing) -> None:
+    """Go on only while `main` is what the landing starts from.
+
+    Raises:
+        TableMoved: another commit was faster.
+    """
+    now = _head(metadata, MAIN)
+    if now != landing.base:
+        raise TableMoved(
+            f"table {landing.table}",
+            found=f"snapshot {now}, since somebody else has committed",
+            expected=f"snapshot {landing.base}, from which {landing.branch} is made",
+            next_move="make it again, from what stands there now",
+        )
+
+
+def redirected(landing: Landing, commit: Commit) -> Commit:
+    """The commit on the branch instead of on `main`, which must still be where it was."""
+    from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
+
+    requirements, updates = commit
+    aside = tuple(
+        update.model_copy(update={"ref_name": landing.branch})
+        if isinstance(update, SetSnapshotRefUpdate) and update.ref_name == MAIN
+        else update
+        for update in updates
+    )
+    unmoved = AssertRefSnapshotId(ref=MAIN, snapshot_id=landing.base)
+    return (*requirements, unmoved), aside
+
+
+def publish(catalog: CatalogResource, landing: Landing, snapshot: int) -> None:
+    """Let `main` be the branch's snapshot, in one swap, and end the branch.
+
+    Raises:
+        TableMoved: another commit was faster, or the branch holds something else by now.
+        ServiceUnavailable: the catalog was busy all the time.
+    """
+    for _ in range(_TRIES):
+        table = catalog.table(landing.table)
+        if table.metadata.properties.get(LAST_PUBLISHED) == _said_of(landing, snapshot):
+            return  # perhaps by a swap whose answer was lost
+        require_unmoved(table.metadata, landing)
+        _require_branch(table.metadata, landing, snapshot)
+        failure = _swap(table, landing, snapshot)
+        if failure is None:
+            return
+        time.sleep(_PAUSE_SECONDS)
+    raise ServiceUnavailable(
+        f"table {landing.table}",
+        found=f"a catalog that refused {_TRIES} times to publish {landing.branch} ({failure})",
+        expected="one swap",
+        next_move="materialize the asset again",
+    ) from failure
+
+
+def published_and_expired(catalog: CatalogResource, identifier: str, commit: str) -> int | None:
+    """The snapshot of a commit that was published last and has expired since; else None.
+
+    One that is still there, and not part of the table, was rolled back.
+    """
+    metadata = catalog.table(identifier).metadata
+    last, _, snapshot = metadata.properties.get(LAST_PUBLISHED, "").partition(" ")
+    if last != commit or metadata.snapshot_by_id(int(snapshot)) is not None:
+        return None
+    return int(snapshot)
+
+
+def landing_table(catalog: CatalogResource, landing: Landing) -> Table:
+    """The table for a writer of this process: what it commits to `main` lands on the branch."""
+    table = catalog.table(landing.table)
+    table.catalog = _Redirecting(table.catalog, landing)  # type: ignore[assignment]
+    return table
+
+
+class _Redirecting:
+    """A catalog whose commits to one table land on a branch; everything else passes through."""
+
+    def __init__(self, catalog: Catalog, landing: Landing) -> None:
+        self._catalog = catalog
+        self._landing = landing
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._catalog, name)
+
+    def commit_table(
+        self,
+        table: Table,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> CommitTableResponse:
+        now = self._catalog.load_table(self._landing.table)
+        require_unmoved(now.metadata, self._landing)
+        return self._catalog.commit_table(now, *redirected(self._landing, (requirements, updates)))
+
+
+def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
+    """Try to publish; the failure where there was one, which may have come after the swap."""
+    from pyiceberg.table.refs import SnapshotRefType
+    from pyiceberg.table.update import (
+        AssertRefSnapshotId,
+        RemoveSnapshotRefUpdate,
+        SetPropertiesUpdate,
+        SetSnapshotRefUpdate,
+    )
+
+    requirements = (
+        AssertRefSnapshotId(ref=MAIN, snapshot_id=landing.base),
+        AssertRefSnapshotId(ref=landing.branch, snapshot_id=snapshot),
+    )
+    updates = (
+        SetSnapshotRefUpdate(
+            ref_name=MAIN,
+            type=SnapshotRefType.BRANCH,
+            snapshot_id=snapshot,
+            max_ref_age_ms=None,
+            max_snapshot_age_ms=None,
+            min_snapshots_to_keep=None,
+        ),
+        RemoveSnapshotRefUpdate(ref_name=landing.branch),
+        SetPropertiesUpdate(updates={LAST_PUBLISHED: _said_of(landing, snapshot)}),
+    )
+    try:
+        table.catalog.commit_table(table, requirements, updates)
+    except Exception as failure:  # noqa: BLE001 - whatever it was, the table is asked what is so
+        return failure
+    return None
+
+
+def _require_branch(metadata: TableMetadata, landing: Landing, snapshot: int) -> None:
+    there = _head(metadata, landing.branch)
+    if there != snapshot:
+        raise TableMoved(
+            f"branch {landing.branch} of {landing.table}",
+            found=f"snapshot {there}" if there is not None else "no such branch",
+            expected=f"snapshot {snapshot}, which was audited",
+            next_move="make it again: another attempt has taken its place",
+        )
+
+
+def _head(metadata: TableMetadata, ref: str) -> int | None:
+    found = metadata.refs.get(ref)
+    return None if found is None else found.snapshot_id
+
+
+def _said_of(landing: Landing, snapshot: int) -> str:
+    return f"{landing.commit} {snapshot}"
