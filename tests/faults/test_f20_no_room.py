@@ -222,7 +222,7 @@ def fails_for_want_of_room(home: Home, at: int) -> tuple[str, StorageFull] | Non
     return None
 
 
-def test_a_full_disk_at_any_write_of_acceptance_changes_nothing_and_is_named(
+def test_f20_a_full_disk_at_any_write_of_acceptance_changes_nothing_and_is_named(
     home: Callable[[], Home],
 ) -> None:
     writes = writes_of(home())
@@ -243,7 +243,7 @@ def test_a_full_disk_at_any_write_of_acceptance_changes_nothing_and_is_named(
     assert len(set(met)) > 2, met
 
 
-def test_a_disk_without_inodes_is_a_full_disk(home: Callable[[], Home]) -> None:
+def test_f20_a_disk_without_inodes_is_a_full_disk(home: Callable[[], Home]) -> None:
     mine = home()
     files = mine.disk / "files"
     subprocess.run(["mount", "-o", "remount,nr_inodes=64", str(mine.disk)], check=True)
@@ -260,7 +260,7 @@ def test_a_disk_without_inodes_is_a_full_disk(home: Callable[[], Home]) -> None:
 
 
 @pytest.mark.parametrize("zone", ["raw", "ledger"])
-def test_a_read_only_folder_is_named_and_nothing_is_half_done(
+def test_f20_a_read_only_folder_is_named_and_nothing_is_half_done(
     zone: str, disk: Disk, tmp_path: Path
 ) -> None:
     shut, landing = disk(2), LakeResource(uri=f"file://{tmp_path}").zone("landing")
@@ -285,7 +285,7 @@ def test_a_read_only_folder_is_named_and_nothing_is_half_done(
     ]
 
 
-def test_without_the_translation_nobody_learns_which_disk(home: Callable[[], Home]) -> None:
+def test_f20_without_the_translation_nobody_learns_which_disk(home: Callable[[], Home]) -> None:
     at = writes_of(home()).index("accept") + 1
     mine = home()
     with (
@@ -297,7 +297,7 @@ def test_without_the_translation_nobody_learns_which_disk(home: Callable[[], Hom
     assert not isinstance(bare.value, StorageFull)
 
 
-def test_without_its_clearing_a_half_written_file_stays(home: Callable[[], Home]) -> None:
+def test_f20_without_its_clearing_a_half_written_file_stays(home: Callable[[], Home]) -> None:
     at = writes_of(home()).index("accept") + 1
     mine = home()
     with (
@@ -361,7 +361,7 @@ def rows_of(cleaned: Cleaned) -> Sequence[tuple[object, ...]]:
     return sorted(tuple(row.values()) for table in tables for row in table)
 
 
-def test_a_full_disk_at_any_point_of_a_clean_job_is_named_and_the_next_run_is_whole(
+def test_f20_a_full_disk_at_any_point_of_a_clean_job_is_named_and_the_next_run_is_whole(
     cleaning: Callable[..., tuple[Home, Cleaned]],
 ) -> None:
     met: list[StorageFull] = []
@@ -388,7 +388,7 @@ def test_a_full_disk_at_any_point_of_a_clean_job_is_named_and_the_next_run_is_wh
     assert cleaning()[1].reports == ()
 
 
-def test_a_ledger_without_room_for_what_was_cleaned_leaves_the_batch_to_do(
+def test_f20_a_ledger_without_room_for_what_was_cleaned_leaves_the_batch_to_do(
     cleaning: Callable[..., tuple[Home, Cleaned]], tmp_path: Path
 ) -> None:
     states: dict[str, object] = {}

@@ -127,7 +127,7 @@ def until(moment: datetime) -> float:
     return (moment - datetime.now(UTC)).total_seconds()
 
 
-def test_the_clock_of_a_host_is_really_shifted(shim: Path, tmp_path: Path) -> None:
+def test_f21_the_clock_of_a_host_is_really_shifted(shim: Path, tmp_path: Path) -> None:
     machine = Machine(tmp_path, shim, -DAY)
     said = subprocess.run(
         [sys.executable, "-c", "import time; print(time.time())"],
@@ -139,13 +139,13 @@ def test_the_clock_of_a_host_is_really_shifted(shim: Path, tmp_path: Path) -> No
     assert abs(float(said) + DAY - datetime.now(UTC).timestamp()) < 60
 
 
-def test_right_clocks_fold_by_the_sources_order(right: dict[str, Any]) -> None:
+def test_f21_right_clocks_fold_by_the_sources_order(right: dict[str, Any]) -> None:
     assert right["stands"] == STANDS
     assert right["made"] == [2, 0]
     assert (right["in time"], right["today"]) == (True, DAYS[1])
 
 
-def test_a_clock_that_jumps_an_hour_back_and_a_day_forward_changes_nothing(
+def test_f21_a_clock_that_jumps_an_hour_back_and_a_day_forward_changes_nothing(
     shim: Path, right: dict[str, Any], tmp_path: Path
 ) -> None:
     host = Machine(tmp_path, shim)
@@ -153,14 +153,14 @@ def test_a_clock_that_jumps_an_hour_back_and_a_day_forward_changes_nothing(
         assert flow(delivered(tmp_path), host, host) == right
 
 
-def test_two_hosts_ten_minutes_apart_change_nothing(
+def test_f21_two_hosts_ten_minutes_apart_change_nothing(
     shim: Path, right: dict[str, Any], tmp_path: Path
 ) -> None:
     fast, slow = Machine(tmp_path, shim, 300.0), Machine(tmp_path, shim, -300.0)
     assert flow(delivered(tmp_path), fast, slow) == right
 
 
-def test_the_night_in_which_winter_time_begins_changes_nothing(
+def test_f21_the_night_in_which_winter_time_begins_changes_nothing(
     shim: Path, right: dict[str, Any], tmp_path: Path
 ) -> None:
     before = until(datetime(2017, 11, 5, 5, 59, 58, tzinfo=UTC))
@@ -168,7 +168,7 @@ def test_the_night_in_which_winter_time_begins_changes_nothing(
     assert flow(delivered(tmp_path), host, host) == right
 
 
-def test_a_second_that_comes_again_and_again_changes_nothing(
+def test_f21_a_second_that_comes_again_and_again_changes_nothing(
     shim: Path, right: dict[str, Any], tmp_path: Path
 ) -> None:
     leap = until(datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC))
@@ -192,7 +192,7 @@ def staged(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in (folder / "zone" / ".staging").iterdir()]
 
 
-def test_a_host_a_day_ahead_does_not_clear_away_what_another_one_is_writing(
+def test_f21_a_host_a_day_ahead_does_not_clear_away_what_another_one_is_writing(
     writer: subprocess.Popen[str], shim: Path, tmp_path: Path
 ) -> None:
     Machine(tmp_path, shim, DAY + HOUR).run("sweep", tmp_path)
@@ -201,7 +201,7 @@ def test_a_host_a_day_ahead_does_not_clear_away_what_another_one_is_writing(
     assert (tmp_path / "zone" / "slow").read_bytes() == b"half and half"
 
 
-def test_what_a_dead_writer_left_is_cleared_away_a_day_later(
+def test_f21_what_a_dead_writer_left_is_cleared_away_a_day_later(
     writer: subprocess.Popen[str], shim: Path, tmp_path: Path
 ) -> None:
     writer.kill()
@@ -212,7 +212,7 @@ def test_what_a_dead_writer_left_is_cleared_away_a_day_later(
     assert staged(tmp_path) == []
 
 
-def test_without_its_lock_a_file_that_is_being_written_is_lost_to_a_clock_ahead(
+def test_f21_without_its_lock_a_file_that_is_being_written_is_lost_to_a_clock_ahead(
     writer: subprocess.Popen[str], shim: Path, tmp_path: Path
 ) -> None:
     ahead = Machine(tmp_path, shim, DAY + HOUR)

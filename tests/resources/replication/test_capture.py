@@ -68,57 +68,6 @@ def test_every_identity_that_names_the_key_will_do(
     assert following.folded("order", *table.key) == orders.table("orders", *table.key)
 
 
-def test_f14_a_table_without_a_key_is_followed_by_its_whole_rows(
-    source: Source, task: NewTask
-) -> None:
-    source.sql(
-        "CREATE TABLE shop.orders (order_id int, code text)",
-        "ALTER TABLE shop.orders REPLICA IDENTITY FULL",
-        "INSERT INTO shop.orders VALUES (1, 'a'), (2, NULL)",
-    )
-    following = task(replace(ORDERS, key=()))
-    following.load()
-    source.sql("UPDATE shop.orders SET code = 'b' WHERE order_id = 2")
-    source.sql("DELETE FROM shop.orders WHERE order_id = 1")
-    following.changes()
-    key = ("order_id", "code")
-    assert following.folded("order", *key) == source.table("orders", *key)
-
-
-@pytest.mark.parametrize(
-    ("before", "table", "found"),
-    [
-        ("ALTER TABLE shop.orders DROP CONSTRAINT orders_pkey", ORDERS, "its primary key, without"),
-        ("ALTER TABLE shop.orders REPLICA IDENTITY NOTHING", ORDERS, "nothing, without"),
-        ("SELECT 1", BY_CODE, r"its primary key, \(order_id\).*names a row: \(code\)"),
-    ],
-)
-def test_f14_a_table_whose_deletions_name_no_key_is_refused_and_not_published(
-    orders: Source, task: NewTask, before: str, table: SourceTable, found: str
-) -> None:
-    orders.sql(before)
-    with pytest.raises(SourceRejected, match=rf"{found}.*REPLICA IDENTITY FULL"):
-        task(table).load()
-    # Published, the application could no longer update it.
-    assert orders.rows("SELECT * FROM pg_publication") == []
-    assert (
-        orders.rows("SELECT 1 FROM pg_replication_slots WHERE database = current_database()") == []
-    )
-
-
-def test_f14_an_identity_that_was_taken_away_later_asks_for_a_new_load(
-    orders: Source, task: NewTask
-) -> None:
-    following = task(ORDERS)
-    following.load()
-    orders.sql("ALTER TABLE shop.orders ADD UNIQUE (code)")
-    orders.sql("ALTER TABLE shop.orders REPLICA IDENTITY USING INDEX orders_code_key")
-    orders.sql("DELETE FROM shop.orders WHERE order_id = 1")
-    orders.sql("ALTER TABLE shop.orders REPLICA IDENTITY DEFAULT")
-    with pytest.raises(ChangesLost, match=r"do not name the table's key.*reload: true"):
-        following.changes()
-
-
 def test_a_source_that_can_only_be_loaded_says_so_in_its_connection(
     orders: Source, task: NewTask
 ) -> None:

@@ -6,16 +6,14 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 
 import psycopg
 import pytest
-from following import Source, Task, read
+from following import CONFIRMED, Source, Task, each_row_came_once, read
 from psycopg.conninfo import make_conninfo
 
 from resources.errors import SourceRejected
-from resources.local import change_files
 from resources.local.replication import LocalReplication
 from resources.objects import ObjectStore
 from resources.replication import SourceTable
@@ -25,11 +23,6 @@ EVERY_TYPE = SourceTable("every_type", "shop", "every_type", ("id",))
 
 NewTask = Callable[..., Task]
 
-CONFIRMED = (
-    "SELECT confirmed_flush_lsn - '0/0' FROM pg_replication_slots"
-    " WHERE database = current_database() AND NOT temporary"
-)
-
 
 @pytest.fixture
 def orders(source: Source) -> Source:
@@ -38,12 +31,6 @@ def orders(source: Source) -> Source:
         "INSERT INTO shop.orders VALUES (1, 'one', 1.10), (2, NULL, 2.20)",
     )
     return source
-
-
-def each_row_came_once(following: Task) -> None:
-    """Of rows that were only ever inserted."""
-    delivered = [row["order_id"] for row in following.rows("order")]
-    assert len(delivered) == len(set(delivered))
 
 
 def test_changes_land_in_the_shapes_of_dms(orders: Source, task: NewTask) -> None:
@@ -142,57 +129,6 @@ def test_a_rolled_back_transaction_never_lands(orders: Source, task: NewTask) ->
     with pytest.raises(psycopg.errors.DivisionByZero):
         orders.sql("INSERT INTO shop.orders VALUES (9, 'never', 1)", "SELECT 1/0")
     assert following.changes().tables == ()
-
-
-def test_f13_insert_delete_insert_of_a_key_ends_with_the_last(
-    orders: Source, task: NewTask
-) -> None:
-    following = task(ORDERS)
-    following.load()
-    orders.sql(
-        "INSERT INTO shop.orders VALUES (7, 'first', 1)",
-        "DELETE FROM shop.orders WHERE order_id = 7",
-        "INSERT INTO shop.orders VALUES (7, 'second', 2)",
-        "DELETE FROM shop.orders WHERE order_id = 1",
-        "INSERT INTO shop.orders VALUES (1, 'again', 3)",
-    )
-    following.changes()
-
-    assert [row["Op"] for row in following.rows("order")[2:]] == ["I", "D", "I", "D", "I"]
-    assert following.folded("order", "order_id") == orders.table("orders", "order_id")
-
-
-def test_f14_a_changed_key_is_a_deletion_and_an_insertion(orders: Source, task: NewTask) -> None:
-    following = task(ORDERS)
-    following.load()
-    orders.sql("UPDATE shop.orders SET order_id = order_id + 10")
-    following.changes()
-
-    changed = following.rows("order")[2:]
-    assert [(row["Op"], row["order_id"]) for row in changed] == [
-        ("D", 1), ("I", 11), ("D", 2), ("I", 12)
-    ]  # fmt: skip
-    assert following.folded("order", "order_id") == orders.table("orders", "order_id")
-
-
-def test_f12_changes_with_one_commit_time_are_ordered_over_two_files(
-    orders: Source, task: NewTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(change_files, "BLOCK_ROWS", 10)
-    following = task(ORDERS, replication=LocalReplication(change_file_bytes=500))
-    following.load()
-    orders.sql(*(f"UPDATE shop.orders SET total = {n} WHERE order_id = 1" for n in range(100)))
-
-    [written] = following.changes().tables
-
-    names = [info.key for info in following.landing.list(written.prefix)]
-    assert len(names) == written.files > 1
-    landed = [read(following.landing, name) for name in names]
-    assert len({row["dms_timestamp"] for rows in landed for row in rows}) == 1
-    # Read file by file in the order of their names, or by sequence: the same.
-    sequences = [row["ar_h_change_seq"] for rows in landed for row in rows]
-    assert sequences == sorted(set(sequences))
-    assert following.folded("order", "order_id")[(1,)]["total"] == Decimal("99.00")
 
 
 def test_a_transaction_is_never_split_over_files_while_it_fits(
@@ -406,39 +342,6 @@ def test_changes_of_a_clock_that_stands_still_come_after_the_load(
     following.changes()
 
     assert {row["note"] for row in following.folded("order", "order_id").values()} == {"changed"}
-
-
-def test_f11_a_table_that_is_loaded_again_skips_what_its_load_holds(
-    orders: Source, task: NewTask
-) -> None:
-    following = task(ORDERS)
-    following.load()
-    orders.sql(
-        "INSERT INTO shop.orders VALUES (3, 'before', 1)",
-        "DELETE FROM shop.orders WHERE order_id = 2",
-    )
-    following.load()
-    orders.sql("UPDATE shop.orders SET note = 'after' WHERE order_id = 3")
-
-    [written] = following.changes().tables
-
-    assert (written.epoch, written.rows) == ("20170501T120000Z-0002", 1)
-    assert written.updates == 1
-    assert following.folded("order", "order_id") == orders.table("orders", "order_id")
-
-
-def test_f11_without_that_rule_rows_would_be_delivered_twice(orders: Source, task: NewTask) -> None:
-    following = task(ORDERS)
-    following.load()
-    orders.sql("INSERT INTO shop.orders VALUES (3, 'before', 1)")
-    following.load()
-    # The rule is patched away: the load passes for one that was read where the log begins.
-    known = following.captured["order"]
-    begin = replace(known.loaded, lsn=int(orders.rows(CONFIRMED)[0][0]))
-    following.captured["order"] = replace(known, loaded=begin)
-    following.changes()
-    with pytest.raises(AssertionError):
-        each_row_came_once(following)
 
 
 def test_a_table_may_join_later(orders: Source, task: NewTask) -> None:

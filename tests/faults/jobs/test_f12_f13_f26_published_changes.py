@@ -1,5 +1,6 @@
-"""Updates and deletes of sales lines and receipts: any cut and order of a log ends in one table.
+"""F12, F13 and F26 in a published table: ties, keys that come again, and what comes late.
 
+Any cut and order of a log ends in one table, and each rule that this rests on, patched away, shows.
 Hundreds of small histories go through each job at once: every receipt is a history of its own, its
 changes are thrown into the batches by dice, some of them twice, and the batches are published one
 after the other. The reference folds all changes in a few lines of Python.
@@ -18,11 +19,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql.functions import col
 
 import spark.jobs.sales_line as job
 from resources.catalog import LocalCatalogResource
+from spark import publishing
 from spark.tables.curated import PRODUCT, SALES_LINE
 from spark.tables.tombstones import tombstones_of
+from spark.transforms import fold
 
 LINEAGE = (
     "_batch_id string, _landing_date date, _epoch string, _committed_at timestamp, "
@@ -196,7 +200,7 @@ def sales(
 
 
 @pytest.mark.parametrize("seed", [20171231, pytest.param(20180101, marks=pytest.mark.long)])
-def test_any_cut_order_and_repetition_of_a_log_ends_in_the_rows_that_stand(
+def test_f12_f13_f26_any_cut_order_and_repetition_of_a_log_ends_in_the_rows_that_stand(
     sales: Sales, seed: int
 ) -> None:
     dice = Random(seed)
@@ -217,7 +221,7 @@ RUNG_UP = Change(1, 1, 1, "I", quantity=2)
 RECEIPT = Change(1, None, 2, "I", store=300)
 
 
-def test_a_late_older_row_does_not_bring_a_deleted_line_back_and_a_newer_one_does(
+def test_f13_a_late_older_row_does_not_bring_a_deleted_line_back_and_a_newer_one_does(
     sales: Sales,
 ) -> None:
     sales.publish(0, [RUNG_UP, RECEIPT])
@@ -229,7 +233,7 @@ def test_a_late_older_row_does_not_bring_a_deleted_line_back_and_a_newer_one_doe
     assert [row[2] for row in sales.rows()] == [3]
 
 
-def test_without_tombstones_a_late_row_would_rise_again(
+def test_f13_without_tombstones_a_late_row_would_rise_again(
     sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "unburied", lambda session, rows, table, tombstones: rows)
@@ -239,9 +243,40 @@ def test_without_tombstones_a_late_row_would_rise_again(
     assert [row[2] for row in sales.rows()] == [9]
 
 
-def test_a_line_that_begins_and_ends_within_a_batch_leaves_nothing(sales: Sales) -> None:
+def test_f13_a_line_that_begins_and_ends_within_a_batch_leaves_nothing(sales: Sales) -> None:
     sales.publish(0, [RECEIPT, RUNG_UP, Change(1, 1, 3, "D"), Change(1, 2, 4, "I", quantity=1)])
     assert [row[1] for row in sales.rows()] == [2]
+
+
+def test_f12_without_the_change_sequence_what_comes_last_would_stand(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All changes here were committed at one time.
+    sales.publish(0, [RUNG_UP, RECEIPT])
+    sales.publish(1, [Change(1, 1, 5, "U", quantity=5)])
+    sales.publish(2, [Change(1, 1, 4, "U", quantity=4)])
+    assert [row[2] for row in sales.rows()] == [5]
+    monkeypatch.setattr(fold, "change_order", lambda: col("_epoch"))
+    sales.publish(3, [Change(2, None, 2, "I"), Change(2, 1, 5, "U", quantity=5)])
+    sales.publish(4, [Change(2, 1, 4, "U", quantity=4)])
+    assert sorted(row[2] for row in sales.rows()) == [4, 5]
+
+
+def test_f26_without_comparing_their_orders_an_old_batch_would_regress_newer_rows(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sales.publish(0, [RUNG_UP, RECEIPT])
+    sales.publish(1, [Change(1, 1, 5, "U", quantity=5)])
+    clauses = publishing._clauses
+    monkeypatch.setattr(
+        publishing,
+        "_clauses",
+        lambda *table, **how: clauses(*table, **how).replace(
+            "s._change_order >= t._change_order", "true"
+        ),
+    )
+    sales.publish(2, [RUNG_UP])
+    assert [row[2] for row in sales.rows()] == [2]
 
 
 def test_a_receipt_that_changes_moves_its_lines_without_their_being_read_again(

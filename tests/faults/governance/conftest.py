@@ -1,0 +1,5 @@
+"""A shop whose files are in landing, raw and clean, and the reconciliation of them."""
+
+from reconciled import make_shop, runner, shop
+
+__all__ = ["make_shop", "runner", "shop"]
