@@ -20,7 +20,6 @@ from resources.jobs import JobReport, JobRequest
 from resources.ledger import Ledger, ZoneState
 from resources.local.bridge import CatalogBridge
 from resources.local.bridge_errors import CommitFault
-from resources.local.ledger import SqliteLedgerResource
 from resources.owners import this_process
 
 NOTES = "curated.note"
@@ -315,25 +314,7 @@ def _kill_while_publishing(desk: Any) -> None:
             if state.details["state"] == "committed":
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def publish() -> None:
-        # A process of its own: its ledger and its bridge are not shared with this one.
-        ledger = SqliteLedgerResource(path=str(desk.home / "ledger.db")).open()
-        bridge = CatalogBridge(LocalCatalogResource(home=str(desk.home)).load())
-        runner = type(desk.runner)(bridge_uri=bridge.uri, token=bridge.token)
-        runner.stamp_with(bridge)
-        desk.publish(ledger=Killing(ledger), runner=runner, run_id="run-killed")
-
-    assert _in_a_child(publish) == -signal.SIGKILL
-
-
-def _in_a_child(work: Callable[[], None]) -> int:
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert desk.publish_elsewhere(seen_as=Killing) == -signal.SIGKILL
 
 
 class Sleeping:
