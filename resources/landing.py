@@ -149,8 +149,7 @@ def publish(catalog: CatalogResource, landing: Landing, snapshot: int) -> None:
         table = catalog.table(landing.table)
         if table.metadata.properties.get(LAST_PUBLISHED) == _said_of(landing, snapshot):
             return  # perhaps by a swap whose answer was lost
-        require_unmoved(table.metadata, landing)
-        _require_branch(table.metadata, landing, snapshot)
+        require_landed(table.metadata, landing, snapshot)
         failure = _swap(table, landing, snapshot)
         if failure is None:
             return
@@ -200,7 +199,8 @@ class _Redirecting:
     ) -> CommitTableResponse:
         now = self._catalog.load_table(self._landing.table)
         require_unmoved(now.metadata, self._landing)
-        return self._catalog.commit_table(now, *redirected(self._landing, (requirements, updates)))
+        commit = redirected(self._landing, (requirements, updates))
+        return self._catalog.commit_table(now, *commit)
 
 
 def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
@@ -236,7 +236,13 @@ def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
     return None
 
 
-def _require_branch(metadata: TableMetadata, landing: Landing, snapshot: int) -> None:
+def require_landed(metadata: TableMetadata, landing: Landing, snapshot: int) -> None:
+    """Go on only while the branch holds that snapshot, and `main` is where it was.
+
+    Raises:
+        TableMoved: another commit was faster, or another attempt has taken the branch's place.
+    """
+    require_unmoved(metadata, landing)
     there = _head(metadata, landing.branch)
     if there != snapshot:
         raise TableMoved(

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from resources.catalog import CatalogResource
 from resources.errors import JobFailed, TableMoved
-from resources.landing import Landing, begin, landed, publish, require_unmoved
+from resources.landing import Landing, begin, landed, publish, require_landed, require_unmoved
 
 Write = Callable[[Landing], None]
 # Raises what keeps the snapshot on the landing's branch from being published.
@@ -56,7 +56,12 @@ def admit(
         log(f"{identifier}: failed after its commit had landed: {failure}")
     snapshot = landed(catalog, landing)
     if snapshot is not None:
-        audit(landing, snapshot)
+        try:
+            audit(landing, snapshot)
+        except Exception:
+            # What another attempt has taken away is no verdict.
+            require_landed(catalog.table(identifier).metadata, landing, snapshot)
+            raise
         publish(catalog, landing, snapshot)
 
 
