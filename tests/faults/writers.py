@@ -1,6 +1,6 @@
 """Writers of one table that know nothing of each other: each is a process, and all of them count.
 
-    python tests/faults/writers.py HOME NAME TIMES [--engine sail] [--sleeps-in write|audit]
+    python tests/faults/writers.py HOME NAME TIMES [--engine sail|spark] [--sleeps-in write|audit]
                                    [--without base]
 
 Every commit raises the writer's own count and the total, by one, from what it reads. So the total
@@ -34,6 +34,7 @@ from resources.jobs import JobRequest
 from resources.landing import Landing, landing_table
 from resources.local import engines
 from resources.local.bridge import CatalogBridge
+from resources.local.engines import EngineName
 from resources.local.runner import LocalJobRunner
 from spark.tables.model import Column, Table
 
@@ -72,6 +73,7 @@ class Writer:
         self.home = home
         self.name = name
         self.sleeps_in = sleeps_in
+        self.engine: EngineName = "sail"
         self.made = 0
 
     def commit(self, number: int, write: Callable[[Landing], None]) -> None:
@@ -119,7 +121,7 @@ class Writer:
         spec = {"writer": self.name, "target": f"lake.{TALLY.identifier}"}
         properties = {COMMIT_ID: at.commit}
         request = JobRequest("tally", at.commit, spec, commit=properties, landing=at)
-        LocalJobRunner(home=str(self.home)).run(request, log=lambda _: None)
+        LocalJobRunner(home=str(self.home), engine=self.engine).run(request, log=lambda _: None)
 
 
 def said(**what: Any) -> None:
@@ -162,13 +164,14 @@ def main() -> None:
     asked.add_argument("home", type=Path)
     asked.add_argument("name")
     asked.add_argument("times", type=int)
-    asked.add_argument("--engine", choices=["pyiceberg", "sail"], default="pyiceberg")
+    asked.add_argument("--engine", choices=["pyiceberg", "sail", "spark"], default="pyiceberg")
     asked.add_argument("--sleeps-in", choices=["write", "audit"])
     asked.add_argument("--without", choices=["base"])
     given = asked.parse_args()
     writer = Writer(given.home, given.name, given.sleeps_in)
     write = writer.write
-    if given.engine == "sail":
+    if given.engine != "pyiceberg":
+        writer.engine = given.engine
         with_the_job(given.home, writer)
         write = writer.merge
     if given.without:

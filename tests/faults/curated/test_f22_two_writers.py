@@ -149,11 +149,12 @@ def test_f22_without_the_state_it_starts_from_a_sleeper_undoes_what_the_other_di
 
 
 @pytest.mark.long
-def test_f22_merging_engines_and_a_sleep_of_a_minute(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["sail", pytest.param("spark", marks=pytest.mark.spark)])
+def test_f22_merging_engines_and_a_sleep_of_a_minute(tmp_path: Path, engine: str) -> None:
     contest = Contest(tmp_path)
     contest.run(
-        ["ann", "4", "--engine", "sail", "--sleeps-in", "write"],
-        ["ben", "6", "--engine", "sail"],
+        ["ann", "4", "--engine", engine, "--sleeps-in", "write"],
+        ["ben", "6", "--engine", engine],
         asleep_seconds=60,
     )
     assert contest.told.history().violations(contest.watched.readings) == []
