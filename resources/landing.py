@@ -64,7 +64,8 @@ class Landing:
 def begin(catalog: CatalogResource, identifier: str, commit: str) -> Landing:
     """A landing that starts from the table's present state.
 
-    What an earlier attempt left on a branch is given up: it was refused, or nobody published it.
+    What an earlier attempt at the same commit left on its branch is given up: it was refused, or
+    nobody published it.
 
     Raises:
         TableMissing: the catalog has no such table.
@@ -72,17 +73,23 @@ def begin(catalog: CatalogResource, identifier: str, commit: str) -> Landing:
     from pyiceberg.table.update import RemoveSnapshotRefUpdate
 
     table = catalog.table(identifier)
-    leftovers = [name for name in table.metadata.refs if name.startswith(PREFIX)]
-    if leftovers:
-        updates = tuple(RemoveSnapshotRefUpdate(ref_name=name) for name in leftovers)
-        table.catalog.commit_table(table, (), updates)
-    return Landing(identifier, commit, _head(table.metadata, MAIN))
+    landing = Landing(identifier, commit, _head(table.metadata, MAIN))
+    if landing.branch in table.metadata.refs:
+        given_up = RemoveSnapshotRefUpdate(ref_name=landing.branch)
+        table.catalog.commit_table(table, (), (given_up,))
+    return landing
 
 
 def waiting(catalog: CatalogResource, identifier: str) -> Mapping[str, int]:
-    """Commits of a table that wait to be published, or were refused: their snapshots by branch."""
-    refs = catalog.table(identifier).metadata.refs
-    return {name: ref.snapshot_id for name, ref in refs.items() if name.startswith(PREFIX)}
+    """Commits of a table that wait to be published, or were refused: their snapshots by branch.
+
+    The newest is the last.
+    """
+    metadata = catalog.table(identifier).metadata
+    landed = {name: _head(metadata, name) for name in _landings(metadata)}
+    order = [each.snapshot_id for each in metadata.snapshots]
+    found = [(name, number) for name, number in landed.items() if number is not None]
+    return dict(sorted(found, key=lambda each: order.index(each[1])))
 
 
 def unpublished_snapshot(catalog: CatalogResource, identifier: str) -> int:
@@ -140,6 +147,8 @@ def redirected(landing: Landing, commit: Commit) -> Commit:
 
 def publish(catalog: CatalogResource, landing: Landing, snapshot: int) -> None:
     """Let `main` be the branch's snapshot, in one swap, and end the branch.
+
+    Whatever else waits ends with it, as it was made from a state that is no more.
 
     Raises:
         TableMoved: another commit was faster, or the branch holds something else by now.
@@ -217,7 +226,7 @@ def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
         AssertRefSnapshotId(ref=MAIN, snapshot_id=landing.base),
         AssertRefSnapshotId(ref=landing.branch, snapshot_id=snapshot),
     )
-    updates = (
+    updates: tuple[TableUpdate, ...] = (
         SetSnapshotRefUpdate(
             ref_name=MAIN,
             type=SnapshotRefType.BRANCH,
@@ -226,7 +235,7 @@ def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
             max_snapshot_age_ms=None,
             min_snapshots_to_keep=None,
         ),
-        RemoveSnapshotRefUpdate(ref_name=landing.branch),
+        *(RemoveSnapshotRefUpdate(ref_name=name) for name in _landings(table.metadata)),
         SetPropertiesUpdate(updates={LAST_PUBLISHED: _said_of(landing, snapshot)}),
     )
     try:
@@ -251,6 +260,10 @@ def require_landed(metadata: TableMetadata, landing: Landing, snapshot: int) -> 
             expected=f"snapshot {snapshot}, which was audited",
             next_move="make it again: another attempt has taken its place",
         )
+
+
+def _landings(metadata: TableMetadata) -> list[str]:
+    return [name for name in metadata.refs if name.startswith(PREFIX)]
 
 
 def _head(metadata: TableMetadata, ref: str) -> int | None:

@@ -3,8 +3,8 @@
     admit(catalog, "curated.product", commit_id, write=…, audit=…, log=…)
 
 Readers see the table as it was until the last step, which is one swap. What the audit refuses stays
-on its branch, to be looked at, until the next attempt. Whatever dies on the way leaves a branch
-that nobody reads: the next attempt gives it up and makes the commit again.
+on its branch, to be looked at, until something else is published. Whatever dies on the way leaves a
+branch that nobody reads: the next attempt gives it up and makes the commit again.
 
 The hazard is a commit whose writer says that it failed. So the branch is asked, and there are three
 outcomes: it landed, and goes on; it did not; or nobody can tell, and then it is not published.
@@ -55,14 +55,17 @@ def admit(
             raise
         log(f"{identifier}: failed after its commit had landed: {failure}")
     snapshot = landed(catalog, landing)
-    if snapshot is not None:
-        try:
-            audit(landing, snapshot)
-        except Exception:
-            # What another attempt has taken away is no verdict.
-            require_landed(catalog.table(identifier).metadata, landing, snapshot)
-            raise
-        publish(catalog, landing, snapshot)
+    if snapshot is None:
+        # Nothing was to be committed, or another's publication has ended the branch.
+        require_unmoved(catalog.table(identifier).metadata, landing)
+        return
+    try:
+        audit(landing, snapshot)
+    except Exception:
+        # What another has taken away is no verdict.
+        require_landed(catalog.table(identifier).metadata, landing, snapshot)
+        raise
+    publish(catalog, landing, snapshot)
 
 
 def again_if_moved(make: Callable[[], Made], log: Callable[[str], None]) -> Made:
