@@ -55,8 +55,8 @@ def query(
     ] = None,
 ) -> None:
     """Ask the published tables one question in SQL. Curated names need no zone."""
+    from resources.audit_branches import unpublished_snapshot
     from resources.environments import platform_resources
-    from resources.landing import unpublished_snapshot
 
     with explained():
         resources = platform_resources()

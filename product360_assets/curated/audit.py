@@ -26,9 +26,9 @@ from product360_assets.curated.claims import (
     judged,
 )
 from product360_assets.curated.proofs import Evidence, proved
+from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
 from resources.errors import AuditFailed
-from resources.landing import Landing
 from resources.ledger import Ledger
 from resources.objects import LakeResource
 from resources.warehouse import WarehouseResource
@@ -61,7 +61,7 @@ class TableAudit:
     lake: LakeResource
     say: Callable[[dg.AssetCheckResult], None]
 
-    def __call__(self, landing: Landing, snapshot: int) -> None:
+    def __call__(self, branch: AuditBranch, snapshot: int) -> None:
         """Ask every blocking claim of the snapshot.
 
         Raises:
@@ -71,7 +71,7 @@ class TableAudit:
         evidence, now = Evidence(self.catalog, at), datetime.now(UTC)
         refused = []
         for claimed in blocking_claims(self.table, self.claims):
-            batches = clean_batches(self.ledger, self.table, claimed.clean, landing.commit)
+            batches = clean_batches(self.ledger, self.table, claimed.clean, branch.commit)
             files = clean_files(self.lake, batches)
             answer = self.warehouse.query(claimed.sql, files=files, at=at)
             result = judged(self.table, claimed, answer)
@@ -80,7 +80,7 @@ class TableAudit:
             if not result.passed:
                 refused.append(result)
         if refused:
-            raise _refusal(landing, refused)
+            raise _refusal(branch, refused)
 
 
 def said_to(context: dg.AssetExecutionContext) -> Callable[[dg.AssetCheckResult], None]:
@@ -103,15 +103,15 @@ def said_to(context: dg.AssetExecutionContext) -> Callable[[dg.AssetCheckResult]
     return say
 
 
-def _refusal(landing: Landing, refused: Sequence[dg.AssetCheckResult]) -> AuditFailed:
+def _refusal(branch: AuditBranch, refused: Sequence[dg.AssetCheckResult]) -> AuditFailed:
     shown = "; ".join(f"{each.check_name} does not hold ({_numbers(each)})" for each in refused)
     return AuditFailed(
-        f"branch {landing.branch} of {landing.table}",
+        f"branch {branch.name} of {branch.table}",
         found=shown,
         expected="every blocking check to hold before anybody reads the rows; readers see the "
         "table as it was, and what was to be taken in stays pending",
         next_move="look at the rows with `product360 query SQL --unpublished "
-        f"{landing.table}`, correct their source, and materialize the asset again",
+        f"{branch.table}`, correct their source, and materialize the asset again",
     )
 
 

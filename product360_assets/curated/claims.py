@@ -199,7 +199,7 @@ def clean_batches(
         batches[f"clean_{each.source}_{each.table}"] = [
             states[batch_id].location
             for batch_id, state in sorted(taken_in.items())
-            if state.details.get("state") == COMMITTED or state.details.get("commit") == commit
+            if state.details.get("state") == COMMITTED or state.details.get("commit", "") == commit
         ]
     return batches
 

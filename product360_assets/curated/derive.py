@@ -23,9 +23,9 @@ from product360_assets.curated.commits import (
     newest_snapshot,
 )
 from product360_assets.curated.gate import Audit, admit, again_if_moved, unaudited
+from resources.audit_branches import AuditBranch, branch_table
 from resources.catalog import CatalogResource
 from resources.errors import JobFailed, TableMissing
-from resources.landing import Landing, landing_table
 from spark.tables import Table
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Properties = Mapping[str, str]
-Write = Callable[[Properties, Landing], None]
+Write = Callable[[Properties, AuditBranch], None]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Deriver:
             self.catalog,
             identifier,
             properties[INPUTS],
-            write=lambda landing: write(properties, landing),
+            write=lambda branch: write(properties, branch),
             audit=self.audit,
             log=self.log,
         )
@@ -135,12 +135,12 @@ def replace_rows(
     definition: Table,
     rows: pa.Table,
     properties: Properties,
-    landing: Landing | None = None,
+    branch: AuditBranch | None = None,
 ) -> None:
     """Make `rows` the whole content of the table, in one commit, which lands where it is told."""
     from pyiceberg.expressions import AlwaysTrue
 
-    table = landing_table(catalog, landing) if landing else catalog.table(definition.identifier)
+    table = branch_table(catalog, branch) if branch else catalog.table(definition.identifier)
     columns = [column.name for column in definition.columns]
     typed = rows.select(columns).cast(table.schema().as_arrow())
     if table.current_snapshot() is None:

@@ -15,18 +15,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from resources.audit_branches import (
+    AuditBranch,
+    begin,
+    head_of,
+    publish,
+    require_held,
+    require_unmoved,
+)
 from resources.catalog import CatalogResource
 from resources.errors import JobFailed, TableMoved
-from resources.landing import Landing, begin, landed, publish, require_landed, require_unmoved
 
-Write = Callable[[Landing], None]
-# Raises what keeps the snapshot on the landing's branch from being published.
-Audit = Callable[[Landing, int], None]
+Write = Callable[[AuditBranch], None]
+# Raises what keeps the branch's snapshot from being published.
+Audit = Callable[[AuditBranch, int], None]
 Made = TypeVar("Made")
 ATTEMPTS = 3
 
 
-def unaudited(landing: Landing, snapshot: int) -> None:
+def unaudited(branch: AuditBranch, snapshot: int) -> None:
     """The audit of a table about which nothing is claimed."""
 
 
@@ -39,7 +46,7 @@ def admit(
     audit: Audit,
     log: Callable[[str], None],
 ) -> None:
-    """Publish what `write` commits, if it commits anything and the audit lets it pass.
+    """Publish what `write` commits aside, if it commits anything and the audit lets it pass.
 
     Raises:
         TableMoved: somebody else committed meanwhile; nothing of this commit is to be seen.
@@ -47,25 +54,23 @@ def admit(
         JobFailed: the writer failed, and whether it had committed could not be asked.
         Exception: whatever the writer raised, if it had not committed.
     """
-    landing = begin(catalog, identifier, commit)
+    branch = begin(catalog, identifier, commit)
     try:
-        write(landing)
+        write(branch)
     except Exception as failure:
-        if not _landed_all_the_same(catalog, landing, failure):
+        if not _landed_all_the_same(catalog, branch, failure):
             raise
         log(f"{identifier}: failed after its commit had landed: {failure}")
-    snapshot = landed(catalog, landing)
+    snapshot = head_of(catalog, branch)
     if snapshot is None:
-        # Nothing was to be committed, or another's publication has ended the branch.
-        require_unmoved(catalog.table(identifier).metadata, landing)
-        return
+        return  # nothing was committed; whether anything should have been, the caller knows
     try:
-        audit(landing, snapshot)
+        audit(branch, snapshot)
     except Exception:
         # What another has taken away is no verdict.
-        require_landed(catalog.table(identifier).metadata, landing, snapshot)
+        require_held(catalog.table(identifier).metadata, branch, snapshot)
         raise
-    publish(catalog, landing, snapshot)
+    publish(catalog, branch, snapshot)
 
 
 def again_if_moved(make: Callable[[], Made], log: Callable[[str], None]) -> Made:
@@ -82,18 +87,18 @@ def again_if_moved(make: Callable[[], Made], log: Callable[[str], None]) -> Made
     return make()
 
 
-def _landed_all_the_same(catalog: CatalogResource, landing: Landing, failure: Exception) -> bool:
+def _landed_all_the_same(catalog: CatalogResource, branch: AuditBranch, failure: Exception) -> bool:
     try:
-        table = catalog.table(landing.table)
-        has_landed = landing.branch in table.metadata.refs
+        table = catalog.table(branch.table)
+        has_landed = branch.name in table.metadata.refs
     except Exception as blindness:
         raise JobFailed(
-            f"commit {landing.commit} of {landing.table}",
+            f"commit {branch.commit} of {branch.table}",
             found=f"a failure ({failure}), and then a catalog that could not be asked whether the "
             "commit had landed",
             expected="a commit that is known to have landed or not",
             next_move="materialize the asset again: it looks before it does anything",
         ) from blindness
     if not has_landed:
-        require_unmoved(table.metadata, landing)
+        require_unmoved(table.metadata, branch)
     return has_landed

@@ -29,10 +29,10 @@ from product360_assets.curated.commits import (
 from product360_assets.curated.gate import Audit, admit, again_if_moved, unaudited
 from product360_assets.curated.job_inputs import job_inputs
 from product360_assets.curated.pending import COMMITTED, OPEN, Input, InputBatch, survey
+from resources.audit_branches import AuditBranch, published_and_expired
 from resources.catalog import CatalogResource
 from resources.errors import JobFailed
 from resources.jobs import JobReport, JobRequest, JobRunner
-from resources.landing import Landing, published_and_expired
 from resources.ledger import Ledger, ZoneState
 from spark.tables import Table
 from spark.tables.tombstones import tombstones_of
@@ -206,19 +206,19 @@ class Publisher:
         """Run the job and publish what it committed; its report, if it lived to make one."""
         reports: list[JobReport] = []
 
-        def write(landing: Landing) -> None:
+        def write(branch: AuditBranch) -> None:
             request = JobRequest(
                 job=publication.job,
                 name=f"{publication.zone}-{commit.id}",
                 spec=spec,
                 commit=commit.properties,
                 once=COMMIT_ID,
-                landing=landing,
+                branch=branch,
             )
             reports.append(self.runner.run(request, log=self.log))
 
-        def audit(landing: Landing, snapshot: int) -> None:
-            self.audit(landing, snapshot)
+        def audit(branch: AuditBranch, snapshot: int) -> None:
+            self.audit(branch, snapshot)
             # Says nothing new, and is refused to a publisher that has slept while another took
             # over: that one may have taken in these batches with others, by another commit.
             self.ledger.record_zone(opened[0], replacing=opened[0])

@@ -27,9 +27,9 @@ from product360_assets.curated.lineage import remember
 from product360_assets.curated.plots import Plot, last_said, plots_of
 from product360_assets.curated.presentation import asset_key, materialized, table_spec
 from product360_assets.curated.publish import Publication, Published, Publisher
+from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
 from resources.jobs import JobReport, JobRequest, JobRunner
-from resources.landing import Landing
 from resources.ledger import Ledger, LedgerResource
 from resources.locks import holding
 from resources.objects import LakeResource
@@ -160,8 +160,8 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
                 parameters=made.parameters,
             )
 
-            def write(properties: Properties, landing: Landing) -> None:
-                request = _job_request(made.job, derivation, properties, landing)
+            def write(properties: Properties, branch: AuditBranch) -> None:
+                request = _job_request(made.job, derivation, properties, branch)
                 remember(catalog, table, runner.run(request, log=context.log.info))
 
             audit = TableAudit(
@@ -209,7 +209,7 @@ def derived(
 
 
 def _job_request(
-    job: str, derivation: Derivation, properties: Properties, landing: Landing
+    job: str, derivation: Derivation, properties: Properties, branch: AuditBranch
 ) -> JobRequest:
     identifier = derivation.table.identifier
     return JobRequest(
@@ -222,7 +222,7 @@ def _job_request(
             **derivation.parameters,
         },
         commit=properties,
-        landing=landing,
+        branch=branch,
     )
 
 

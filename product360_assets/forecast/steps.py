@@ -21,10 +21,10 @@ from product360_assets.curated.commits import AS_OF_DATE, newest_snapshot
 from product360_assets.curated.derive import Derivation, Properties, replace_rows
 from product360_assets.curated.presentation import asset_key, table_spec
 from product360_assets.curated.steps import PUBLISHERS, alone, derived
+from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
 from resources.errors import TableMissing
 from resources.forecasting import ForecasterResource, ForecastPlan
-from resources.landing import Landing
 from resources.ledger import LedgerResource
 from resources.objects import LakeResource
 from resources.warehouse import WarehouseResource
@@ -92,8 +92,8 @@ def forecast_asset(made: ForecastTable, *, horizon_weeks: int, windows: int) -> 
             plan = ForecastPlan(training_day(catalog), horizon_weeks, windows)
             inputs = Inputs(catalog, warehouse, forecaster, plan)
 
-            def write(properties: Properties, landing: Landing) -> None:
-                replace_rows(catalog, made.table, made.make(inputs), properties, landing)
+            def write(properties: Properties, branch: AuditBranch) -> None:
+                replace_rows(catalog, made.table, made.make(inputs), properties, branch)
 
             audit = TableAudit(
                 made.table, made.claims, opened, catalog, warehouse, lake, said_to(context)

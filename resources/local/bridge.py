@@ -24,8 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from resources.audit_branches import AuditBranch, redirected, require_unmoved
 from resources.errors import TableMoved
-from resources.landing import Landing, redirected, require_unmoved
 from resources.local.bridge_errors import (
     CommitFault,
     CommitStateUnknownError,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import CommitTableResponse, Table
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
-    from resources.landing import Commit
+    from resources.audit_branches import Commit
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _Stamp:
 
     properties: Mapping[str, str] = field(default_factory=dict)
     once: Mapping[str, str] = field(default_factory=dict)
-    landing: Landing | None = None
+    branch: AuditBranch | None = None
 
 
 class CatalogBridge:
@@ -82,16 +82,16 @@ class CatalogBridge:
         properties: Mapping[str, str],
         *,
         once: str | None = None,
-        landing: Landing | None = None,
+        branch: AuditBranch | None = None,
     ) -> Iterator[None]:
         """Add the properties to the summary of every snapshot committed meanwhile.
 
         A commit is refused where the table already has one with the same property `once`; where
-        there is a `landing`, that holds for its table alone. What is committed to that table lands
-        on the branch, once, and is refused if the table has moved since.
+        there is a `branch`, that holds for its table alone. What is committed to that table lands
+        on it, once, and is refused if the table has moved since.
         """
         only = {once: properties[once]} if once is not None else {}
-        self._stamps.append(_Stamp(dict(properties), only, landing))
+        self._stamps.append(_Stamp(dict(properties), only, branch))
         try:
             yield
         finally:
@@ -156,7 +156,7 @@ class CatalogBridge:
 
     def _only_once_in(self, table: str) -> Iterator[tuple[str, str]]:
         for stamp in self._stamps:
-            if stamp.landing is None or stamp.landing.table == table:
+            if stamp.branch is None or stamp.branch.table == table:
                 yield from stamp.once.items()
 
     def _aside(self, table: Table, commit: Commit) -> Commit:
@@ -165,23 +165,21 @@ class CatalogBridge:
         Refused with 400: an engine takes 409 for an invitation to put its old rows on top.
         """
         name = _name_of(table)
-        landing = next(
-            (s.landing for s in self._stamps if s.landing and s.landing.table == name), None
-        )
-        if landing is None or not _snapshots(commit[1]):
+        branch = next((s.branch for s in self._stamps if s.branch and s.branch.table == name), None)
+        if branch is None or not _snapshots(commit[1]):
             return commit
         try:
-            require_unmoved(table.metadata, landing)
+            require_unmoved(table.metadata, branch)
         except TableMoved as moved:
             raise RefusedError(400, "TableMovedException", str(moved)) from moved
-        there = table.metadata.refs.get(landing.branch)
+        there = table.metadata.refs.get(branch.name)
         if there is not None:
             raise RefusedError(
                 400,
                 "AlreadyCommittedException",
-                f"{landing.branch} holds snapshot {there.snapshot_id}, and takes one commit",
+                f"{branch.name} holds snapshot {there.snapshot_id}, and takes one commit",
             )
-        return redirected(landing, commit)
+        return redirected(branch, commit)
 
     def _reload(self, identifier: tuple[str, ...]) -> Table:
         try:

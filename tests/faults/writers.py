@@ -28,11 +28,11 @@ import pyarrow as pa
 
 from product360_assets.curated import gate
 from product360_assets.curated.commits import COMMIT_ID
-from resources import landing
+from resources import audit_branches
+from resources.audit_branches import AuditBranch, branch_table
 from resources.catalog import LocalCatalogResource
 from resources.errors import TableMoved
 from resources.jobs import JobRequest
-from resources.landing import Landing, landing_table
 from resources.local import engines
 from resources.local.bridge import CatalogBridge
 from resources.local.engines import EngineName
@@ -77,10 +77,10 @@ class Writer:
         self.engine: EngineName = "sail"
         self.made = 0
 
-    def commit(self, number: int, write: Callable[[Landing], None]) -> None:
+    def commit(self, number: int, write: Callable[[AuditBranch], None]) -> None:
         """Publish one commit more, however often it takes, and acknowledge it."""
 
-        def audit(at: Landing, snapshot: int) -> None:
+        def audit(at: AuditBranch, snapshot: int) -> None:
             self.sleep_in("audit")
             rows = self.catalog.table(at.table).scan(snapshot_id=snapshot).to_arrow()
             state.update({row["writer"]: row["commits"] for row in rows.to_pylist()})
@@ -96,9 +96,11 @@ class Writer:
                     audit=audit,
                     log=lambda _: None,
                 )
-                break
+                if state:
+                    break
             except TableMoved:
-                said(lost=number)
+                pass
+            said(lost=number)
         self.made += 1
         said(total=state[TOTAL], state=sorted(state.items()), at=time.monotonic())
 
@@ -108,20 +110,20 @@ class Writer:
             self.sleeps_in = None
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    def write(self, at: Landing) -> None:
+    def write(self, at: AuditBranch) -> None:
         """Count with PyIceberg, in this process."""
-        table = landing_table(self.catalog, at)
+        table = branch_table(self.catalog, at)
         before = {row["writer"]: row["commits"] for row in table.scan().to_arrow().to_pylist()}
         rows = {**before, **{who: before.get(who, 0) + 1 for who in (self.name, TOTAL)}}
         self.sleep_in("write")
         columns = {"writer": list(rows), "commits": list(rows.values())}
         table.overwrite(pa.table(columns, schema=table.schema().as_arrow()))
 
-    def merge(self, at: Landing) -> None:
+    def merge(self, at: AuditBranch) -> None:
         """Count with an engine that merges, by a job."""
         spec = {"writer": self.name, "target": f"lake.{TALLY.identifier}"}
         properties = {COMMIT_ID: at.commit}
-        request = JobRequest("tally", at.commit, spec, commit=properties, landing=at)
+        request = JobRequest("tally", at.commit, spec, commit=properties, branch=at)
         LocalJobRunner(home=str(self.home), engine=self.engine).run(request, log=lambda _: None)
 
 
@@ -148,9 +150,9 @@ def with_the_job(home: Path, writer: Writer) -> None:
 
 
 def without_base(writer: Writer) -> None:
-    """A landing starts from whatever stands in the table by now, and no other ends it."""
+    """A branch starts from whatever stands in the table by now, and no other ends it."""
 
-    class Following(Landing):
+    class Following(AuditBranch):
         def __getattribute__(self, name: str) -> Any:
             if name == "base":
                 snapshot = writer.catalog.table(self.table).current_snapshot()
@@ -158,7 +160,7 @@ def without_base(writer: Writer) -> None:
             return super().__getattribute__(name)
 
     gate.begin = lambda _, table, commit: Following(table, commit, None)
-    landing._landings = lambda _: []
+    audit_branches._waiting_in = lambda _: []
 
 
 def main() -> None:

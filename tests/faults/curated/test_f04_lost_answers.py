@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from product360_assets.curated.publish import Publisher
-from resources import landing
+from resources import audit_branches
 from resources.local.bridge import CatalogBridge
 from resources.local.bridge_errors import CommitFault
 
@@ -16,16 +16,16 @@ NOTES = "curated.note"
 
 def lose_the_answer(patched: pytest.MonkeyPatch, *, and_die: bool = False) -> None:
     """The next publication is made, and whoever made it does not hear of it."""
-    swap = landing._swap
+    swap = audit_branches._swap
 
     def swapped(*arguments: Any) -> Exception:
         assert swap(*arguments) is None
-        patched.setattr(landing, "_swap", swap)
+        patched.setattr(audit_branches, "_swap", swap)
         if and_die:
             raise KeyboardInterrupt
         return ConnectionResetError("the answer was lost")
 
-    patched.setattr(landing, "_swap", swapped)
+    patched.setattr(audit_branches, "_swap", swapped)
 
 
 @pytest.mark.parametrize("status", [500, None])

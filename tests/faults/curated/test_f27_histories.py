@@ -12,22 +12,22 @@ from typing import Any
 import pytest
 from witnesses import History, State, Witnesses
 
-from resources import landing
+from resources import audit_branches
+from resources.audit_branches import AuditBranch
 from resources.errors import AuditFailed
-from resources.landing import Landing
 from resources.local import bridge
 
 SQL = "SELECT id, text FROM curated.note ORDER BY ALL"
 
 
-def no_curses(desk: Any) -> Callable[[Landing, int], None]:
+def no_curses(desk: Any) -> Callable[[AuditBranch, int], None]:
     """An audit that takes its time, so that there is something to be seen meanwhile."""
 
-    def audit(at: Landing, snapshot: int) -> None:
+    def audit(at: AuditBranch, snapshot: int) -> None:
         time.sleep(0.2)
         rows = desk.catalog.table(at.table).scan(snapshot_id=snapshot).to_arrow()
         if "damn" in rows["text"].to_pylist():
-            raise AuditFailed(at.branch, found="a curse", expected="none", next_move="say darn")
+            raise AuditFailed(at.name, found="a curse", expected="none", next_move="say darn")
 
     return audit
 
@@ -89,4 +89,4 @@ def test_f27_without_the_branch_readers_see_what_the_audit_would_refuse(
         time.sleep(0.2)
     history = History([(), ((100, "a"),)])
     assert any(str(refused) in each for each in history.violations(watched.readings))
-    assert landing.waiting(desk.catalog, "curated.note") == {}
+    assert audit_branches.waiting(desk.catalog, "curated.note") == {}

@@ -12,7 +12,7 @@ from product360_assets.curated.audit import AUDITED
 from product360_assets.curated.claims import Claim, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.steps import publication_asset
-from resources import landing
+from resources import audit_branches
 from resources.local.ledger import SqliteLedgerResource
 from resources.local.registry import SqliteRegistryResource
 from resources.local.warehouse import LocalWarehouse
@@ -121,7 +121,7 @@ def test_the_run_says_what_was_refused_where_it_is_and_what_to_do(
     said = failure.step_failure_data.user_failure_data
     assert said is not None
     text = str(said.description)
-    (branch,) = landing.waiting(desk.catalog, NOTES)
+    (branch,) = audit_branches.waiting(desk.catalog, NOTES)
     assert f"branch {branch} of {NOTES}" in text
     assert "nobody_swears does not hold (notes 2, curses 1)" in text
     assert "stays pending" in text
@@ -133,7 +133,7 @@ def test_what_was_refused_can_be_looked_at_and_is_judged_again(
 ) -> None:
     batch = desk.deliver(1, "b", "damn")
     platform.run()
-    snapshot = landing.unpublished_snapshot(desk.catalog, NOTES)
+    snapshot = audit_branches.unpublished_snapshot(desk.catalog, NOTES)
     seen = platform.warehouse.query("SELECT text FROM note ORDER BY 1", at={NOTES: snapshot})
     assert seen.rows == (("b",), ("damn",))
     assert desk.states()[batch].details["state"] == "open"
@@ -141,7 +141,7 @@ def test_what_was_refused_can_be_looked_at_and_is_judged_again(
     desk.deliver(1, "b", "darn", unit="unit-2")
     assert platform.run().success
     assert desk.notes() == ["b", "darn"]
-    assert landing.waiting(desk.catalog, NOTES) == {}
+    assert audit_branches.waiting(desk.catalog, NOTES) == {}
     assert desk.states()[batch].details["state"] == "committed"
 
 

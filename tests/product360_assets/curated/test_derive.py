@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from product360_assets.curated.derive import Derivation, Deriver, replace_rows
+from resources.audit_branches import AuditBranch
 from resources.catalog import LocalCatalogResource
 from resources.errors import JobFailed, TableMissing
-from resources.landing import Landing
 from spark.tables.model import Column, Table
 
 ID = Column("id", "bigint", "Thing.", nullable=False)
@@ -45,10 +45,10 @@ class Desk:
         schema = pa.schema([pa.field("id", pa.int64(), nullable=False)])
         self.catalog.table("curated.thing").append(pa.table({"id": list(ids)}, schema=schema))
 
-    def write(self, properties: Mapping[str, str], landing: Landing) -> None:
+    def write(self, properties: Mapping[str, str], branch: AuditBranch) -> None:
         self.written += 1
         rows = pa.table({"text": ["a", "b"], "id": [1, 2]})
-        replace_rows(self.catalog, COUNT, rows, properties, landing)
+        replace_rows(self.catalog, COUNT, rows, properties, branch)
 
     def derive(self, derivation: Derivation = DERIVATION) -> str:
         return Deriver(self.catalog, self.said.append, "run-1").derive(derivation, self.write)
@@ -110,8 +110,8 @@ def test_columns_arrive_by_name(desk: Desk) -> None:
 
 
 def test_a_failure_after_the_commit_landed_is_no_failure(desk: Desk) -> None:
-    def write_and_fail(properties: Mapping[str, str], landing: Landing) -> None:
-        desk.write(properties, landing)
+    def write_and_fail(properties: Mapping[str, str], branch: AuditBranch) -> None:
+        desk.write(properties, branch)
         raise ConnectionResetError("the answer was lost")
 
     deriver = Deriver(desk.catalog, desk.said.append, "run-1")
@@ -121,7 +121,7 @@ def test_a_failure_after_the_commit_landed_is_no_failure(desk: Desk) -> None:
 
 
 def test_a_failure_before_the_commit_is_one(desk: Desk) -> None:
-    def fail(_: Mapping[str, str], __: Landing) -> None:
+    def fail(_: Mapping[str, str], __: AuditBranch) -> None:
         raise ConnectionResetError("nothing was sent")
 
     with pytest.raises(ConnectionResetError):

@@ -13,7 +13,7 @@ import pytest
 from product360_assets.curated import gate
 from product360_assets.curated.pending import Input
 from product360_assets.curated.publish import Published
-from resources import landing
+from resources import audit_branches
 from resources.catalog import LocalCatalogResource
 from resources.errors import JobFailed, LedgerConflict, LockLost, TableMissing
 from resources.jobs import JobReport, JobRequest
@@ -221,14 +221,14 @@ def test_a_swap_that_nobody_can_tell_of_is_told_apart_later(
 ) -> None:
     desk.deliver(1, "a")
     with monkeypatch.context() as patched:
-        blindness, swap = Blindness(desk, patched), landing._swap
+        blindness, swap = Blindness(desk, patched), audit_branches._swap
 
         def swapped(*arguments: Any) -> Exception:
             swap(*arguments)
             blindness.has_come = lambda: True
             return ConnectionResetError("the answer was lost")
 
-        patched.setattr(landing, "_swap", swapped)
+        patched.setattr(audit_branches, "_swap", swapped)
         with pytest.raises(TableMissing):
             desk.publish()
     recovered = desk.publish()
@@ -300,7 +300,7 @@ class _Watched:
 class _Unstamped:
     """A bridge that forgets the commit's properties."""
 
-    def stamp(self, _: Any, *, once: str | None = None, landing: Any = None) -> Any:
+    def stamp(self, _: Any, *, once: str | None = None, branch: Any = None) -> Any:
         from contextlib import nullcontext
 
         return nullcontext()
@@ -349,9 +349,9 @@ def overtaken(desk: Any, seen_as: Callable[[Ledger], Any] = lambda ledger: ledge
 
 
 def without_the_base(patched: pytest.MonkeyPatch, desk: Any) -> None:
-    """A landing starts from whatever stands in the table by now."""
+    """A branch starts from whatever stands in the table by now."""
 
-    class Following(landing.Landing):
+    class Following(audit_branches.AuditBranch):
         def __getattribute__(self, name: str) -> Any:
             if name == "base":
                 snapshot = desk.catalog.table(self.table).current_snapshot()

@@ -133,7 +133,7 @@ class CountingRunner(JobRunner):
         catalog = LocalCatalogResource(home=self.home)
         (source,) = request.spec["inputs"].values()
         rows = catalog.row_count(source.removeprefix("lake."))
-        replace_rows(catalog, TALLY, pa.table({"id": [rows]}), request.commit, request.landing)
+        replace_rows(catalog, TALLY, pa.table({"id": [rows]}), request.commit, request.branch)
         log(f"as of {request.spec['as_of_date']}, by {request.spec['step']}")
         return JobReport(request.job, (), 0.0, "file:///report")
 

@@ -1,4 +1,4 @@
-"""Commits that land on a branch, made from the state they name, and are published from there."""
+"""Commits that land on a branch, made from the state it names, and are published from there."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField
 
-from resources.catalog import LocalCatalogResource
-from resources.errors import TableMissing, TableMoved
-from resources.landing import (
-    Landing,
+from resources.audit_branches import (
+    AuditBranch,
     begin,
-    landed,
-    landing_table,
+    branch_table,
+    head_of,
     publish,
     published_and_expired,
     unpublished_snapshot,
     waiting,
 )
+from resources.catalog import LocalCatalogResource
+from resources.errors import TableMissing, TableMoved
 from resources.local.bridge import CatalogBridge
 
 TABLE, OTHER = "curated.product", "curated.product_tombstone"
@@ -52,14 +52,14 @@ def rows(number: int) -> pa.Table:
 
 @pytest.fixture(params=["an engine, through the bridge", "this process"])
 def add(request: pytest.FixtureRequest, catalog: LocalCatalogResource) -> Add:
-    """Commits one row where a landing says, by either way in."""
+    """Commits one row where a branch says, by either way in."""
     if request.param == "this process":
-        return lambda at, number: landing_table(catalog, at).append(rows(number)) and None
+        return lambda at, number: branch_table(catalog, at).append(rows(number)) and None
     bridge: CatalogBridge = request.getfixturevalue("bridge")
 
-    def through_the_bridge(at: Landing, number: int) -> None:
+    def through_the_bridge(at: AuditBranch, number: int) -> None:
         client = RestCatalog("lake", uri=bridge.uri, token=bridge.token)
-        with bridge.stamp({"work": str(number)}, landing=at):
+        with bridge.stamp({"work": str(number)}, branch=at):
             client.load_table(TABLE).append(rows(number))
 
     return through_the_bridge
@@ -71,8 +71,8 @@ def product_ids(catalog: LocalCatalogResource, snapshot: int | None = None) -> l
     return sorted(found)
 
 
-def put(catalog: LocalCatalogResource, at: Landing) -> None:
-    snapshot = landed(catalog, at)
+def put(catalog: LocalCatalogResource, at: AuditBranch) -> None:
+    snapshot = head_of(catalog, at)
     assert snapshot is not None
     publish(catalog, at, snapshot)
 
@@ -82,7 +82,7 @@ def test_what_lands_is_read_when_it_is_published_and_not_before(
 ) -> None:
     catalog.table(TABLE).append(rows(1))
     at = begin(catalog, TABLE, "c1")
-    assert landed(catalog, at) is None
+    assert head_of(catalog, at) is None
     add(at, 2)
     assert product_ids(catalog) == [1]
     assert product_ids(catalog, unpublished_snapshot(catalog, TABLE)) == [1, 2]
@@ -126,7 +126,7 @@ def test_a_branch_that_holds_another_commit_is_not_published(
 ) -> None:
     at = begin(catalog, TABLE, "c1")
     add(at, 1)
-    audited = landed(catalog, at)
+    audited = head_of(catalog, at)
     assert audited is not None
     again = begin(catalog, TABLE, "c1")
     with pytest.raises(TableMoved, match="no such branch"):
@@ -156,7 +156,7 @@ def test_the_next_publication_ends_what_waits_and_the_newest_of_it_is_shown(
 def test_publishing_twice_is_publishing_once(catalog: LocalCatalogResource, add: Add) -> None:
     at = begin(catalog, TABLE, "c1")
     add(at, 1)
-    snapshot = landed(catalog, at)
+    snapshot = head_of(catalog, at)
     assert snapshot is not None
     publish(catalog, at, snapshot)
     publish(catalog, at, snapshot)
@@ -183,7 +183,7 @@ def test_the_bridge_lets_one_commit_land_and_others_tables_commits_pass(
 ) -> None:
     client = RestCatalog("lake", uri=bridge.uri, token=bridge.token)
     at = begin(catalog, TABLE, "c1")
-    with bridge.stamp({"work": "a"}, once="work", landing=at):
+    with bridge.stamp({"work": "a"}, once="work", branch=at):
         client.load_table(OTHER).append(rows(7))
         client.load_table(OTHER).append(rows(8))
         client.load_table(TABLE).append(rows(1))

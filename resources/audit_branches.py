@@ -1,8 +1,8 @@
 """Where a commit waits until it has been audited: a branch of its table, beside `main`.
 
-    landing = begin(catalog, "curated.product", commit_id)     # what is made now, is made from this
+    branch = begin(catalog, "curated.product", commit_id)     # what is made now, is made from this
     ...                                                        # some engine commits, unknowingly
-    publish(catalog, landing, landed(catalog, landing))        # one swap: `main` is the branch
+    publish(catalog, branch, head_of(catalog, branch))        # one swap: `main` is the branch
 
 Readers read `main`, so they see a commit as a whole and audited, or not at all. An engine that can
 write no branch needs none: on its way to the catalog, what it does to `main` is done to the branch
@@ -10,7 +10,7 @@ write no branch needs none: on its way to the catalog, what it does to `main` is
 (`spark.wap.branch`, for tables with `write.wap.enabled`).
 
 The hazard is `main` that moves meanwhile, by compaction or by another writer: what was made from
-its former state must not be put on top, or the other's commit is lost without a word. So a landing
+its former state must not be put on top, or the other's commit is lost without a word. So a branch
 names the state that it starts from, and both its commit and its publication are refused once that
 is not `main` any more: whoever wanted it makes it again.
 """
@@ -42,8 +42,8 @@ _PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Landing:
-    """A place for one commit to one table.
+class AuditBranch:
+    """The branch on which one commit to one table lands.
 
     Attributes:
         table: its identifier, such as `curated.product`.
@@ -56,13 +56,13 @@ class Landing:
     base: int | None
 
     @property
-    def branch(self) -> str:
-        """The branch that the commit lands on."""
+    def name(self) -> str:
+        """Its name in the table."""
         return f"{PREFIX}{self.commit}"
 
 
-def begin(catalog: CatalogResource, identifier: str, commit: str) -> Landing:
-    """A landing that starts from the table's present state.
+def begin(catalog: CatalogResource, identifier: str, commit: str) -> AuditBranch:
+    """A branch that starts from the table's present state.
 
     What an earlier attempt at the same commit left on its branch is given up: it was refused, or
     nobody published it.
@@ -73,11 +73,11 @@ def begin(catalog: CatalogResource, identifier: str, commit: str) -> Landing:
     from pyiceberg.table.update import RemoveSnapshotRefUpdate
 
     table = catalog.table(identifier)
-    landing = Landing(identifier, commit, _head(table.metadata, MAIN))
-    if landing.branch in table.metadata.refs:
-        given_up = RemoveSnapshotRefUpdate(ref_name=landing.branch)
+    branch = AuditBranch(identifier, commit, _head(table.metadata, MAIN))
+    if branch.name in table.metadata.refs:
+        given_up = RemoveSnapshotRefUpdate(ref_name=branch.name)
         table.catalog.commit_table(table, (), (given_up,))
-    return landing
+    return branch
 
 
 def waiting(catalog: CatalogResource, identifier: str) -> Mapping[str, int]:
@@ -86,7 +86,7 @@ def waiting(catalog: CatalogResource, identifier: str) -> Mapping[str, int]:
     The newest is the last.
     """
     metadata = catalog.table(identifier).metadata
-    landed = {name: _head(metadata, name) for name in _landings(metadata)}
+    landed = {name: _head(metadata, name) for name in _waiting_in(metadata)}
     order = [each.snapshot_id for each in metadata.snapshots]
     found = [(name, number) for name, number in landed.items() if number is not None]
     return dict(sorted(found, key=lambda each: order.index(each[1])))
@@ -109,43 +109,43 @@ def unpublished_snapshot(catalog: CatalogResource, identifier: str) -> int:
     return snapshots[-1]
 
 
-def landed(catalog: CatalogResource, landing: Landing) -> int | None:
+def head_of(catalog: CatalogResource, branch: AuditBranch) -> int | None:
     """The snapshot that was committed to the branch; None as long as there is none."""
-    return _head(catalog.table(landing.table).metadata, landing.branch)
+    return _head(catalog.table(branch.table).metadata, branch.name)
 
 
-def require_unmoved(metadata: TableMetadata, landing: Landing) -> None:
-    """Go on only while `main` is what the landing starts from.
+def require_unmoved(metadata: TableMetadata, branch: AuditBranch) -> None:
+    """Go on only while `main` is what the branch starts from.
 
     Raises:
         TableMoved: another commit was faster.
     """
     now = _head(metadata, MAIN)
-    if now != landing.base:
+    if now != branch.base:
         raise TableMoved(
-            f"table {landing.table}",
+            f"table {branch.table}",
             found=f"snapshot {now}, since somebody else has committed",
-            expected=f"snapshot {landing.base}, from which {landing.branch} is made",
+            expected=f"snapshot {branch.base}, from which {branch.name} is made",
             next_move="make it again, from what stands there now",
         )
 
 
-def redirected(landing: Landing, commit: Commit) -> Commit:
+def redirected(branch: AuditBranch, commit: Commit) -> Commit:
     """The commit on the branch instead of on `main`, which must still be where it was."""
     from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
 
     requirements, updates = commit
     aside = tuple(
-        update.model_copy(update={"ref_name": landing.branch})
+        update.model_copy(update={"ref_name": branch.name})
         if isinstance(update, SetSnapshotRefUpdate) and update.ref_name == MAIN
         else update
         for update in updates
     )
-    unmoved = AssertRefSnapshotId(ref=MAIN, snapshot_id=landing.base)
+    unmoved = AssertRefSnapshotId(ref=MAIN, snapshot_id=branch.base)
     return (*requirements, unmoved), aside
 
 
-def publish(catalog: CatalogResource, landing: Landing, snapshot: int) -> None:
+def publish(catalog: CatalogResource, branch: AuditBranch, snapshot: int) -> None:
     """Let `main` be the branch's snapshot, in one swap, and end the branch.
 
     Whatever else waits ends with it, as it was made from a state that is no more.
@@ -155,17 +155,17 @@ def publish(catalog: CatalogResource, landing: Landing, snapshot: int) -> None:
         ServiceUnavailable: the catalog was busy all the time.
     """
     for _ in range(_TRIES):
-        table = catalog.table(landing.table)
-        if table.metadata.properties.get(LAST_PUBLISHED) == _said_of(landing, snapshot):
+        table = catalog.table(branch.table)
+        if table.metadata.properties.get(LAST_PUBLISHED) == _said_of(branch, snapshot):
             return  # perhaps by a swap whose answer was lost
-        require_landed(table.metadata, landing, snapshot)
-        failure = _swap(table, landing, snapshot)
+        require_held(table.metadata, branch, snapshot)
+        failure = _swap(table, branch, snapshot)
         if failure is None:
             return
         time.sleep(_PAUSE_SECONDS)
     raise ServiceUnavailable(
-        f"table {landing.table}",
-        found=f"a catalog that refused {_TRIES} times to publish {landing.branch} ({failure})",
+        f"table {branch.table}",
+        found=f"a catalog that refused {_TRIES} times to publish {branch.name} ({failure})",
         expected="one swap",
         next_move="materialize the asset again",
     ) from failure
@@ -183,19 +183,19 @@ def published_and_expired(catalog: CatalogResource, identifier: str, commit: str
     return int(snapshot)
 
 
-def landing_table(catalog: CatalogResource, landing: Landing) -> Table:
+def branch_table(catalog: CatalogResource, branch: AuditBranch) -> Table:
     """The table for a writer of this process: what it commits to `main` lands on the branch."""
-    table = catalog.table(landing.table)
-    table.catalog = _Redirecting(table.catalog, landing)  # type: ignore[assignment]
+    table = catalog.table(branch.table)
+    table.catalog = _Redirecting(table.catalog, branch)  # type: ignore[assignment]
     return table
 
 
 class _Redirecting:
     """A catalog whose commits to one table land on a branch; everything else passes through."""
 
-    def __init__(self, catalog: Catalog, landing: Landing) -> None:
+    def __init__(self, catalog: Catalog, branch: AuditBranch) -> None:
         self._catalog = catalog
-        self._landing = landing
+        self._branch = branch
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._catalog, name)
@@ -206,13 +206,13 @@ class _Redirecting:
         requirements: tuple[TableRequirement, ...],
         updates: tuple[TableUpdate, ...],
     ) -> CommitTableResponse:
-        now = self._catalog.load_table(self._landing.table)
-        require_unmoved(now.metadata, self._landing)
-        commit = redirected(self._landing, (requirements, updates))
+        now = self._catalog.load_table(self._branch.table)
+        require_unmoved(now.metadata, self._branch)
+        commit = redirected(self._branch, (requirements, updates))
         return self._catalog.commit_table(now, *commit)
 
 
-def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
+def _swap(table: Table, branch: AuditBranch, snapshot: int) -> Exception | None:
     """Try to publish; the failure where there was one, which may have come after the swap."""
     from pyiceberg.table.refs import SnapshotRefType
     from pyiceberg.table.update import (
@@ -223,8 +223,8 @@ def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
     )
 
     requirements = (
-        AssertRefSnapshotId(ref=MAIN, snapshot_id=landing.base),
-        AssertRefSnapshotId(ref=landing.branch, snapshot_id=snapshot),
+        AssertRefSnapshotId(ref=MAIN, snapshot_id=branch.base),
+        AssertRefSnapshotId(ref=branch.name, snapshot_id=snapshot),
     )
     updates: tuple[TableUpdate, ...] = (
         SetSnapshotRefUpdate(
@@ -235,8 +235,8 @@ def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
             max_snapshot_age_ms=None,
             min_snapshots_to_keep=None,
         ),
-        *(RemoveSnapshotRefUpdate(ref_name=name) for name in _landings(table.metadata)),
-        SetPropertiesUpdate(updates={LAST_PUBLISHED: _said_of(landing, snapshot)}),
+        *(RemoveSnapshotRefUpdate(ref_name=name) for name in _waiting_in(table.metadata)),
+        SetPropertiesUpdate(updates={LAST_PUBLISHED: _said_of(branch, snapshot)}),
     )
     try:
         table.catalog.commit_table(table, requirements, updates)
@@ -245,24 +245,24 @@ def _swap(table: Table, landing: Landing, snapshot: int) -> Exception | None:
     return None
 
 
-def require_landed(metadata: TableMetadata, landing: Landing, snapshot: int) -> None:
+def require_held(metadata: TableMetadata, branch: AuditBranch, snapshot: int) -> None:
     """Go on only while the branch holds that snapshot, and `main` is where it was.
 
     Raises:
         TableMoved: another commit was faster, or another attempt has taken the branch's place.
     """
-    require_unmoved(metadata, landing)
-    there = _head(metadata, landing.branch)
+    require_unmoved(metadata, branch)
+    there = _head(metadata, branch.name)
     if there != snapshot:
         raise TableMoved(
-            f"branch {landing.branch} of {landing.table}",
+            f"branch {branch.name} of {branch.table}",
             found=f"snapshot {there}" if there is not None else "no such branch",
             expected=f"snapshot {snapshot}, which was audited",
             next_move="make it again: another attempt has taken its place",
         )
 
 
-def _landings(metadata: TableMetadata) -> list[str]:
+def _waiting_in(metadata: TableMetadata) -> list[str]:
     return [name for name in metadata.refs if name.startswith(PREFIX)]
 
 
@@ -271,5 +271,5 @@ def _head(metadata: TableMetadata, ref: str) -> int | None:
     return None if found is None else found.snapshot_id
 
 
-def _said_of(landing: Landing, snapshot: int) -> str:
-    return f"{landing.commit} {snapshot}"
+def _said_of(branch: AuditBranch, snapshot: int) -> str:
+    return f"{branch.commit} {snapshot}"
