@@ -13,7 +13,7 @@ import pytest
 from product360_assets.curated.derive import Derivation, Deriver, replace_rows
 from resources.audit_branches import AuditBranch
 from resources.catalog import LocalCatalogResource
-from resources.errors import JobFailed, TableMissing
+from resources.errors import AuditFailed, JobFailed, TableMissing
 from spark.tables.model import Column, Table
 
 ID = Column("id", "bigint", "Thing.", nullable=False)
@@ -27,6 +27,7 @@ COUNT = Table(
     ("id",),
     (ID, Column("text", "string", "Said.")),
 )
+KEY = pa.schema([pa.field("id", pa.int64(), nullable=False)])
 DERIVATION = Derivation(
     COUNT, upstream=("curated.thing",), as_of=date(2017, 1, 1), code_version="1", parameters={}
 )
@@ -118,6 +119,33 @@ def test_a_failure_after_the_commit_landed_is_no_failure(desk: Desk) -> None:
     assert deriver.derive(DERIVATION, write_and_fail) == "published"
     assert "the answer was lost" in desk.said[0]
     assert desk.derive() == "unchanged"
+
+
+def test_what_an_audit_refuses_is_not_read_and_is_made_again(desk: Desk) -> None:
+    desk.derive()
+
+    def refuse(branch: AuditBranch, _: int) -> None:
+        raise AuditFailed(branch.name, found="two rows", expected="one", next_move="look")
+
+    changed = replace(DERIVATION, code_version="2")
+    deriver = Deriver(desk.catalog, desk.said.append, "run-2", refuse)
+    with pytest.raises(AuditFailed):
+        deriver.derive(changed, desk.write)
+    assert desk.catalog.snapshot_summaries("forecast.count")[0]["product360.code-version"] == "1"
+    assert desk.derive(changed) == "published"
+    assert desk.catalog.row_count("forecast.count") == 2
+
+
+def test_a_table_that_moves_meanwhile_is_derived_again(desk: Desk) -> None:
+    def compacted(properties: Mapping[str, str], branch: AuditBranch) -> None:
+        if not desk.written:
+            desk.catalog.table("forecast.count").append(pa.table({"id": [7]}, schema=KEY))
+        desk.write(properties, branch)
+
+    deriver = Deriver(desk.catalog, desk.said.append, "run-1")
+    assert deriver.derive(DERIVATION, compacted) == "published"
+    assert "somebody else has committed" in desk.said[0]
+    assert desk.catalog.row_count("forecast.count") == 2
 
 
 def test_a_failure_before_the_commit_is_one(desk: Desk) -> None:
