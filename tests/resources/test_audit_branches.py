@@ -23,7 +23,9 @@ from resources.audit_branches import (
 )
 from resources.catalog import LocalCatalogResource
 from resources.errors import TableMissing, TableMoved
+from resources.local import engines
 from resources.local.bridge import CatalogBridge
+from spark.session import open_session
 
 TABLE, OTHER = "curated.product", "curated.product_tombstone"
 SCHEMA = Schema(NestedField(1, "product_id", LongType()))
@@ -191,3 +193,23 @@ def test_the_bridge_lets_one_commit_land_and_others_tables_commits_pass(
             client.load_table(TABLE).append(rows(2))
     assert catalog.row_count(OTHER) == 2
     assert product_ids(catalog, unpublished_snapshot(catalog, TABLE)) == [1]
+
+
+@pytest.mark.long
+@pytest.mark.spark
+def test_apache_spark_lands_on_the_branch_by_its_own_setting(catalog: LocalCatalogResource) -> None:
+    catalog.table(TABLE).append(rows(1))
+    with catalog.table(TABLE).transaction() as changed:
+        changed.set_properties({"write.wap.enabled": "true"})
+    at = begin(catalog, TABLE, "c1")
+    with engines.lease_engine("spark", home=Path(catalog.home)):
+        session = open_session()
+        session.conf.set("spark.wap.branch", at.name)
+        session.sql(
+            f"MERGE INTO lake.{TABLE} t USING (SELECT 2L AS product_id) s "
+            "ON t.product_id = s.product_id WHEN NOT MATCHED THEN INSERT *"
+        ).collect()
+    engines.stop_engine()
+    assert product_ids(catalog) == [1]
+    put(catalog, at)
+    assert product_ids(catalog) == [1, 2]
