@@ -9,7 +9,7 @@ and would keep this one from ever being published. A claim that waits for someth
 not block.
 """
 
-# No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
