@@ -153,15 +153,20 @@ def publish(catalog: CatalogResource, branch: AuditBranch, snapshot: int) -> Non
     Raises:
         TableMoved: another commit was faster, or the branch holds something else by now.
         ServiceUnavailable: the catalog was busy all the time.
+        Exception: whatever else kept the catalog from it.
     """
+    from pyiceberg.exceptions import CommitFailedException
+
     for _ in range(_TRIES):
         table = catalog.table(branch.table)
-        if table.metadata.properties.get(LAST_PUBLISHED) == _said_of(branch, snapshot):
-            return  # perhaps by a swap whose answer was lost
+        if _is_published(table, branch, snapshot):
+            return
         require_held(table.metadata, branch, snapshot)
         failure = _swap(table, branch, snapshot)
-        if failure is None:
-            return
+        if failure is None or _is_published(catalog.table(branch.table), branch, snapshot):
+            return  # perhaps its answer was lost
+        if not isinstance(failure, CommitFailedException):
+            raise failure
         time.sleep(_PAUSE_SECONDS)
     raise ServiceUnavailable(
         f"table {branch.table}",
@@ -269,6 +274,10 @@ def _waiting_in(metadata: TableMetadata) -> list[str]:
 def _head(metadata: TableMetadata, ref: str) -> int | None:
     found = metadata.refs.get(ref)
     return None if found is None else found.snapshot_id
+
+
+def _is_published(table: Table, branch: AuditBranch, snapshot: int) -> bool:
+    return table.metadata.properties.get(LAST_PUBLISHED) == _said_of(branch, snapshot)
 
 
 def _said_of(branch: AuditBranch, snapshot: int) -> str:
