@@ -1,6 +1,7 @@
 """Publishes a day of sales, whose deletes go into a table of their own first; can die in between.
 
-    python tests/faults/selling.py HOME DAY [--dies-before N] [--without own-commit]
+    python tests/faults/selling.py HOME DAY [--dies-before N] [--engine spark]
+                                   [--without own-commit|once-per-table]
 
 The first day rings up three lines of a receipt; the second takes the first line back and adds a
 fourth; the third brings an older change of the first line, late. A day is delivered once, however
@@ -163,22 +164,34 @@ def without_a_commit_of_its_own() -> None:
     Publisher._snapshot = snapshot  # type: ignore[method-assign]
 
 
+def without_a_refusal_for_each_table() -> None:
+    """What one table has of a commit is refused to every table, also to the tombstones."""
+
+    def only_once(bridge: CatalogBridge, _: str) -> list[tuple[str, str]]:
+        return [each for stamp in bridge._stamps for each in stamp.once.items()]
+
+    CatalogBridge._only_once_in = only_once  # type: ignore[method-assign, assignment]
+
+
 def main() -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("home", type=Path)
     asked.add_argument("day", type=int)
     asked.add_argument("--dies-before", type=int)
-    asked.add_argument("--without", choices=["own-commit"])
+    asked.add_argument("--engine", choices=["sail", "spark"], default="sail")
+    asked.add_argument("--without", choices=["own-commit", "once-per-table"])
     given = asked.parse_args()
     if given.dies_before:
         die_before(given.dies_before)
-    if given.without:
+    if given.without == "own-commit":
         without_a_commit_of_its_own()
+    if given.without == "once-per-table":
+        without_a_refusal_for_each_table()
     home, catalog = given.home, LocalCatalogResource(home=str(given.home))
     catalog.ensure_table(PRODUCT)
     ledger = SqliteLedger(home / "ledger.db")
     deliver(home, ledger, given.day)
-    runner = LocalJobRunner(home=str(home))
+    runner = LocalJobRunner(home=str(home), engine=given.engine)
     publisher = Publisher(ledger, catalog, runner, lambda _: None, "run")
     parameters = {"time_zone": "America/New_York", "product": f"lake.{PRODUCT.identifier}"}
     sys.stdout.write(publisher.publish(PUBLICATION, parameters).outcome)

@@ -41,10 +41,10 @@ def seen(home: Path) -> State:
     return LocalWarehouse(catalog=LocalCatalogResource(home=str(home))).query(SQL).rows
 
 
-def killed_between_the_commits(home: Path) -> None:
-    assert sell(home, 1).stdout == "published"
+def killed_between_the_commits(home: Path, *options: str) -> None:
+    assert sell(home, 1, *options).stdout == "published"
     assert seen(home) == SOLD
-    assert sell(home, 2, "--dies-before", "2").returncode == -signal.SIGKILL
+    assert sell(home, 2, *options, "--dies-before", "2").returncode == -signal.SIGKILL
     assert seen(home) == SKEWED
 
 
@@ -66,6 +66,18 @@ def test_f06_what_was_buried_before_the_death_stays_buried(tmp_path: Path) -> No
     killed_between_the_commits(tmp_path)
     # A change of the line that is older than its delete comes in the same publication.
     assert sell(tmp_path, 3).stdout == "published"
+    assert seen(tmp_path) == AFTER
+
+
+@pytest.mark.long
+@pytest.mark.spark
+def test_f06_an_engine_that_commits_what_it_did_not_change_may_bury_again(tmp_path: Path) -> None:
+    spark = ("--engine", "spark")
+    killed_between_the_commits(tmp_path, *spark)
+    refused = sell(tmp_path, 2, *spark, "--without", "once-per-table")
+    assert "is in the table, by snapshot" in refused.stderr
+    assert seen(tmp_path) == SKEWED
+    assert sell(tmp_path, 2, *spark).stdout == "published"
     assert seen(tmp_path) == AFTER
 
 
