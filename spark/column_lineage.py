@@ -5,8 +5,9 @@ followed from its last `select` back to what it read, without running anything a
 list that somebody would have to keep. What counts is the value: everything that an expression
 reads, the conditions of a CASE included; not what filters, joins or groups the rows.
 
-The hazard is a wrong claim. What cannot be followed (another engine's client, a statement in SQL, a
-function over whole rows) is left out, and a job never fails for it.
+The hazard is a wrong claim. What cannot be followed (another engine's client, a statement in SQL)
+is left out, and a job never fails for it. What a Python function makes of whole rows may come from
+any column that it is given, and so it says.
 """
 
 from __future__ import annotations

@@ -120,6 +120,12 @@ class Plan:
             *(column for column in (*left, *right) if column.name not in shared),
         ]
 
+    def _map_partitions(self, node: Node) -> list[PlanColumn]:
+        """A Python function over whole rows: each column may be made of all that it is given."""
+        given = _together(self.columns(node.input))
+        made = node.func.python_udf.output_type.struct.fields
+        return [PlanColumn(field.name, given) for field in made]
+
     def _set_op(self, node: Node) -> list[PlanColumn]:
         left, right = self.columns(node.left_input), self.columns(node.right_input)
         if node.set_op_type != _UNION:
