@@ -80,8 +80,11 @@ class Plan:
 
     def _aggregate(self, node: Node) -> list[PlanColumn]:
         known = self.columns(node.input)
-        expressions = [*node.grouping_expressions, *node.aggregate_expressions]
-        return [column for each in expressions for column in computed(each, known)]
+        groups = [c for each in node.grouping_expressions for c in computed(each, known)]
+        made = [c for each in node.aggregate_expressions for c in computed(each, known)]
+        # What is computed from no column counts rows, and which rows the groups say.
+        rows = _together(groups)
+        return [*groups, *(replace(c, origins=c.origins or rows) for c in made)]
 
     def _with_columns(self, node: Node) -> list[PlanColumn]:
         known = self.columns(node.input)

@@ -115,6 +115,21 @@ def test_a_sum_is_of_what_it_adds_up_and_not_of_its_groups_or_filters(
     assert rows["week_start"] == pairs("sales.business_date")
 
 
+def test_a_count_of_rows_is_of_what_says_which_rows_they_are(
+    session: SparkSession, files: Callable[..., DataFrame]
+) -> None:
+    with followed(session) as found:
+        lines = files("sales", *SOLD).where(F.col("units") > 0)
+        counted = lines.groupBy("product_id").agg(
+            F.count(F.lit(1)).alias("lines"), F.sum("sales_value").alias("revenue")
+        )
+        rows = found(counted.select("lines", "revenue"))
+    assert rows == {
+        "lines": pairs("sales.product_id"),
+        "revenue": pairs("sales.sales_value"),
+    }
+
+
 def test_a_condition_counts_and_so_does_sql(
     session: SparkSession, files: Callable[..., DataFrame]
 ) -> None:
