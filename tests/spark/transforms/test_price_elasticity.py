@@ -1,4 +1,4 @@
-"""Which weeks tell of a price, which products are refused, and that both engines say the same."""
+"""Which weeks tell of a price, and which products are refused by which name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from spark.tables.curated import PRODUCT, PRODUCT_WEEK
 from spark.transforms.price_elasticity import price_elasticity
@@ -17,6 +18,12 @@ from spark.transforms.price_response import Week, responses
 AS_OF = date(2017, 12, 31)
 MONDAY = date(2017, 12, 25)
 Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def every_session(session: SparkSession) -> SparkSession:
+    """One engine: tests/spark/parity compares both on what is harder than this."""
+    return session
 
 
 def week(product: int, weeks_ago: int, units: int | None, price: str | None, **more: Any) -> Row:

@@ -9,6 +9,7 @@ from statistics import mean, variance
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from spark.tables.curated import PRODUCT, PRODUCT_WEEK, SALES_LINE
 from spark.transforms.promotion_uplift import promotion_uplift
@@ -18,6 +19,12 @@ MONDAY = date(2017, 12, 25)
 LONG_AGO = date(2016, 1, 4)
 KINDS = {"any": "is_promoted", "display": "stores_on_display", "mailer": "stores_in_mailer"}
 Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def every_session(session: SparkSession) -> SparkSession:
+    """One engine: tests/spark/parity compares both on what is harder than this."""
+    return session
 
 
 def week(product: int, weeks_ago: int, units: int | None, kinds: str = "") -> Row:

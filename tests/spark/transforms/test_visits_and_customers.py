@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION, CUSTOMER, INTERACTION, SALES_LINE
 from spark.transforms.customer_activity import customer_activity
@@ -20,6 +21,12 @@ AS_OF = date(2017, 12, 31)
 PRODUCTS = range(1, 7)
 HOUSEHOLDS = range(1, 9)
 Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def every_session(session: SparkSession) -> SparkSession:
+    """One engine: tests/spark/parity compares both on what is harder than this."""
+    return session
 
 
 def past(days: int, dice: random.Random) -> date:
