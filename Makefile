@@ -51,8 +51,13 @@ check: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Lint, types, import rules
 	@# One at a time: given several, dg 1.13 checks one file of each component type.
 	@for source in product360_assets/sources/*/; do $(BIN)/dg check yaml "$$source" || exit 1; done
 	@$(BIN)/dagster definitions validate -w workspace.yaml
+	@$(BIN)/python -m product360_assets.governance.published_contracts
 	@$(MAKE) --no-print-directory lock
 	@git diff --exit-code --stat -- requirements.lock requirements-dev.lock
+
+.PHONY: contracts
+contracts: .venv/.dev ## Agree on what has changed in the contracts of published tables and breaks no reader
+	@$(BIN)/python -m product360_assets.governance.published_contracts --write
 
 .PHONY: bench
 bench: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Measure the platform against plain scripts (BENCH_OPTIONS="--help")
