@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from spark.tables.curated.clicks import CLICK_EVENT, CLICK_SESSION
 from spark.tables.curated.customer import CUSTOMER
+from spark.tables.curated.history import CUSTOMER_HISTORY, PRICE_HISTORY, PRODUCT_HISTORY
 from spark.tables.curated.interaction import INTERACTION
 from spark.tables.curated.pricing import PRICE_WEEK, PROMOTION_WEEK
 from spark.tables.curated.product import PRODUCT
@@ -19,10 +20,13 @@ __all__ = [
     "CLICK_EVENT",
     "CLICK_SESSION",
     "CUSTOMER",
+    "CUSTOMER_HISTORY",
     "INTERACTION",
+    "PRICE_HISTORY",
     "PRICE_WEEK",
     "PRODUCT",
     "PRODUCT_360",
+    "PRODUCT_HISTORY",
     "PRODUCT_WEEK",
     "PROMOTION_WEEK",
     "SALES_LINE",
