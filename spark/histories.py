@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql.functions import broadcast
 
 from spark.publishing import batch_results, replace_keys, required_batches
-from spark.transforms.history import History, periods
+from spark.transforms.history import History, Load, periods
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,10 +49,9 @@ def _touches_all(spec: Mapping[str, Any], name: str) -> bool:
     )
 
 
-def _loads(spec: Mapping[str, Any], name: str) -> list[tuple[str, date]]:
-    """Epoch and landing date of every full load."""
+def _loads(spec: Mapping[str, Any], name: str) -> list[Load]:
     return [
-        (batch["epoch"], date.fromisoformat(batch["landing_date"]))
+        Load(batch["batch_id"], batch["epoch"], date.fromisoformat(batch["landing_date"]))
         for batch in spec["inputs"][name]["batches"]
         if batch["kind"] == "load"
     ]

@@ -10,7 +10,7 @@ was never so, and leaves no period. And a full load deletes without a word what 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from pyspark.sql import Window
 from pyspark.sql.functions import coalesce, col, concat, lag, lead, lit, when
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 
 _PERIOD = (VALID_FROM, VALID_TO, IS_CURRENT)
 _LINEAGE = ("_batch_id", "_change_order")
+
+
+class Load(NamedTuple):
+    """A batch of a full load: its id, the epoch that it opens, the day on which it came."""
+
+    batch_id: str
+    epoch: str
+    day: date
 
 
 @dataclass(frozen=True)
@@ -69,13 +77,13 @@ class History:
         return [self.renamed.get(name, name) for name in self.tracked]
 
 
-def periods(changes: DataFrame, what: History, loads: Sequence[tuple[str, date]]) -> DataFrame:
+def periods(changes: DataFrame, what: History, loads: Sequence[Load]) -> DataFrame:
     """Rows of the history's table.
 
     Args:
         changes: all clean changes of the keys, of every epoch.
         what: the history.
-        loads: epoch and day of every full load of the input.
+        loads: every full load of the input.
     """
     told = what.prepare(changes)
     moments = _by_statement(told, what) if what.dated_by else _by_log(told, what, loads)
@@ -88,14 +96,14 @@ def _by_statement(changes: DataFrame, what: History) -> DataFrame:
     return _told(said, what, at=str(what.dated_by))
 
 
-def _by_log(changes: DataFrame, what: History, loads: Sequence[tuple[str, date]]) -> DataFrame:
+def _by_log(changes: DataFrame, what: History, loads: Sequence[Load]) -> DataFrame:
     """The last change of each moment, deletes included."""
     # Of changes in one place, one counts: the one that counts in the current state as well.
     placed = latest_changes(in_order(changes), [*what.key, "_change_order"])
     landed = col("_landing_date").cast("timestamp")
     told = _told(placed.withColumn("_at", coalesce("_committed_at", landed)), what, at="_at")
     if loads:
-        told = told.unionAll(_told(_lacked(placed, what, loads), what, at="_at"))
+        told = told.unionAll(_lacked(changes, what, loads))
     in_order_of_log = Window.partitionBy(*what.key).orderBy("_change_order")
     so_far = in_order_of_log.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     timed = told.withColumn("_at", greatest("_at").over(so_far))
@@ -103,20 +111,17 @@ def _by_log(changes: DataFrame, what: History, loads: Sequence[tuple[str, date]]
     return followed.where("_next IS NULL OR _next > _at").drop("_next")
 
 
-def _lacked(changes: DataFrame, what: History, loads: Sequence[tuple[str, date]]) -> DataFrame:
+def _lacked(changes: DataFrame, what: History, loads: Sequence[Load]) -> DataFrame:
     """A delete at the beginning of each load that does not hold a key which was known before."""
-    first: dict[str, date] = {}
-    for epoch, day in sorted(loads, reverse=True):
-        first[epoch] = day
-    opened = changes.sparkSession.createDataFrame(
-        [(epoch, day) for epoch, day in sorted(first.items())], "_load string, _day date"
-    )
+    latest_first = sorted(loads, key=lambda load: load.day, reverse=True)
+    opened = {load.epoch: load.day for load in latest_first}
+    epochs = changes.sparkSession.createDataFrame(sorted(opened.items()), "_load string, _day date")
     known = changes.groupBy(*what.key).agg(
         least("_epoch").alias("_first"), least("_batch_id").alias("_batch_id")
     )
-    # Rows of a load have no place in a log of changes.
-    held = changes.where("_change_sequence IS NULL").select(*what.key, col("_epoch").alias("_load"))
-    lacked = known.crossJoin(opened).where("_load > _first")
+    is_loaded = col("_batch_id").isin([load.batch_id for load in loads])
+    held = changes.where(is_loaded).select(*what.key, col("_epoch").alias("_load"))
+    lacked = known.crossJoin(epochs).where("_load > _first")
     types = dict(changes.dtypes)
     nothing = [lit(None).cast(types[name]).alias(name) for name in what.told]
     return lacked.join(held, on=[*what.key, "_load"], how="left_anti").select(

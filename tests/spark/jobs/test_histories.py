@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -267,9 +267,14 @@ def nobody(log: DataFrame, *_: object) -> DataFrame:
     return log.where("1 = 0").select("account", "id", "_batch_id", lit("").alias("_change_order"))
 
 
-def lacking_nothing(log: DataFrame, *_: object) -> DataFrame:
+LACKED = history._lacked
+
+
+def lacking_nothing(
+    log: DataFrame, what: history.History, loads: Sequence[history.Load]
+) -> DataFrame:
     """Every load holds every key."""
-    return log.where("1 = 0").withColumn("_at", col("_committed_at"))
+    return LACKED(log.where("1 = 0"), what, loads)
 
 
 PROTECTIONS = {
