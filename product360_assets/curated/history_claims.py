@@ -89,8 +89,8 @@ def current_rows_are(table: Table, source: Input, columns: Mapping[str, str]) ->
         columns: what is compared: the history's columns, and the clean ones.
     """
     key = ", ".join(_key(table))
-    ours = ", ".join(f"h.{name}" for name in columns)
-    theirs = ", ".join(f"d.{name}" for name in columns.values())
+    ours = ", ".join(f"h.{name}" for name in ("is_current", *columns))
+    theirs = ", ".join(("d._operation <> 'D'", *(f"d.{name}" for name in columns.values())))
     return Claim(
         "current_rows_are_what_was_last_delivered",
         "The history's last word is the current state's, deletions and newer loads included.",
@@ -99,8 +99,7 @@ def current_rows_are(table: Table, source: Input, columns: Mapping[str, str]) ->
                count({_key(table)[0]}) AS keys,
                count(*) FILTER (row({ours}) IS DISTINCT FROM row({theirs})) AS different
         FROM {newest(f"clean_{source.source}_{source.table}", *_key(table))} d
-        FULL JOIN (SELECT *, true AS is_here FROM {table.identifier} WHERE is_current) h
-            USING ({key})
+        FULL JOIN (FROM {table.identifier} WHERE is_current) h USING ({key})
         """,
         clean=(source,),
     )

@@ -106,6 +106,7 @@ class Lake:
         """Everything that follows the sources, in the order of the graph."""
         self.run("customer", "curated.customer", ["crm.household", "crm.demographic"])
         self.publish_sales()
+        self.publish_histories()
         self.publish_prices()
         self.publish_interactions()
         as_of = {"as_of_date": "2017-12-31"}
@@ -129,6 +130,11 @@ class Lake:
             time_zone="America/New_York",
             tombstones=f"lake.{tombstones.identifier}",
         )
+
+    def publish_histories(self) -> None:
+        self.run("product_history", "curated.product_history", ["catalog.product"])
+        self.run("customer_history", "curated.customer_history", ["crm.demographic"])
+        self.run("price_history", "curated.price_history", ["pricing.price_week"])
 
     def publish_prices(self) -> None:
         self.run("price_week", "curated.price_week", ["pricing.price_week"])
