@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
-from pyspark.sql.functions import broadcast
 
 from spark.column_lineage import details, note_input, note_published
 from spark.deletions import as_deleted
@@ -182,7 +181,7 @@ def replace_keys(
         wanted.writeTo(target).append()
         return
     if keys is not None:
-        held = broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
+        held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
     gone = held.join(wanted.select(*table.key), on=list(table.key), how="left_anti")
     incoming = _with_fate(wanted.subtract(held), gone, table)
     _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
