@@ -9,6 +9,7 @@ from __future__ import annotations
 from spark.tables.curated.clicks import CLICK_EVENT, CLICK_SESSION
 from spark.tables.curated.customer import CUSTOMER
 from spark.tables.curated.customer_activity import CUSTOMER_ACTIVITY
+from spark.tables.curated.history import CUSTOMER_HISTORY, PRICE_HISTORY, PRODUCT_HISTORY
 from spark.tables.curated.interaction import INTERACTION
 from spark.tables.curated.item_funnel import ITEM_FUNNEL, PURCHASE_ATTRIBUTION
 from spark.tables.curated.price_elasticity import PRICE_ELASTICITY
@@ -24,12 +25,15 @@ __all__ = [
     "CLICK_SESSION",
     "CUSTOMER",
     "CUSTOMER_ACTIVITY",
+    "CUSTOMER_HISTORY",
     "INTERACTION",
     "ITEM_FUNNEL",
     "PRICE_ELASTICITY",
+    "PRICE_HISTORY",
     "PRICE_WEEK",
     "PRODUCT",
     "PRODUCT_360",
+    "PRODUCT_HISTORY",
     "PRODUCT_WEEK",
     "PROMOTION_UPLIFT",
     "PROMOTION_WEEK",
