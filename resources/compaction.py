@@ -18,7 +18,7 @@ from pyiceberg.table import FileScanTask, Table
 from pyiceberg.utils.properties import property_as_int
 
 from resources.digests import content_digest
-from resources.errors import JobFailed, TableChanged
+from resources.errors import JobFailed, TableMoved
 from resources.replacing import MANIFEST_BYTES, merge_manifests, replace_files
 
 COMPACTION = "compaction"
@@ -73,7 +73,7 @@ def compact(table: Table, groups: Sequence[Group]) -> Rewritten:
 
     Raises:
         JobFailed: what was written is not what was read; nothing was committed.
-        TableChanged: another commit took one of the files away meanwhile.
+        TableMoved: another commit took one of the files away meanwhile.
     """
     added: list[DataFile] = []
     digests: list[str] = []
@@ -82,7 +82,7 @@ def compact(table: Table, groups: Sequence[Group]) -> Rewritten:
             digests.append(_rewrite(table, group, added))
         removed = [task.file for group in groups for task in group.tasks]
         replace_files(table, removed, added, what=COMPACTION)
-    except (JobFailed, TableChanged):
+    except (JobFailed, TableMoved):
         # Surely not committed. After any other failure nobody knows, and they are left as orphans.
         for file in added:
             table.io.delete(file.file_path)

@@ -6,7 +6,7 @@
     │   ├── DeadlineExceeded      a wait ended before what it waited for
     │   ├── LockHeld              somebody else is at work on the same thing
     │   ├── LockLost              a lock that changed hands while its holder slept
-    │   ├── TableChanged          another commit came while one was prepared
+    │   ├── TableMoved            a table that another commit has changed meanwhile
     │   └── SourceUnreachable     a source system does not answer
     └── TerminalError             the same call will fail again until somebody acts
         ├── SettingInvalid        an environment variable that means nothing here
@@ -31,6 +31,7 @@
         ├── SourceRejected        a source system answered no
         ├── ChangesLost           a source system no longer has changes that were not delivered
         ├── TableMissing          no such table in the catalog
+        ├── AuditFailed           rows that a blocking check keeps from being published
         ├── MaintenanceRefused    upkeep of a table that would hurt its writers or its readers
         ├── QueryRejected         SQL that this reader may not run
         ├── HomeMismatch          a home that holds something else than asked for
@@ -129,8 +130,8 @@ class LockLost(RetryableError):
     """The lock changed hands while its holder was silent."""
 
 
-class TableChanged(RetryableError):
-    """Another commit came to a table while one was prepared."""
+class TableMoved(RetryableError):
+    """A table has another state than the one that a commit was made from."""
 
 
 class SourceUnreachable(RetryableError):
@@ -223,6 +224,10 @@ class ChangesLost(TerminalError):
 
 class TableMissing(TerminalError):
     """No such table in the catalog."""
+
+
+class AuditFailed(TerminalError):
+    """What was to be published breaks a blocking check, so no reader gets to see it."""
 
 
 class MaintenanceRefused(TerminalError):

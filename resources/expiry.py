@@ -18,7 +18,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.snapshots import Snapshot, ancestors_of
 
-from resources.replacing import table_changed
+from resources.replacing import table_moved
 
 
 def expirable(
@@ -61,13 +61,13 @@ def expire(table: Table, snapshots: Collection[Snapshot]) -> str:
     """Take the snapshots out of the metadata, and say what stays. Their files become orphans.
 
     Raises:
-        TableChanged: another commit came meanwhile.
+        TableMoved: another commit came meanwhile.
     """
     ids = [snapshot.snapshot_id for snapshot in snapshots]
     try:
         table.maintenance.expire_snapshots().by_ids(ids).commit()
     except CommitFailedException as error:
-        raise table_changed(table, error) from error
+        raise table_moved(table, error) from error
     table.refresh()
     current = table.current_snapshot()
     stays = current.snapshot_id if current else "none"

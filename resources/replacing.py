@@ -28,7 +28,7 @@ from pyiceberg.table.update.validate import (
     _validate_no_new_deletes_for_data_files,
 )
 
-from resources.errors import TableChanged
+from resources.errors import TableMoved
 from resources.maintenance import CONTENT_SNAPSHOT, MAINTENANCE, OURS
 
 # What a manifest is merged up to; the default of the format's Java implementation.
@@ -41,7 +41,7 @@ def replace_files(
     """Put `added` in place of `removed` in one commit; the caller knows that their rows are equal.
 
     Raises:
-        TableChanged: another commit took one of the files away, or rows of one, meanwhile.
+        TableMoved: another commit took one of the files away, or rows of one, meanwhile.
     """
     with committing(table) as transaction:
         commit = _ReplaceFiles(
@@ -61,7 +61,7 @@ def merge_manifests(table: Table, *, what: str) -> None:
     """Write the entries of all data manifests into few manifests, in one commit.
 
     Raises:
-        TableChanged: other commits were always faster.
+        TableMoved: other commits were always faster.
     """
     with committing(table) as transaction:
         _MergeManifests(
@@ -79,12 +79,12 @@ def committing(table: Table) -> Iterator[Transaction]:
         with table.transaction() as transaction:
             yield transaction
     except (CommitFailedException, ValidationException) as error:
-        raise table_changed(table, error) from error
+        raise table_moved(table, error) from error
 
 
-def table_changed(table: Table, error: Exception) -> TableChanged:
+def table_moved(table: Table, error: Exception) -> TableMoved:
     """The error for a commit that others were in the way of; it did not land."""
-    return TableChanged(
+    return TableMoved(
         f"table {'.'.join(table.name())}",
         found=f"another commit since it was looked at ({str(error).splitlines()[0][:200]})",
         expected="it as it was planned for",

@@ -53,6 +53,7 @@ class WarehouseResource(dg.ConfigurableResource[Any], ABC):
         parameters: Sequence[object] = (),
         files: Mapping[str, Sequence[str]] | None = None,
         as_of: AsOf | None = None,
+        at: Mapping[str, int] | None = None,
     ) -> Answer:
         """Answer one read-only statement, each table as of its newest snapshot or as it once was.
 
@@ -63,6 +64,8 @@ class WarehouseResource(dg.ConfigurableResource[Any], ABC):
             files: further relations by name, as URIs of Parquet files that share one schema; for
                 the platform's own checks, never for a user's text.
             as_of: a moment, or the name of a tag: every table is read as it was then.
+            at: snapshots to read whatever `as_of` says, by identifier of their tables; one that
+                is not published yet may be among them.
 
         Raises:
             QueryRejected: another statement, more than one, or one that the engine refuses.

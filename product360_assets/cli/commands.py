@@ -52,15 +52,25 @@ def query(
         str | None, typer.Option("--as-of", help="A tag, or a time: every table as it was then.")
     ] = None,
     form: FormatOption = Format.table,
+    unpublished: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Read what an audit keeps from being published of this table: zone.name."
+        ),
+    ] = None,
 ) -> None:
     """Ask the published tables one question in SQL. Curated names need no zone."""
     from product360_assets.cli.tags import moment_or_tag
+    from resources.audit_branches import unpublished_snapshot
     from resources.environments import platform_resources
 
     with explained():
-        warehouse = cast("WarehouseResource", platform_resources()["warehouse"])
+        resources = platform_resources()
+        catalog = cast("CatalogResource", resources["catalog"])
+        at = {table: unpublished_snapshot(catalog, table) for table in unpublished or ()}
         state = None if as_of is None else moment_or_tag(as_of)
-        found = warehouse.query(_text(sql), as_of=state)
+        warehouse = cast("WarehouseResource", resources["warehouse"])
+        found = warehouse.query(_text(sql), as_of=state, at=at)
     answer(form, found.columns, found.rows)
     if form is Format.table:
         write(f"{len(found.rows)} row{'' if len(found.rows) == 1 else 's'}")

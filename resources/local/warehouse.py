@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -43,6 +44,7 @@ class LocalWarehouse(WarehouseResource):
         parameters: Sequence[object] = (),
         files: Mapping[str, Sequence[str]] | None = None,
         as_of: AsOf | None = None,
+        at: Mapping[str, int] | None = None,
     ) -> Answer:
         """See `WarehouseResource.query`."""
         import duckdb
@@ -53,7 +55,8 @@ class LocalWarehouse(WarehouseResource):
             catalog, views = self.catalog.load(), self.catalog.views()
             known = [*_published(catalog), *views]
             wanted = _wanted_with_views(session, sql, known, views)
-            _fence(session, _register(session, catalog, wanted, views, as_of), files)
+            read = partial(_state, as_of=as_of, at=at or {})
+            _fence(session, _register(session, catalog, wanted, views, read), files)
             try:
                 result = session.execute(sql, list(parameters))
                 rows = tuple(result.fetchall())
@@ -182,7 +185,7 @@ def _register(
     catalog: Catalog,
     identifiers: Sequence[str],
     views: Mapping[str, str],
-    as_of: AsOf | None = None,
+    read: Callable[[str, Table], int | None],
 ) -> list[str]:
     """Make each readable under `zone.name` and `name`; returns the files that tables lie in."""
     files: list[str] = []
@@ -193,7 +196,8 @@ def _register(
         if identifier in views:
             _register_view(session, identifier, views[identifier])
         else:
-            files += _register_table(session, identifier, catalog.load_table(identifier), as_of)
+            table = catalog.load_table(identifier)
+            files += _register_table(session, identifier, table, read(identifier, table))
     if zones:
         session.execute(f"SET search_path = '{','.join([*zones, 'main'])}'")
     return files
@@ -208,11 +212,20 @@ def _register_view(session: DuckDBPyConnection, identifier: str, query: str) -> 
         session.execute(f'CREATE VIEW "{zone}"."{name}" AS {query}')
 
 
+def _state(
+    identifier: str, table: Table, *, as_of: AsOf | None, at: Mapping[str, int]
+) -> int | None:
+    """The snapshot to read; None for the newest."""
+    if identifier in at:
+        return at[identifier]
+    return None if as_of is None else snapshot_as_of(table, as_of)
+
+
 def _register_table(
-    session: DuckDBPyConnection, identifier: str, table: Table, as_of: AsOf | None
+    session: DuckDBPyConnection, identifier: str, table: Table, snapshot: int | None
 ) -> list[str]:
     zone, name = identifier.split(".")
-    scan = table.scan(snapshot_id=None if as_of is None else snapshot_as_of(table, as_of))
+    scan = table.scan(snapshot_id=snapshot)
     tasks = list(scan.plan_files())
     readable_in_place = tasks and len(table.metadata.schemas) == 1
     if not readable_in_place or any(task.delete_files for task in tasks):
