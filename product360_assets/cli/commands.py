@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli import maintain, pseudonyms, quarantine, replay, tags
+from product360_assets.cli import maintain, pseudonyms, quarantine, replay, rollback, tags
 from product360_assets.cli.output import (
     Format,
     FormatOption,
@@ -43,6 +43,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.command("replay")(replay.replay)
 app.command("maintain")(maintain.maintain)
 app.command("tag")(tags.tag)
+app.command("rollback")(rollback.rollback)
 
 
 @app.command()

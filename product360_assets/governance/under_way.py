@@ -47,7 +47,8 @@ def lock_of(identifier: str) -> str:
 
 def under_way(ledger: Ledger, identifier: str) -> UnderWay:
     """What the ledger knows to be under way on the table."""
-    states = list(_open_states(ledger, lock_of(identifier)))
+    recorded = states_of(ledger, lock_of(identifier))
+    states = [state for state in recorded if state.details.get("state") == OPEN]
     lock = ledger.lock(lock_of(identifier))
     moments = [state.recorded_at for state in states] + ([lock.since] if lock else [])
     return UnderWay(
@@ -56,9 +57,8 @@ def under_way(ledger: Ledger, identifier: str) -> UnderWay:
     )
 
 
-def _open_states(ledger: Ledger, zone: str) -> Iterator[ZoneState]:
+def states_of(ledger: Ledger, identifier: str) -> Iterator[ZoneState]:
+    """What the ledger says of every batch of every source in the published table."""
     for contract in known_contracts().values():
         for table in contract.tables:
-            for state in ledger.zone_states(contract.name, table.name, zone).values():
-                if state.details.get("state") == OPEN:
-                    yield state
+            yield from ledger.zone_states(contract.name, table.name, identifier).values()
