@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli import maintain, pseudonyms, quarantine, replay, rollback, tags
+from product360_assets.cli import (
+    maintain,
+    pseudonyms,
+    quarantine,
+    rebuild,
+    replay,
+    rollback,
+    tags,
+)
 from product360_assets.cli.output import (
     Format,
     FormatOption,
@@ -44,6 +52,7 @@ app.command("replay")(replay.replay)
 app.command("maintain")(maintain.maintain)
 app.command("tag")(tags.tag)
 app.command("rollback")(rollback.rollback)
+app.command("rebuild")(rebuild.rebuild)
 
 
 @app.command()
