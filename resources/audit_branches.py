@@ -69,15 +69,23 @@ def begin(catalog: CatalogResource, identifier: str, commit: str) -> AuditBranch
 
     Raises:
         TableMissing: the catalog has no such table.
+        ServiceUnavailable: the catalog was busy all the time.
     """
+    from pyiceberg.exceptions import CommitFailedException
     from pyiceberg.table.update import RemoveSnapshotRefUpdate
 
-    table = catalog.table(identifier)
-    branch = AuditBranch(identifier, commit, _head(table.metadata, MAIN))
-    if branch.name in table.metadata.refs:
-        given_up = RemoveSnapshotRefUpdate(ref_name=branch.name)
-        table.catalog.commit_table(table, (), (given_up,))
-    return branch
+    for _ in range(_TRIES):
+        table = catalog.table(identifier)
+        branch = AuditBranch(identifier, commit, _head(table.metadata, MAIN))
+        if branch.name not in table.metadata.refs:
+            return branch
+        try:
+            given_up = RemoveSnapshotRefUpdate(ref_name=branch.name)
+            table.catalog.commit_table(table, (), (given_up,))
+        except CommitFailedException as failure:
+            refusal = failure  # somebody else has committed meanwhile, which is no harm here
+            time.sleep(_PAUSE_SECONDS)
+    raise _busy(identifier, f"to give up {branch.name}", refusal) from refusal
 
 
 def waiting(catalog: CatalogResource, identifier: str) -> Mapping[str, int]:
@@ -168,12 +176,7 @@ def publish(catalog: CatalogResource, branch: AuditBranch, snapshot: int) -> Non
         if not isinstance(failure, CommitFailedException):
             raise failure
         time.sleep(_PAUSE_SECONDS)
-    raise ServiceUnavailable(
-        f"table {branch.table}",
-        found=f"a catalog that refused {_TRIES} times to publish {branch.name} ({failure})",
-        expected="one swap",
-        next_move="materialize the asset again",
-    ) from failure
+    raise _busy(branch.table, f"to publish {branch.name}", failure) from failure
 
 
 def published_and_expired(catalog: CatalogResource, identifier: str, commit: str) -> int | None:
@@ -248,6 +251,15 @@ def _swap(table: Table, branch: AuditBranch, snapshot: int) -> Exception | None:
     except Exception as failure:  # noqa: BLE001 - whatever it was, the table is asked what is so
         return failure
     return None
+
+
+def _busy(identifier: str, what: str, refusal: Exception | None) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"table {identifier}",
+        found=f"a catalog that refused {_TRIES} times {what} ({refusal})",
+        expected="one swap",
+        next_move="materialize the asset again",
+    )
 
 
 def require_held(metadata: TableMetadata, branch: AuditBranch, snapshot: int) -> None:
