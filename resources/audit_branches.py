@@ -71,28 +71,19 @@ def begin(catalog: CatalogResource, identifier: str, commit: str) -> AuditBranch
         TableMissing: the catalog has no such table.
         ServiceUnavailable: the catalog was busy all the time.
     """
-    from pyiceberg.exceptions import CommitFailedException
-    from pyiceberg.table.update import RemoveSnapshotRefUpdate
-
     for _ in range(_TRIES):
         table = catalog.table(identifier)
         branch = AuditBranch(identifier, commit, _head(table.metadata, MAIN))
         if branch.name not in table.metadata.refs:
             return branch
-        try:
-            given_up = RemoveSnapshotRefUpdate(ref_name=branch.name)
-            table.catalog.commit_table(table, (), (given_up,))
-        except CommitFailedException as failure:
-            refusal = failure  # somebody else has committed meanwhile, which is no harm here
+        refusal = _give_up(table, branch)
+        if refusal is not None:
             time.sleep(_PAUSE_SECONDS)
     raise _busy(identifier, f"to give up {branch.name}", refusal) from refusal
 
 
 def waiting(catalog: CatalogResource, identifier: str) -> Mapping[str, int]:
-    """Commits of a table that wait to be published, or were refused: their snapshots by branch.
-
-    The newest is the last.
-    """
+    """Commits that wait to be published, or were refused: snapshots by branch, the newest last."""
     metadata = catalog.table(identifier).metadata
     landed = {name: _head(metadata, name) for name in _waiting_in(metadata)}
     order = [each.snapshot_id for each in metadata.snapshots]
@@ -218,6 +209,18 @@ class _Redirecting:
         require_unmoved(now.metadata, self._branch)
         commit = redirected(self._branch, (requirements, updates))
         return self._catalog.commit_table(now, *commit)
+
+
+def _give_up(table: Table, branch: AuditBranch) -> Exception | None:
+    """Try to end a branch; the refusal where somebody else has committed meanwhile."""
+    from pyiceberg.exceptions import CommitFailedException
+    from pyiceberg.table.update import RemoveSnapshotRefUpdate
+
+    try:
+        table.catalog.commit_table(table, (), (RemoveSnapshotRefUpdate(ref_name=branch.name),))
+    except CommitFailedException as refusal:
+        return refusal
+    return None
 
 
 def _swap(table: Table, branch: AuditBranch, snapshot: int) -> Exception | None:
