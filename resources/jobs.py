@@ -10,10 +10,13 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+
+from resources.errors import ServiceUnavailable
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class JobRequest:
         commit: properties that every table commit of this job carries in its snapshot summary.
         once: the one of them that only one commit of a table's history may carry; None for a job
             that may do the same again.
+        streams: whether it needs Structured Streaming, which not every engine has.
     """
 
     job: str
@@ -35,6 +39,7 @@ class JobRequest:
     spec: Mapping[str, Any]
     commit: Mapping[str, str] = field(default_factory=dict)
     once: str | None = None
+    streams: bool = False
 
     @property
     def document(self) -> bytes:
@@ -93,6 +98,21 @@ class JobRunner(dg.ConfigurableResource[Any], ABC):
             ReportMissing: the job ended without reporting results.
             EngineUnavailable: no engine could be started to run it.
         """
+
+    def streaming(
+        self, request: JobRequest, *, log: Callable[[str], None]
+    ) -> AbstractContextManager[JobRunner]:
+        """Keep a streaming job at work during the block; the runner given hands it its work.
+
+        Raises:
+            ServiceUnavailable: this runner has no such jobs.
+        """
+        raise ServiceUnavailable(
+            f"job {request.job}",
+            found=f"{type(self).__name__}, which runs no job that goes on",
+            expected="a runner that keeps a streaming job at work",
+            next_move="run it as an asset instead: it takes in what is there, and ends",
+        )
 
     @abstractmethod
     def code_version(self) -> str:
