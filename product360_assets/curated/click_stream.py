@@ -48,7 +48,7 @@ REWRITTEN = "replace"
 
 
 @dataclass(frozen=True)
-class ClickStream:
+class StreamedClicks:
     """Takes in what is clean, by whatever runs the stream's job; `run_id` goes with the commits."""
 
     ledger: Ledger
@@ -170,7 +170,7 @@ def click_stream(
 ) -> dg.MaterializeResult[None]:
     """Take in what is clean, and say how far the stream has come."""
     with explained_failures():
-        stream = ClickStream(
+        stream = StreamedClicks(
             ledger.open(),
             catalog,
             now(runner, lake),

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from product360_assets.curated.click_event import EVENTS
 from product360_assets.curated.click_event import PUBLICATION as BATCH
 from product360_assets.curated.click_session import as_of_clicks
-from product360_assets.curated.click_stream import JOB, ClickStream
+from product360_assets.curated.click_stream import JOB, StreamedClicks
 from product360_assets.curated.derive import Derivation, Deriver, Properties
 from product360_assets.curated.publish import Published, Publisher
 from resources.environments import Settings, platform_resources
@@ -28,6 +28,8 @@ from resources.streams import Offers, now
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 
 ZONE = "America/New_York"
+# 23:40 on Sunday the 4th in New York.
+EVENING = datetime(2017, 6, 5, 3, 40, tzinfo=UTC)
 CLEAN = pa.schema(
     [
         ("event_id", pa.string()),
@@ -86,7 +88,8 @@ class Shop:
 
     def __init__(self, home: Path) -> None:
         settings = Settings("local", home, "spark", lake_prefix=None, ledger_table=None)
-        resources: dict[str, Any] = dict(platform_resources(settings))
+        self.resources: dict[str, Any] = dict(platform_resources(settings))
+        resources = self.resources
         self.home = home
         self.ledger = resources["ledger"].open()
         self.catalog = resources["catalog"]
@@ -125,10 +128,10 @@ class Shop:
         )
         self.ledger.record_zone(state, replacing=None)
 
-    def stream(self) -> ClickStream:
+    def stream(self) -> StreamedClicks:
         """The stream that ends when nothing is left."""
         runner = now(self.runner, self.lake)
-        return ClickStream(self.ledger, self.catalog, runner, ZONE, self.said.append, "run")
+        return StreamedClicks(self.ledger, self.catalog, runner, ZONE, self.said.append, "run")
 
     def publish_batch(self) -> tuple[Published, str]:
         """What the two batch assets do, each night."""
