@@ -27,20 +27,28 @@ from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.objects import LakeResource, ObjectStore
 
 STREAMS = "streams"
+# Whoever uses this place holds the locks of the tables that the job writes.
+NOW = "now"
 _FOLDER = "_folder"
 
 
 @dataclass(frozen=True)
 class Offers:
-    """What one streaming job is offered."""
+    """What one streaming job is offered, in a place of its own.
+
+    Attributes:
+        place: names the folder. Jobs that may live at once have different ones, or each would do
+            the other's work.
+    """
 
     results: ObjectStore
     job: str
+    place: str
 
     @property
     def folder(self) -> str:
         """The prefix of everything that belongs to the stream."""
-        return f"{STREAMS}/{self.job}/"
+        return f"{STREAMS}/{self.job}/{self.place}/"
 
     def spec(self, *, continuous: bool) -> dict[str, Any]:
         """What the job is told when it starts."""
@@ -57,6 +65,11 @@ class Offers:
         told = {**document, "answer": self.results.uri_of(self.answers(key)).removesuffix("/")}
         self.results.put(key, json.dumps(told, sort_keys=True).encode())
         return key
+
+    def forget(self) -> None:
+        """Remove the place and Spark's checkpoint in it: the job will not come back."""
+        for info in list(self.results.list(self.folder)):
+            self.results.delete(info.key)
 
     def put_end(self) -> str:
         """Offer the end: the job that reads it does no more; returns the offer's key."""
@@ -100,7 +113,7 @@ class NowRunner(JobRunner):
 
     def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
         """See `JobRunner.run`."""
-        offers = Offers(self.lake.zone("results"), request.job)
+        offers = Offers(self.lake.zone("results"), request.job, NOW)
         offers.clear()
         key = offers.put(offered(request))
         spec = offers.spec(continuous=False)

@@ -10,6 +10,7 @@ stamp. So whoever gives up ends the engine first.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -122,7 +123,8 @@ def listening(
         JobFailed: the job ended by itself.
         DeadlineExceeded: it did not start in time.
     """
-    offers = Offers(lake.zone("results"), request.job)
+    # A place for each start: one that was given up and sleeps must not see another's work.
+    offers = Offers(lake.zone("results"), request.job, f"listening-{secrets.token_hex(4)}")
     offers.clear()
     spec = {**request.spec, **offers.spec(continuous=True)}
     job = _Job(runner, replace(request, spec=spec, streams=True), log)
@@ -138,12 +140,12 @@ def listening(
 
 def _end(job: _Job, offers: Offers) -> None:
     """Tell the job to end; where it does not, end its engine."""
-    key = offers.put_end()
+    offers.put_end()
     job.thread.join(END_SECONDS)
     if job.thread.is_alive():
         end_engine_under_its_job()
         job.thread.join()
-    offers.take_away(key)
+    offers.forget()
 
 
 def _results(reader: JobReportReader) -> tuple[JobResult, ...] | None:

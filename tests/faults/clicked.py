@@ -24,7 +24,7 @@ from resources.environments import Settings, platform_resources
 from resources.jobs import JobRequest
 from resources.ledger import Batch, LandedObject, ZoneState, batch_id_of
 from resources.local.runner import LocalJobRunner
-from resources.streams import Offers, now
+from resources.streams import NOW, Offers, now
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 
 ZONE = "America/New_York"
@@ -96,7 +96,7 @@ class Shop:
         self.lake = resources["lake"]
         self.warehouse = resources["warehouse"]
         self.runner = LocalJobRunner(home=str(home), engine="spark")
-        self.offers = Offers(self.lake.zone("results"), JOB)
+        self.offers = Offers(self.lake.zone("results"), JOB, NOW)
         self.said: list[str] = []
         self.played_again = False
 
