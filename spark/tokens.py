@@ -29,6 +29,8 @@ BLOCK_BYTES = 32
 PADDED_TO_BYTES = 16
 _TOKEN = re.compile(r"t([0-9]+)-([A-Za-z0-9_-]+)")
 
+_PSEUDONYM = re.compile(r"h[0-9]+-[0-9a-f]{64}|t[0-9]+-[A-Za-z0-9_-]{43,}")
+
 Pseudonymise = Callable[[str], str]
 
 
@@ -43,6 +45,11 @@ def pseudonymiser(how: str, master: bytes, *, domain: str, version: str) -> Pseu
         return lambda value: f"h{version}-{hmac.digest(key, value.encode(), 'sha256').hex()}"
     tag_key, stream_key = _token_keys(master, domain)
     return lambda value: f"t{version}-{_encrypted(value, tag_key, stream_key)}"
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether a text looks like a hash or a token, of whatever key."""
+    return _PSEUDONYM.fullmatch(text) is not None
 
 
 def token_version(token: str) -> str:

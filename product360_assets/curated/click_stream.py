@@ -41,7 +41,8 @@ from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 
 JOB = "click_stream"
 STREAM = stream_key(CLICK_EVENT.name)
-PUBLICATION = Publication(CLICK_EVENT, job=JOB, inputs=(EVENTS,))
+# Visits are made of the events just committed, so these are on no branch: checked afterwards.
+PUBLICATION = Publication(CLICK_EVENT, job=JOB, inputs=(EVENTS,), at_once=True)
 TABLES = (CLICK_EVENT, CLICK_SESSION)
 # The operation of a snapshot that moved rows to other files and changed none.
 REWRITTEN = "replace"

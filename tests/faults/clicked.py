@@ -20,6 +20,7 @@ from product360_assets.curated.click_session import as_of_clicks
 from product360_assets.curated.click_stream import JOB, StreamedClicks
 from product360_assets.curated.derive import Derivation, Deriver, Properties
 from product360_assets.curated.publish import Published, Publisher
+from resources.audit_branches import AuditBranch
 from resources.environments import Settings, platform_resources
 from resources.jobs import JobRequest
 from resources.ledger import Batch, LandedObject, ZoneState, batch_id_of
@@ -145,13 +146,13 @@ class Shop:
             {},
         )
 
-        def write(properties: Properties) -> None:
+        def write(properties: Properties, branch: AuditBranch) -> None:
             spec = {
                 "as_of_date": derivation.as_of.isoformat(),
                 "inputs": {CLICK_EVENT.identifier: f"lake.{CLICK_EVENT.identifier}"},
                 "target": f"lake.{CLICK_SESSION.identifier}",
             }
-            request = JobRequest("click_session", "visits", spec, commit=properties)
+            request = JobRequest("click_session", "visits", spec, properties, branch=branch)
             self.runner.run(request, log=self.said.append)
 
         return published, Deriver(self.catalog, self.said.append, "night").derive(derivation, write)
