@@ -8,7 +8,8 @@ An offer is the document that the job would have had as its spec, with the commi
 own account of what is done: the folder holds work to do and remembers nothing.
 
 The hazard is Spark's memory of names: it never looks again at an offer of a name that it has seen.
-So the same work, tried again, is an offer of another name.
+So the same work, tried again, is an offer of another name. And a run that slept past its lock finds
+another's offer in its place: it is told which commit is its own, and leaves every other alone.
 """
 
 from __future__ import annotations
@@ -115,8 +116,9 @@ class NowRunner(JobRunner):
         """See `JobRunner.run`."""
         offers = Offers(self.lake.zone("results"), request.job, NOW)
         offers.clear()
-        key = offers.put(offered(request))
-        spec = offers.spec(continuous=False)
+        offer = offered(request)
+        key = offers.put(offer)
+        spec = {**offers.spec(continuous=False), "commit": offer["commit"]}
         try:
             return self._runner.run(replace(request, spec=spec, streams=True), log=log)
         finally:

@@ -35,7 +35,8 @@ def follow(session: SparkSession, spec: Mapping[str, Any], work: Work, report: R
     Args:
         session: of an engine that has Structured Streaming.
         spec: `offers`, the folder's URI; `checkpoint`, where Spark keeps its own; and `continuous`,
-            whether to wait for more until an offer says `end`, or to stop when there is none.
+            whether to wait for more until an offer says `end`, or to stop when there is none. With
+            `commit`, every offer of another commit is left to whom it was made.
         work: does one offer; its results are reported under the offer's `answer`.
         report: the job's own; is told all results, of a stream that goes on none.
     """
@@ -46,6 +47,8 @@ def follow(session: SparkSession, spec: Mapping[str, Any], work: Work, report: R
         for offer in (json.loads(row["value"]) for row in offers.collect()):
             if "end" in offer:
                 ended.set()
+                continue
+            if offer["commit"] != spec.get("commit", offer["commit"]):
                 continue
             results = work(offers.sparkSession, offer)
             Report(offers.sparkSession, offer["answer"]).results(results)

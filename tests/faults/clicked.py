@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from product360_assets.curated.click_event import EVENTS
 from product360_assets.curated.click_event import PUBLICATION as BATCH
 from product360_assets.curated.click_session import as_of_clicks
 from product360_assets.curated.click_stream import JOB, StreamedClicks
+from product360_assets.curated.commits import COMMIT_ID
 from product360_assets.curated.derive import Derivation, Deriver, Properties
 from product360_assets.curated.publish import Published, Publisher
 from resources.audit_branches import AuditBranch
 from resources.environments import Settings, platform_resources
-from resources.jobs import JobRequest
+from resources.jobs import JobReport, JobRequest
 from resources.ledger import Batch, LandedObject, ZoneState, batch_id_of
 from resources.local.runner import LocalJobRunner
 from resources.streams import NOW, Offers, now
@@ -134,6 +136,12 @@ class Shop:
         runner = now(self.runner, self.lake)
         return StreamedClicks(self.ledger, self.catalog, runner, ZONE, self.said.append, "run")
 
+    def overtaken_stream(self, *, knows_its_own: bool = True) -> StreamedClicks:
+        """The stream that ends, in a run that sleeps until another has its offer in our place."""
+        stream = self.stream()
+        stream.runner._runner = _Sleeping(self, knows_its_own=knows_its_own)
+        return stream
+
     def publish_batch(self) -> tuple[Published, str]:
         """What the two batch assets do, each night."""
         publisher = Publisher(self.ledger, self.catalog, self.runner, self.said.append, "night")
@@ -205,6 +213,30 @@ class Shop:
     def contents(self) -> dict[str, str]:
         """Content of both tables."""
         return {name: digest for name, (digest, _) in self.state().items()}
+
+
+class _Sleeping:
+    """Runs a job only after another run, of another commit, has taken the stream's place."""
+
+    def __init__(self, shop: Shop, *, knows_its_own: bool) -> None:
+        self._shop, self._knows_its_own = shop, knows_its_own
+
+    def code_version(self) -> str:
+        return self._shop.runner.code_version()
+
+    def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
+        offers = self._shop.offers
+        (ours,) = (
+            json.loads(offers.results.read(info.key))
+            for info in offers.results.list(f"{offers.folder}offers/")
+            if info.key.endswith(".json")
+        )
+        offers.clear()
+        offers.put({**ours, "commit": {COMMIT_ID: "another's"}})
+        spec = dict(request.spec)
+        if not self._knows_its_own:
+            del spec["commit"]
+        return self._shop.runner.run(replace(request, spec=spec), log=log)
 
 
 def visits_of(

@@ -96,6 +96,7 @@ def test_a_stream_ends_in_the_tables_of_the_nightly_batch(shop: Shop) -> None:
     # The events were taken in; the visits are made anew, and are the same.
     assert (published.outcome, visits) == ("unchanged", "published")
     assert shop.contents() == streamed
+    assert not shop.stream().is_behind()
 
 
 @pytest.mark.long
@@ -201,6 +202,18 @@ def test_f07_a_lost_checkpoint_and_expired_snapshots_change_nothing(shop: Shop) 
     shop.forget_what_was_taken_in()
     again = shop.stream().take_in()
     assert len(again.batch_ids) == 2
+
+
+@pytest.mark.long
+def test_f25_a_run_that_wakes_up_to_anothers_offer_leaves_it_alone(shop: Shop) -> None:
+    shop.deliver(MONDAY, FIRST)
+    with pytest.raises(JobFailed, match="without its commit"):
+        shop.overtaken_stream().take_in()
+    assert shop.rows(CLICK_EVENT.identifier) == []
+
+    # One that does not know its own takes the other's in, and says that it was itself.
+    assert shop.overtaken_stream(knows_its_own=False).take_in().outcome == "published"
+    assert len(shop.rows(CLICK_EVENT.identifier)) == len({click.id for click in FIRST})
 
 
 def dies(*_: Any) -> None:
