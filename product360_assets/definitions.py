@@ -26,6 +26,7 @@ from product360_assets.automation.jobs import (
 from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.automation.source_changes import source_changes
+from product360_assets.automation.streaming import stream_job, stream_schedule, stream_sensor
 from product360_assets.core.contract import known_contracts
 from product360_assets.governance.reconciliation import reconciliation_asset
 from resources.environments import platform_resources
@@ -64,12 +65,14 @@ def defs() -> dg.Definitions:
                 validate_job(contracts),
                 reconcile_job(),
                 audit_job(contracts),
+                stream_job(),
             ],
-            schedules=schedules(),
+            schedules=[*schedules(), stream_schedule()],
             sensors=[
                 source_changes(contracts, ingesting),
                 landing_arrivals(contracts, accepting),
                 upstream_changes(),
+                stream_sensor(),
                 *alert_sensors(),
             ],
             resources=platform_resources(),
