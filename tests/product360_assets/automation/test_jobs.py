@@ -34,7 +34,8 @@ def test_there_is_one_accepting_job_for_each_system(repository: dg.RepositoryDef
     names = {job.name for job in named_jobs(repository)}
     accepting = {f"accept_{system}" for system in load_contracts()}
     looking = {"validate", "watch", "reconcile", "audit"}
-    assert names == {"ingest", "publish", "stream", *looking, *accepting}
+    others = {"ingest", "publish", "stream", "maintain"}
+    assert names == {*others, *looking, *accepting}
 
 
 def test_a_job_runs_the_checks_of_its_assets(repository: dg.RepositoryDefinition) -> None:
