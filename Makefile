@@ -55,7 +55,20 @@ check: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Lint, types, import rules
 	@$(BIN)/dagster definitions validate -w workspace.yaml
 	@$(BIN)/python -m product360_assets.governance.published_contracts
 	@$(MAKE) --no-print-directory lock
-	@git diff --exit-code --stat -- requirements.lock requirements-dev.lock
+	@git diff --exit-code --stat -- requirements.lock requirements-dev.lock \
+	  infra/requirements.lock
+
+.PHONY: infra
+infra: .venv/.infra ## Synthesise the AWS infrastructure and have it checked (PLAN=file.yaml)
+	@command -v node >/dev/null || { \
+	  echo "make: node: found none in PATH." >&2; \
+	  echo "Expected: node 20 or newer, in which the AWS CDK runs." >&2; \
+	  echo "Next: install it (nodejs.org; apt-get install nodejs; brew install node), then" \
+	    "the same command again." >&2; \
+	  exit 1; \
+	}
+	@$(BIN)/mypy -p infra
+	@$(BIN)/python -m infra $(if $(PLAN),--plan "$(PLAN)")
 
 .PHONY: contracts
 contracts: .venv/.dev ## Agree on what has changed in the contracts of published tables and breaks no reader
@@ -74,6 +87,8 @@ lock: .venv/.dev ## Bring the lock files in line with pyproject.toml; pins stay 
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --extra test --extra check --extra bench -c requirements.lock pyproject.toml \
 	  -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url -c requirements-dev.lock infra/requirements.in -o infra/requirements.lock
 
 .PHONY: clean
 clean: ## Stop the demo company and remove all data the demo made (.venv stays)
@@ -128,6 +143,11 @@ venv-fits:
 .venv/.dev: requirements-dev.lock .venv/.run
 	@echo "Installing what tests and checks need"
 	@$(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/.infra: infra/requirements.lock .venv/.dev
+	@echo "Installing the AWS CDK and its checks (once)"
+	@$(BIN)/uv pip install -q -p $(BIN)/python --require-hashes -r infra/requirements.lock
 	@touch $@
 
 # What to say where the system refuses to write: what it is, and how to choose another place.

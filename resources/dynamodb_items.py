@@ -31,7 +31,8 @@ WRITES_AT_ONCE = 100
 ITEM_BYTES = 350_000
 COLLISION_PATIENCE_SECONDS = 30.0
 
-ABSENT = "attribute_not_exists(#pk)"
+PARTITION_KEY, SORT_KEY = "pk", "sk"
+ABSENT = f"attribute_not_exists(#{PARTITION_KEY})"
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,12 @@ def create_table(client: DynamoDBClient, name: str) -> None:
     client.create_table(
         TableName=name,
         AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": PARTITION_KEY, "AttributeType": "S"},
+            {"AttributeName": SORT_KEY, "AttributeType": "S"},
         ],
         KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
+            {"AttributeName": PARTITION_KEY, "KeyType": "HASH"},
+            {"AttributeName": SORT_KEY, "KeyType": "RANGE"},
         ],
         BillingMode="PAY_PER_REQUEST",
     )

@@ -4,9 +4,11 @@
     PRODUCT360_HOME          the local home; default .product360 below the working directory
     PRODUCT360_ENGINE        sail (default) or spark, for local jobs
     PRODUCT360_ALERTS        the file of alert routes; without it every alert goes to a local log
+    PRODUCT360_DEPLOYMENT    aws: the file of outputs that fills in what is not set of the following
     PRODUCT360_LAKE_PREFIX   aws: buckets are <prefix>-<zone>
     PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger and the registry
     PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
+    PRODUCT360_SECRETS_PREFIX  aws: stands before the names of all secrets; none by default
     PRODUCT360_MAINTENANCE   product360 (default), or on aws glue: who keeps the published tables
     PRODUCT360_OPTIMIZER_ROLE  aws: the ARN of the role that Glue's optimizers work under
     PRODUCT360_CONSUMERS     who reads them, by commas, of athena (default), duckdb and spark
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from resources.deployment import VARIABLE, deployed_variables
 from resources.errors import SettingInvalid
 from resources.maintenance import NEWEST_FORMAT, Keeper, MaintenanceResource
 
@@ -50,6 +53,7 @@ class Settings:
     longest_write_hours: float = 24.0
     longest_read_hours: float = 24.0
     snapshot_days: float = 7.0
+    secrets_prefix: str = ""
 
 
 def settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -61,7 +65,7 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingInvalid: a variable holds none of its possible values.
     """
-    given = os.environ if variables is None else variables
+    given = _with_deployed(os.environ if variables is None else variables)
     return Settings(
         environment=cast(Environment, _choice(given, "PRODUCT360_ENV", get_args(Environment))),
         home=Path(given.get("PRODUCT360_HOME") or ".product360").expanduser().absolute(),
@@ -78,7 +82,16 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         longest_write_hours=_amount(given, "PRODUCT360_LONGEST_WRITE_HOURS", 24.0),
         longest_read_hours=_amount(given, "PRODUCT360_LONGEST_READ_HOURS", 24.0),
         snapshot_days=_amount(given, "PRODUCT360_SNAPSHOT_DAYS", 7.0),
+        secrets_prefix=given.get("PRODUCT360_SECRETS_PREFIX") or "",
     )
+
+
+def _with_deployed(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables, and what the deployment says where they say nothing."""
+    outputs = _path(variables.get(VARIABLE))
+    if outputs is None:
+        return variables
+    return {**deployed_variables(outputs), **{name: v for name, v in variables.items() if v}}
 
 
 def _path(text: str | None) -> Path | None:
@@ -165,7 +178,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
         "alerts": DynamoAlertStoreResource(table=table) if table else no_table,
         "ledger": DynamoLedgerResource(table=table) if table else no_table,
         "registry": DynamoRegistryResource(table=table) if table else no_table,
-        "secrets": SecretsManagerSecrets(),
+        "secrets": SecretsManagerSecrets(prefix=chosen.secrets_prefix),
         "catalog": GlueCatalogResource(lake_prefix=prefix) if prefix else buckets,
         "runner": UnavailableService(
             service="Amazon EMR", arrives_with="the runner that submits jobs to EMR"

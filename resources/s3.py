@@ -121,6 +121,8 @@ class Bucket:
             # The most specific of obstore's settings, so that none it finds itself comes before.
             aws_endpoint_url_s3=endpoint,
             region=self._client.meta.region_name,
+            # S3 computes it too and refuses other bytes; where objects are locked, it must be sent.
+            checksum_algorithm="SHA256",
             credential_provider=Boto3CredentialProvider(credentials),
             client_options={
                 "allow_http": endpoint.startswith("http://"),

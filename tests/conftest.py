@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["databases", "lineages", "sessions"]
+pytest_plugins = ["databases", "lineages", "sessions", "synthesised"]
 
 LONGEST = ["flow", "spark/parity", "spark/jobs", "faults", "faults/jobs", "resources"]
 # Looks at the run of the demo that the flow tests look at.

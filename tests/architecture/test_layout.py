@@ -33,7 +33,7 @@ COMPANY_ROOMS = (
 def python_files() -> list[Path]:
     return sorted(
         path
-        for room in ("product360_assets", "resources", "spark", "demo")
+        for room in ("product360_assets", "resources", "spark", "demo", "infra")
         for path in (REPOSITORY / room).rglob("*.py")
     )
 
@@ -94,7 +94,7 @@ def test_the_changelog_knows_the_version() -> None:
 
 
 def test_the_lock_files_name_no_index() -> None:
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-dev.lock", "infra/requirements.lock"):
         text = (REPOSITORY / lock).read_text()
         assert "://" not in text, f"{lock} names an address"
         assert "--hash=sha256:" in text

@@ -1,0 +1,189 @@
+"""One role for each component, with what its code does and nothing else.
+
+    platform     runs Dagster: takes in, accepts, records, keeps tables, asks for jobs
+    jobs         run on EMR Serverless: read zones, write what they make
+    optimizers   of Glue: keep tables where Glue is to keep them
+
+No role may delete from raw, break a lock, change a key, or make a role, a bucket or a database.
+
+The hazard is a right that nobody uses and somebody else will. So each stands beside its reason, and
+a new call in an adapter fails in the account until its right is added here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.alarms import AlarmsStack
+from infra.catalog import databases
+from infra.eventing import EventingStack
+from infra.plan import Plan
+from infra.registry import RegistryStack
+from infra.rights import Right, policy
+from infra.secrets import SecretsStack
+from infra.stack import PlannedStack
+from infra.storage import ZONES, StorageStack
+from resources.objects import DELETABLE, Zone
+
+EMR, ECS, EC2, GLUE = (
+    f"{service}.amazonaws.com" for service in ("emr-serverless", "ecs-tasks", "ec2", "glue")
+)
+# They say for which account they act when they assume a role.
+SAY_ACCOUNT = frozenset({EMR, ECS})
+# Of the zones of published tables and what is made for them: jobs write there.
+MADE: frozenset[Zone] = frozenset({"clean", "curated", "forecast", "results"})
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The stacks whose resources the roles reach."""
+
+    storage: StorageStack
+    eventing: EventingStack
+    registry: RegistryStack
+    secrets: SecretsStack
+    alarms: AlarmsStack
+
+
+class RolesStack(PlannedStack):
+    """The roles of the components."""
+
+    def __init__(self, scope: Construct, plan: Plan, parts: Parts) -> None:
+        super().__init__(
+            scope, "roles", plan, description="Product 360: one role for each component"
+        )
+        self._storage = parts.storage
+        self.jobs = self._role("jobs", EMR, self._of_jobs())
+        self.optimizers = self._role("optimizers", GLUE, self._of_optimizers())
+        self.platform = self._role("platform", plan.runs_on, self._of_platform(parts))
+        if plan.runs_on == EC2:
+            iam.InstanceProfile(self, "Profile", role=self.platform)
+        self.says("PRODUCT360_EMR_ROLE", self.jobs.role_arn, description="Of jobs")
+        self.says(
+            "PRODUCT360_OPTIMIZER_ROLE", self.optimizers.role_arn, description="Of Glue's keepers"
+        )
+        self.says("PRODUCT360_PLATFORM_ROLE", self.platform.role_arn, description="Of Dagster")
+
+    def _role(self, part: str, service: str, rights: Iterable[Right]) -> iam.Role:
+        ours = {"StringEquals": {"aws:SourceAccount": self.account}}
+        role = iam.Role(
+            self,
+            part.capitalize(),
+            role_name=f"{self.plan.name}-{part}",
+            assumed_by=iam.ServicePrincipal(
+                service, conditions=ours if service in SAY_ACCOUNT else None
+            ),
+        )
+        policy(self, f"{part.capitalize()}Rights", role, rights)
+        return role
+
+    def _of_jobs(self) -> Iterator[Right]:
+        """Jobs read what was accepted and made, and write what they make, by way of temporaries."""
+        yield from self._reads("raw", *sorted(MADE))
+        yield from self._writes(*sorted(MADE))
+        yield self._deletes(*sorted(MADE))
+        yield _tables("GetDatabase", "GetTable", "UpdateTable")
+
+    def _of_optimizers(self) -> Iterator[Right]:
+        """As Glue's documentation lists them."""
+        zones = _table_zones()
+        yield from self._reads(*zones)
+        yield from self._writes(*zones)
+        yield self._deletes(*zones)
+        yield _tables("GetTable", "UpdateTable")
+        yield Right(
+            ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
+            (
+                "arn:{partition}:logs:{region}:{account}:log-group:/aws-glue/iceberg-compaction/logs:*",
+                "arn:{partition}:logs:{region}:{account}:log-group:/aws-glue/iceberg-retention/logs:*",
+                "arn:{partition}:logs:{region}:{account}:log-group:/aws-glue/iceberg-orphan-file-deletion/logs:*",
+            ),
+            because="Glue names the streams of its own three log groups.",
+        )
+
+    def _of_platform(self, parts: Parts) -> Iterator[Right]:
+        yield from self._reads(*ZONES)
+        yield from self._writes(*ZONES)
+        yield self._deletes(*sorted(DELETABLE | set(_table_zones())))
+        yield _tables("GetDatabase", "GetDatabases", "GetTable", "GetTables")
+        yield _tables("CreateTable", "UpdateTable")
+        yield _tables("GetTableOptimizer", "CreateTableOptimizer", "UpdateTableOptimizer")
+        yield Right(
+            (
+                "dynamodb:GetItem",
+                "dynamodb:Query",
+                "dynamodb:PutItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:ConditionCheckItem",
+            ),
+            (parts.registry.table.table_arn,),
+        )
+        yield Right(("kms:DescribeKey", "kms:Encrypt"), (parts.storage.key.key_arn,))
+        yield Right(
+            ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+            (parts.eventing.queue.queue_arn,),
+        )
+        yield Right(("sqs:GetQueueAttributes", "sqs:GetQueueUrl"), (parts.eventing.dead.queue_arn,))
+        yield Right(
+            ("secretsmanager:GetSecretValue",),
+            tuple(secret.ref for secret in parts.secrets.secrets.values()),
+        )
+        yield Right(("sns:Publish",), (parts.alarms.topic.topic_arn,))
+        yield Right(("kms:Decrypt", "kms:GenerateDataKey"), (parts.alarms.key.key_arn,))
+        yield self._passes(self.jobs, EMR)
+        yield self._passes(self.optimizers, GLUE)
+
+    def _passes(self, role: iam.Role, service: str) -> Right:
+        return Right(
+            ("iam:PassRole",),
+            (role.role_arn,),
+            condition={"StringEquals": {"iam:PassedToService": service}},
+        )
+
+    def _reads(self, *zones: Zone) -> Iterator[Right]:
+        buckets = tuple(self._storage.bucket_arn(zone) for zone in zones)
+        yield Right(("s3:ListBucket", "s3:GetBucketLocation"), buckets)
+        yield Right(
+            ("s3:GetObject",),
+            tuple(f"{bucket}/*" for bucket in buckets),
+            because="All objects of a zone are read alike; other zones and buckets are not.",
+        )
+        yield Right(("kms:Decrypt",), (self._storage.key.key_arn,))
+
+    def _writes(self, *zones: Zone) -> Iterator[Right]:
+        yield Right(
+            ("s3:PutObject", "s3:AbortMultipartUpload"),
+            tuple(f"{self._storage.bucket_arn(zone)}/*" for zone in zones),
+            because="The keys of what is written come with the data.",
+        )
+        yield Right(("kms:GenerateDataKey",), (self._storage.key.key_arn,))
+
+    def _deletes(self, *zones: Zone) -> Right:
+        return Right(
+            ("s3:DeleteObject",),
+            tuple(f"{self._storage.bucket_arn(zone)}/*" for zone in zones),
+            because="What is no longer needed is known by name only when it is removed.",
+        )
+
+
+def _table_zones() -> list[Zone]:
+    """The zones in which published tables lie."""
+    return [zone for zone in ZONES if zone in databases()]
+
+
+def _tables(*actions: str) -> Right:
+    """Something with the published tables and their databases."""
+    catalog = "arn:{partition}:glue:{region}:{account}"
+    return Right(
+        tuple(f"glue:{action}" for action in actions),
+        (
+            f"{catalog}:catalog",
+            *(f"{catalog}:database/{zone}" for zone in databases()),
+            *(f"{catalog}:table/{zone}/*" for zone in databases()),
+        ),
+        because="The platform makes its tables from its dictionary; all in these databases are its",
+    )

@@ -1,0 +1,192 @@
+"""The stacks that ministack has resources for, really deployed there, and used by the platform.
+
+The catalog, the application of EMR Serverless and the budget are not among its resources; it
+refuses them by name. That they synthesise, and what they promise, the tests of templates say.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from synthesised import STACKS
+
+from resources.aws import client, session
+from resources.deployment import VARIABLE
+from resources.dynamodb_items import create_table
+from resources.environments import platform_resources, settings
+from resources.errors import SecretMissing
+from resources.events import EventQueueResource, ObjectCreated, event_of
+from resources.ledger import Batch, LandedObject, LedgerResource, batch_id_of
+from resources.objects import LakeResource
+from resources.registry import RegistryResource
+from resources.secrets import SecretsResource
+
+pytestmark = pytest.mark.aws
+REFUSED = ("Catalog", "Jobs", "Budget")
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `cdk deploy --outputs-file` would write; it is there when the stacks are."""
+    return tmp_path_factory.mktemp("outputs") / "outputs.json"
+
+
+def deploy(folder: Path, name: str) -> dict[str, str]:
+    """Create the stack; its outputs without those that only other stacks import."""
+    formation: Any = session().client("cloudformation")
+    stack = f"product360-{name.lower()}"
+    body = (folder / f"{name}.template.json").read_text()
+    formation.create_stack(
+        StackName=stack, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    formation.get_waiter("stack_create_complete").wait(
+        StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    [made] = formation.describe_stacks(StackName=stack)["Stacks"]
+    return {
+        each["OutputKey"]: each["OutputValue"]
+        for each in made.get("Outputs", [])
+        if "ExportName" not in each
+    }
+
+
+@pytest.fixture
+def deployed(aws: str, synthesised: Path, outputs: Path) -> Mapping[str, object]:
+    """The platform's resources; of this deployment nothing is said but where its outputs are."""
+    if not outputs.exists():
+        said = {name: deploy(synthesised, name) for name in STACKS if name not in REFUSED}
+        outputs.write_text(json.dumps(said))
+    return platform_resources(settings({"PRODUCT360_ENV": "aws", VARIABLE: str(outputs)}))
+
+
+def test_an_object_in_landing_is_announced_and_others_are_not(
+    deployed: Mapping[str, object],
+) -> None:
+    lake = cast(LakeResource, deployed["lake"])
+    lake.zone("raw").put("shop/price/a.csv", b"id\n1\n")
+    info = lake.zone("landing").put("shop/price/2017-01-09/price.csv", b"id\n1\n")
+    event = first_event(cast(EventQueueResource, deployed["events"]))
+    assert (event.bucket, event.key, event.size, event.etag) == (
+        lake.zone("landing").bucket,
+        info.key,
+        5,
+        info.etag,
+    )
+
+
+def first_event(events: EventQueueResource) -> ObjectCreated:
+    queue, deadline = events.open(), time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if messages := queue.receive(1):
+            queue.acknowledge(messages)
+            event = event_of(messages[0].body)
+            assert event is not None
+            return event
+    raise AssertionError("no event came")
+
+
+def test_the_queue_buries_what_was_handed_out_too_often(deployed: Mapping[str, object]) -> None:
+    # The dead are counted where the deployed redrive policy says that they go.
+    assert cast(EventQueueResource, deployed["events"]).open().depth().dead == 0
+
+
+def test_the_table_is_as_the_adapters_make_it(deployed: Mapping[str, object]) -> None:
+    dynamodb = client("dynamodb")
+    create_table(dynamodb, "made-by-the-adapter")
+    [ours, theirs] = [
+        dynamodb.describe_table(TableName=name)["Table"]
+        for name in ("made-by-the-adapter", "product360-ledger")
+    ]
+    for said in ("KeySchema", "AttributeDefinitions", "BillingModeSummary"):
+        assert sorted(map(str, ours[said])) == sorted(map(str, theirs[said])), said
+    assert not theirs.get("GlobalSecondaryIndexes")
+
+
+def test_ledger_and_registry_work_on_the_deployed_table(deployed: Mapping[str, object]) -> None:
+    landed = LandedObject("landing", "shop/price/b.csv", "v1", 5)
+    day = date(2017, 1, 9)
+    batch = Batch(batch_id_of(day, [landed]), "shop", "price", day, "file", "0", (landed,))
+    ledger = cast(LedgerResource, deployed["ledger"])
+    assert ledger.open().open_batch(batch) == batch
+    assert ledger.open().batches("shop", "price") == [batch]
+    registry = cast(RegistryResource, deployed["registry"])
+    published = registry.open().publish("shop", {"a": 1}, expected=None, note="first", by="me")
+    assert registry.open().latest("shop") == published
+    assert published.published_at <= datetime.now(UTC)
+
+
+def test_a_secret_is_a_place_until_somebody_publishes_what_is_in_it(
+    deployed: Mapping[str, object],
+) -> None:
+    secrets = cast(SecretsResource, deployed["secrets"])
+    listed = client("secretsmanager").list_secrets()["SecretList"]
+    reference = next(
+        each["Name"].removeprefix("product360/")
+        for each in listed
+        if each["Name"].startswith("product360/") and "treatment" not in each["Name"]
+    )
+    with pytest.raises(SecretMissing, match=reference):
+        secrets.get(reference)
+    secrets.publish(reference, {"host": "db.example.com"})
+    assert secrets.get(reference) == {"host": "db.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource", "decision"),
+    [
+        ("platform", "s3:PutObject", "raw/shop/a.csv", "allowed"),
+        ("platform", "s3:DeleteObject", "raw/shop/a.csv", "implicitDeny"),
+        ("platform", "s3:DeleteObject", "landing/shop/a.csv", "allowed"),
+        ("platform", "s3:GetObject", "access-logs/a", "implicitDeny"),
+        ("jobs", "s3:GetObject", "raw/shop/a.csv", "allowed"),
+        ("jobs", "s3:PutObject", "raw/shop/a.csv", "implicitDeny"),
+        ("jobs", "s3:PutObject", "clean/shop/a.parquet", "allowed"),
+        ("jobs", "s3:GetObject", "landing/shop/a.csv", "implicitDeny"),
+        ("optimizers", "s3:DeleteObject", "curated/product/a.parquet", "allowed"),
+        ("optimizers", "s3:GetObject", "raw/shop/a.csv", "implicitDeny"),
+    ],
+)
+def test_what_a_deployed_role_may_do_with_an_object(
+    deployed: Mapping[str, object], role: str, action: str, resource: str, decision: str
+) -> None:
+    iam: Any = session().client("iam")
+    prefix = cast(LakeResource, deployed["lake"]).uri.removeprefix("s3://")
+    attached = iam.list_attached_role_policies(RoleName=f"product360-{role}")["AttachedPolicies"]
+    documents = [
+        iam.get_policy_version(PolicyArn=each["PolicyArn"], VersionId="v1")["PolicyVersion"]
+        for each in attached
+    ]
+    answer = iam.simulate_custom_policy(
+        PolicyInputList=[json.dumps(each["Document"]) for each in documents],
+        ActionNames=[action],
+        ResourceArns=[f"arn:aws:s3:::{prefix}-{resource}"],
+    )
+    [evaluated] = answer["EvaluationResults"]
+    assert evaluated["EvalDecision"] == decision
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_endpoint_has_no_resource_for_it_refuses(
+    aws: str, synthesised: Path, name: str
+) -> None:
+    formation: Any = session().client("cloudformation")
+    stack = f"refused-{name.lower()}"
+    formation.create_stack(
+        StackName=stack,
+        TemplateBody=(synthesised / f"{name}.template.json").read_text(),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        [made] = formation.describe_stacks(StackName=stack)["Stacks"]
+        if made["StackStatus"] != "CREATE_IN_PROGRESS":
+            break
+        time.sleep(0.2)
+    assert made["StackStatus"] != "CREATE_COMPLETE"
