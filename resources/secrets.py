@@ -65,9 +65,10 @@ class SecretsManagerSecrets(SecretsResource):
         except secrets.exceptions.ResourceNotFoundException as error:
             raise SecretMissing(
                 f"secret {reference!r}",
-                found=f"no secret named {name!r} in AWS Secrets Manager",
+                found=f"no secret named {name!r} in AWS Secrets Manager, or nothing in it",
                 expected="a secret with the connection's fields",
-                next_move=f"aws secretsmanager create-secret --name {name}",
+                next_move=f"aws secretsmanager put-secret-value --secret-id {name}; create-secret "
+                f"--name {name} where there is none",
             ) from error
         return fields_of(reference, answer.get("SecretString", ""), where=f"the secret {name!r}")
 
