@@ -59,14 +59,7 @@ check: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Lint, types, import rules
 	  infra/requirements.lock
 
 .PHONY: infra
-infra: .venv/.infra ## Synthesise the AWS infrastructure and have it checked (PLAN=file.yaml)
-	@command -v node >/dev/null || { \
-	  echo "make: node: found none in PATH." >&2; \
-	  echo "Expected: node 20 or newer, in which the AWS CDK runs." >&2; \
-	  echo "Next: install it (nodejs.org; apt-get install nodejs; brew install node), then" \
-	    "the same command again." >&2; \
-	  exit 1; \
-	}
+infra: node-there .venv/.infra ## Synthesise the AWS infrastructure and have it checked (PLAN=file.yaml)
 	@$(BIN)/mypy -p infra
 	@$(BIN)/python -m infra $(if $(PLAN),--plan "$(PLAN)")
 
@@ -144,6 +137,15 @@ venv-fits:
 	@echo "Installing what tests and checks need"
 	@$(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
+
+.PHONY: node-there
+node-there:
+	@command -v node >/dev/null || { \
+	  echo "make: node: found none in PATH." >&2; \
+	  echo "Expected: node 20 or newer, in which the AWS CDK runs." >&2; \
+	  echo "Next: install it (nodejs.org, apt, brew), then the same command again." >&2; \
+	  exit 1; \
+	}
 
 .venv/.infra: infra/requirements.lock .venv/.dev
 	@echo "Installing the AWS CDK and its checks (once)"

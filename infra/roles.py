@@ -34,7 +34,7 @@ EMR, ECS, EC2, GLUE = (
 )
 # They say for which account they act when they assume a role.
 SAY_ACCOUNT = frozenset({EMR, ECS})
-# Of the zones of published tables and what is made for them: jobs write there.
+# Where jobs write what they make.
 MADE: frozenset[Zone] = frozenset({"clean", "curated", "forecast", "results"})
 
 
