@@ -188,6 +188,25 @@ def replace_keys(
     _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
 
 
+def merge_differences(
+    session: SparkSession, rows: DataFrame, table: Table, target: str, gone: DataFrame
+) -> None:
+    """Make these rows the whole content of a table by writing those that differ, in one commit.
+
+    Args:
+        session: the engine's session.
+        rows: one per key.
+        table: what the target is.
+        target: its name in the catalog.
+        gone: keys that the target may hold, and that are not among the rows.
+    """
+    note_published(session, rows, table)
+    incoming = _with_fate(rows.select(*table.column_names), gone, table)
+    others = [f"t.{name} <=> s.{name}" for name in table.column_names]
+    clauses = _clauses(table, [f"NOT ({' AND '.join(others)})"], with_deletes=True)
+    _merge(session, incoming, table, target, [], clauses)
+
+
 def _merge(
     session: SparkSession,
     incoming: DataFrame,
