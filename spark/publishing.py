@@ -20,7 +20,7 @@ from spark.transforms.together import together
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
     from spark.tables import Table
 
@@ -188,23 +188,24 @@ def replace_keys(
     _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
 
 
-def merge_differences(
-    session: SparkSession, rows: DataFrame, table: Table, target: str, gone: DataFrame
+def merge_few(
+    session: SparkSession, rows: Sequence[Row], table: Table, target: str, gone: DataFrame
 ) -> None:
-    """Make these rows the whole content of a table by writing those that differ, in one commit.
+    """Put rows in place of those of their keys, and take keys out, in one commit.
+
+    The rows are here already and not still to be computed: engines look at what they merge twice.
 
     Args:
         session: the engine's session.
-        rows: one per key.
+        rows: one per key, with the table's columns in their order.
         table: what the target is.
         target: its name in the catalog.
-        gone: keys that the target may hold, and that are not among the rows.
+        gone: keys, none of them among the rows, that the target is not to hold.
     """
-    note_published(session, rows, table)
-    incoming = _with_fate(rows.select(*table.column_names), gone, table)
-    others = [f"t.{name} <=> s.{name}" for name in table.column_names]
-    clauses = _clauses(table, [f"NOT ({' AND '.join(others)})"], with_deletes=True)
-    _merge(session, incoming, table, target, [], clauses)
+    layout = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+    few = session.createDataFrame(list(rows), layout)
+    incoming = _with_fate(few, gone, table)
+    _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
 
 
 def _merge(

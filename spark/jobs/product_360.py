@@ -2,7 +2,8 @@
 
 What is touched since is found first: by rows of the inputs that are new or gone, and by the day,
 which moves every window. Only these products are told anew, from all that their inputs hold of
-them, and only rows that differ are written. Where most products are touched, all are made.
+them. While the day stands, only rows that differ are written; on another day all are, as each says
+as of when it is. Where most products are touched, all are made.
 
 The hazard is the first sale of all, which says from when on weeks count, for every product: where
 that may have moved, everything has.
@@ -19,7 +20,7 @@ from pyspark.sql import functions as F
 from spark.changes import changed_rows
 from spark.derived import publish_derived
 from spark.io import union
-from spark.publishing import merge_differences, replace_rows, result
+from spark.publishing import merge_few, replace_rows, result
 from spark.tables.curated import INTERACTION, PRODUCT, PRODUCT_360, PRODUCT_WEEK, SALES_LINE
 from spark.transforms.product_360 import Inputs, brought_up_to_date, product_360
 from spark.transforms.product_360_touched import touched_by_contacts, touched_by_the_day
@@ -27,13 +28,15 @@ from spark.transforms.product_360_touched import touched_by_contacts, touched_by
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
     from spark.report import Report
 
 INPUTS = [PRODUCT, SALES_LINE, PRODUCT_WEEK, INTERACTION]
-# Beyond this share of the products it is cheaper to make all of them.
-MOST = 0.5
+# Beyond this share of the products it is no cheaper than to make all of them.
+MOST = 0.2
+# Of more rows the job does not hold on to, and replacing all is no dearer than a merge.
+FEW = 5_000
 # What a report calls their number.
 ANEW = "products made anew"
 
@@ -47,13 +50,13 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
         return
     inputs, held = _inputs(session, spec), session.table(spec["target"])
     ids = session.createDataFrame([(each,) for each in touched], "product_id bigint")
-    rows = brought_up_to_date(held, ids, inputs, _day(spec), spec["windows"])
-    if _day(spec) != _day(spec["since"]):
-        # No row is what it was: each says as of when it is.
-        replace_rows(session, rows, PRODUCT_360, spec["target"])
+    rows, others = brought_up_to_date(held, ids, inputs, _day(spec), spec["windows"])
+    differing = _few_that_differ(rows, held) if _day(spec) == _day(spec["since"]) else None
+    if differing is None:
+        replace_rows(session, rows.unionAll(others), PRODUCT_360, spec["target"])
     else:
         gone = ids.join(inputs.products, on="product_id", how="left_anti")
-        merge_differences(session, rows, PRODUCT_360, spec["target"], gone)
+        merge_few(session, differing, PRODUCT_360, spec["target"], gone)
     # Without column lineage, which would be the table's own: it is what it was when all were made.
     told = result(PRODUCT_360.identifier, len(touched), len(touched))
     report.results([{**told, "details": {ANEW: str(len(touched))}}])
@@ -80,6 +83,12 @@ def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[int] | None
     found = union(frames).where("product_id IS NOT NULL").distinct().collect()
     touched = {int(row["product_id"]) for row in found} | sold.keys()
     return None if len(touched) > MOST * products.count() else sorted(touched)
+
+
+def _few_that_differ(rows: DataFrame, held: DataFrame) -> list[Row] | None:
+    """The rows that the table does not hold as they are; None if they are many."""
+    found = rows.subtract(held.select(*PRODUCT_360.column_names)).limit(FEW + 1).collect()
+    return found if len(found) <= FEW else None
 
 
 def _inputs(session: SparkSession, spec: Mapping[str, Any]) -> Inputs:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
+_DEPARTMENT = "_department"
+
+
 class Inputs(NamedTuple):
     """What products are told of: `curated.product`, `sales_line`, `product_week`, `interaction`."""
 
@@ -61,7 +64,7 @@ def product_360(
 
 def brought_up_to_date(
     held: DataFrame, touched: DataFrame, inputs: Inputs, as_of: date, windows: Sequence[int]
-) -> DataFrame:
+) -> tuple[DataFrame, DataFrame]:
     """The same rows, of which only those of touched products are made anew.
 
     A price that changed, or a product in another category, moves the index of all of a category;
@@ -73,15 +76,33 @@ def brought_up_to_date(
         inputs: whole.
         as_of: last business day that counts.
         windows: lengths of the trailing windows, in days.
+
+    Returns:
+        The rows of touched products and of their categories, and those of all others, of which
+        nothing differs but what follows from the day alone.
     """
-    products, lines, weeks = (
-        F.broadcast(touched).join(rows, on="product_id", how="inner") for rows in inputs[:3]
-    )
+    few = F.broadcast(touched)
+    products, lines, weeks = (few.join(rows, on="product_id", how="inner") for rows in inputs[:3])
     made = _told(products, lines, weeks, inputs.interactions, as_of, windows, begins=inputs.lines)
-    columns = [name for name in PRODUCT_360.column_names if name != "category_price_index"]
-    kept = _as_of(held.join(F.broadcast(touched), on="product_id", how="left_anti"), as_of)
-    rows = union([_typed(made, columns), _typed(kept, columns)])
-    return _published(with_category_index(rows))
+    others = _as_of(held.join(few, on="product_id", how="left_anti"), as_of)
+    categories = F.broadcast(_categories(few.join(held, on="product_id", how="inner"), products))
+    category = [_DEPARTMENT, "product_category"]
+    mates = categories.join(_with_department(others), on=category, how="inner")
+    apart = _with_department(others).join(categories, on=category, how="left_anti")
+    names = [name for name in PRODUCT_360.column_names if name != "category_price_index"]
+    again = with_category_index(union([_typed(made, names), _typed(mates, names)]))
+    return _published(again), _published(apart)
+
+
+def _categories(*rows: DataFrame) -> DataFrame:
+    """The categories of any of these products; those without one have no index."""
+    known = [_with_department(each).where("product_category IS NOT NULL") for each in rows]
+    return union([each.select(_DEPARTMENT, "product_category") for each in known]).distinct()
+
+
+def _with_department(rows: DataFrame) -> DataFrame:
+    """Rows with a department that is equal to itself, also where there is none."""
+    return rows.withColumn(_DEPARTMENT, F.coalesce("department", F.lit("")))
 
 
 def _told(
@@ -109,12 +130,8 @@ def _told(
 def _as_of(held: DataFrame, as_of: date) -> DataFrame:
     """Rows of products that nothing has touched, as of another day."""
     day = F.lit(as_of)
-    return held.withColumns(
-        {
-            "as_of_date": day,
-            "days_since_last_sale": F.datediff(day, "last_sale_date"),
-        }
-    )
+    since = F.datediff(day, "last_sale_date")
+    return held.withColumns({"as_of_date": day, "days_since_last_sale": since})
 
 
 def _published(rows: DataFrame) -> DataFrame:

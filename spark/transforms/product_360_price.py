@@ -29,13 +29,7 @@ def with_price(rows: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:
         as_of: last business day that counts.
     """
     priced = rows.join(_latest_prices(weeks, as_of), on="product_id", how="left")
-    return priced.select(
-        *rows.columns,
-        "shelf_price",
-        "loyalty_price",
-        "priced_week",
-        or_zero("price_changes_364d"),
-    )
+    return priced.withColumn("price_changes_364d", or_zero("price_changes_364d"))
 
 
 def with_category_index(rows: DataFrame) -> DataFrame:

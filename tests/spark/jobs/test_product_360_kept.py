@@ -102,6 +102,7 @@ def test_after_each_day_it_is_what_it_would_be_if_it_were_made_whole(
     assert [number for number, made in enumerate(later) if made is None] == [8]
 
 
+@pytest.mark.long
 @pytest.mark.spark
 def test_apache_spark_keeps_it_as_well(tmp_path: Path) -> None:
     with engines.lease_engine("spark", home=tmp_path) as lease:
