@@ -54,6 +54,7 @@ product_360 = job_table_asset(
         parameters={"windows": list(WINDOW_DAYS)},
         plots=PLOTS,
         claims=CLAIMS,
+        is_kept=True,
     )
 )
 

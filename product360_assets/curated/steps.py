@@ -27,6 +27,7 @@ from product360_assets.curated.lineage import remember
 from product360_assets.curated.plots import Plot, last_said, plots_of
 from product360_assets.curated.presentation import asset_key, materialized, table_spec
 from product360_assets.curated.publish import Publication, Published, Publisher
+from product360_assets.curated.since import Since, since
 from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
 from resources.jobs import JobReport, JobRequest, JobRunner
@@ -112,11 +113,12 @@ def publication_asset(
 
 @dataclass(frozen=True)
 class JobTable:
-    """A table that a job makes as a whole from published tables.
+    """A table that a job makes from published tables.
 
     `as_of` finds the last business day that the table may know of; `plots` are what a run shows of
     the table, by default its rows by week if it has a day; `claims` are what must hold of the table
-    before readers see it.
+    before readers see it; `is_kept` says that the job can be told what has changed `since` the
+    table was made, and then brings it up to date instead of making it whole.
     """
 
     table: Table
@@ -126,6 +128,7 @@ class JobTable:
     parameters: Mapping[str, Any]
     plots: tuple[Plot, ...] = ()
     claims: tuple[Claim, ...] = ()
+    is_kept: bool = False
 
 
 def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
@@ -158,10 +161,14 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
                 as_of=made.as_of(warehouse, opened),
                 code_version=runner.code_version(),
                 parameters=made.parameters,
+                is_kept=made.is_kept,
             )
 
             def write(properties: Properties, branch: AuditBranch) -> None:
-                request = _job_request(made.job, derivation, properties, branch)
+                changed = since(catalog, branch, properties) if made.is_kept else None
+                if isinstance(changed, str):
+                    context.log.info(f"{table.identifier} is made whole: {changed}.")
+                request = _job_request(made.job, derivation, properties, branch, changed)
                 remember(catalog, table, runner.run(request, log=context.log.info))
 
             audit = TableAudit(
@@ -209,7 +216,11 @@ def derived(
 
 
 def _job_request(
-    job: str, derivation: Derivation, properties: Properties, branch: AuditBranch
+    job: str,
+    derivation: Derivation,
+    properties: Properties,
+    branch: AuditBranch,
+    changed: Since | str | None,
 ) -> JobRequest:
     identifier = derivation.table.identifier
     return JobRequest(
@@ -220,6 +231,7 @@ def _job_request(
             "inputs": {name: f"lake.{name}" for name in derivation.upstream},
             "target": f"lake.{identifier}",
             **derivation.parameters,
+            **({"since": changed.document()} if isinstance(changed, Since) else {}),
         },
         commit=properties,
         branch=branch,
