@@ -27,8 +27,9 @@ from resources.keys import is_unfinished, valid_key
 
 Zone = Literal["landing", "raw", "clean", "curated", "forecast", "results"]
 
-# Delivering services clean up their own area, and results are the reader's own; all else is kept.
-DELETABLE: frozenset[Zone] = frozenset({"landing", "results"})
+# Delivering services clean up their own area, results are the reader's own, and of clean an erasure
+# removes what it made anew. All else is kept.
+DELETABLE: frozenset[Zone] = frozenset({"landing", "results", "clean"})
 
 CHUNK_BYTES = 8 * 1024 * 1024
 

@@ -45,6 +45,11 @@ def pseudonymiser(how: str, master: bytes, *, domain: str, version: str) -> Pseu
     return lambda value: f"t{version}-{_encrypted(value, tag_key, stream_key)}"
 
 
+def subject_hash(master: bytes, version: str, kind: str) -> Pseudonymise:
+    """The function that hashes a subject's key, as text, for requests to erase it."""
+    return pseudonymiser(HASH, master, domain=f"erasure.{kind}", version=version)
+
+
 def token_version(token: str) -> str:
     """The version of the master key that made a token.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli import pseudonyms, quarantine, replay
+from product360_assets.cli import erase, pseudonyms, quarantine, replay
 from product360_assets.cli.output import (
     Format,
     FormatOption,
@@ -41,6 +41,7 @@ app.add_typer(source)
 
 app.add_typer(quarantine.app, name="quarantine")
 app.command("replay")(replay.replay)
+app.command("erase")(erase.erase)
 
 
 @app.command()

@@ -39,6 +39,7 @@ FileFormat = Literal["parquet", "csv", "json"]
 Sensitivity = Literal["public", "internal", "personal", "sensitive"]
 Cadence = Literal["continuous", "hourly", "daily", "weekly", "monthly"]
 DriftMode = Literal["strict", "evolve", "freeze", "discard"]
+ErasureMode = Literal["remove", "anonymise"]
 
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+)$")]
 
@@ -51,11 +52,24 @@ class ColumnContract(Treated):
     description: Text
     sensitivity: Sensitivity = "public"
     allowed: tuple[str, ...] | None = Field(None, description="The only values that are right")
+    subject: Name | None = Field(
+        None, description="The kind of person whose key it holds, such as customer"
+    )
+    erasure: ErasureMode = Field(
+        "remove",
+        description="What becomes of a row when its subject is erased. remove: nothing of it is "
+        "kept; anonymise: the row stays, with null for the key",
+    )
 
     @property
     def delivered_name(self) -> str:
         """The column's name in delivered objects."""
         return self.source_name or self.name
+
+    @property
+    def published_nullable(self) -> bool:
+        """Whether it can be null in clean; whoever was erased leaves null."""
+        return super().published_nullable or self.erasure == "anonymise"
 
 
 class PullContract(_Strict):
@@ -118,6 +132,11 @@ class TableContract(_Strict):
         return tuple(column for column in self.columns if column.is_published)
 
     @property
+    def subjects(self) -> frozenset[str]:
+        """The kinds of person whose keys it holds."""
+        return frozenset(column.subject for column in self.columns if column.subject)
+
+    @property
     def is_keyed(self) -> bool:
         """Whether making it clean needs a key."""
         return any(column.is_keyed for column in self.columns)
@@ -129,6 +148,16 @@ class TableContract(_Strict):
                 raise ValueError(
                     f"table {self.name}: key column {column.name!r} has the treatment "
                     f"{column.treatment}; a key can be {', '.join(sorted(FOR_KEYS))}"
+                )
+            if column.subject and column.treatment != "keep":
+                raise ValueError(
+                    f"table {self.name}: column {column.name!r} holds the keys of subjects and has "
+                    f"the treatment {column.treatment}; a subject is found by a key that is kept"
+                )
+            if column.erasure == "anonymise" and (not column.subject or column.name in self.key):
+                raise ValueError(
+                    f"table {self.name}: column {column.name!r} has the erasure anonymise; only "
+                    "the key of a subject has one, and only where it is not part of the row's key"
                 )
             if column.name == self.order and column.treatment != "keep":
                 raise ValueError(
@@ -231,9 +260,8 @@ class SourceContract(_Strict):
         parts: dict[str, Any] = declared.model_dump(
             include={"format", "key", "order", "drift", "source_name"}
         )
-        parts["columns"] = [
-            column.model_dump(exclude={"description", "sensitivity"}) for column in declared.columns
-        ]
+        unseen = {"description", "sensitivity", "subject", "erasure"}
+        parts["columns"] = [column.model_dump(exclude=unseen) for column in declared.columns]
         parts["rules"] = [rule.model_dump(exclude={"why"}) for rule in declared.rules]
         parts["unique"] = declared.unique.action if declared.unique else None
         parts["source"] = [self.name, self.kind, self.time_zone]

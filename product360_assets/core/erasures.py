@@ -1,0 +1,128 @@
+"""Who was erased: requests in the clean zone, written once each, with a keyed hash for the subject.
+
+    erasures/customer/3f2a…/request.json        from here on, clean lets nobody of that key through
+    erasures/customer/3f2a…/found-81b0….json    batches to be made clean again, as they were found
+    erasures/customer/3f2a…/proof-….json        what was done, and what a search found afterwards
+
+Each is created and never changed, so asking twice, at the same time or after a crash, is asking
+once. A request is never withdrawn: it is what keeps the subject from coming back.
+
+The hazard is a job that began before the request: it knows nothing of it. So clean looks again
+before it records what such a job made, and a batch that was recorded is found by reading it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from resources.errors import ObjectExists, SecretMissing
+from resources.objects import LakeResource, ObjectStore
+from resources.secrets import SecretsResource
+from resources.treatment_keys import REFERENCE
+
+FOLDER = "erasures"
+_REQUEST, _FOUND = "request.json", "found-"
+
+
+@dataclass(frozen=True)
+class Erased:
+    """The requests that are in force, for some kinds of subject.
+
+    Attributes:
+        uri: where a job finds the key of the hashes.
+        hashes: keyed hashes of the erased by their kind.
+        batches: batches that hold an erased subject, by the request's id.
+    """
+
+    uri: str = ""
+    hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
+    batches: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The requests' ids, in order."""
+        return tuple(sorted(self.batches))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What a job is told."""
+        return {
+            "uri": self.uri,
+            "hashes": {kind: sorted(all_) for kind, all_ in self.hashes.items()},
+        }
+
+    def of(self, batch_id: str) -> set[str]:
+        """Ids of the requests for which this batch has to be made again."""
+        return {each for each, batches in self.batches.items() if batch_id in batches}
+
+
+NOBODY = Erased()
+
+
+def request_id(pseudonym: str) -> str:
+    """Sixteen hexadecimal digits that name the request to erase a subject."""
+    return hashlib.sha256(pseudonym.encode()).hexdigest()[:16]
+
+
+def folder_of(kind: str, pseudonym: str) -> str:
+    """Where the documents of a request are, without the last slash."""
+    return f"{FOLDER}/{kind}/{request_id(pseudonym)}"
+
+
+def put_once(clean: ObjectStore, key: str, document: Mapping[str, Any]) -> None:
+    """Create a document; one that is there already stays as it is."""
+    with suppress(ObjectExists):
+        clean.put(key, json.dumps(document, indent=2, sort_keys=True).encode())
+
+
+def record_request(clean: ObjectStore, kind: str, pseudonym: str, *, at: str) -> None:
+    """Put a request in force."""
+    document = {"kind": kind, "subject": pseudonym, "requested_at": at}
+    put_once(clean, f"{folder_of(kind, pseudonym)}/{_REQUEST}", document)
+
+
+def record_found(clean: ObjectStore, kind: str, pseudonym: str, batches: Iterable[str]) -> None:
+    """Ask that these batches are made clean again."""
+    found = sorted(batches)
+    digest = hashlib.sha256("\n".join(found).encode()).hexdigest()[:12]
+    if found:
+        key = f"{folder_of(kind, pseudonym)}/{_FOUND}{digest}.json"
+        put_once(clean, key, {"batches": found})
+
+
+def erased_subjects(
+    lake: LakeResource, kinds: Collection[str], secrets: SecretsResource | None
+) -> Erased:
+    """Every request about these kinds of subject.
+
+    Raises:
+        SecretMissing: there are requests, and no secrets with the key of their hashes.
+    """
+    clean = lake.zone("clean")
+    hashes: dict[str, set[str]] = {}
+    batches: dict[str, set[str]] = {}
+    for kind in sorted(kinds):
+        for info in clean.list(f"{FOLDER}/{kind}/"):
+            _, _, request, name = info.key.split("/")
+            if name == _REQUEST:
+                subject = json.loads(clean.read(info.key))["subject"]
+                hashes.setdefault(kind, set()).add(subject)
+                batches.setdefault(request, set())
+            elif name.startswith(_FOUND):
+                found = json.loads(clean.read(info.key))["batches"]
+                batches.setdefault(request, set()).update(found)
+    if not hashes:
+        return NOBODY
+    if secrets is None:
+        raise SecretMissing(
+            "the key by which erased subjects are recognised",
+            found="no secrets to read it from",
+            expected="the environment's secrets, because subjects were erased",
+            next_move="make the table clean with `secrets`",
+        )
+    return Erased(secrets.uri_of(REFERENCE), hashes, batches)
