@@ -27,9 +27,10 @@ from resources.keys import is_unfinished, valid_key
 
 Zone = Literal["landing", "raw", "clean", "curated", "forecast", "results"]
 
-# Delivering services clean up their own area, results are the reader's own, and of clean an erasure
-# removes what it made anew. All else is kept.
-DELETABLE: frozenset[Zone] = frozenset({"landing", "results", "clean"})
+# Delivering services clean up their own area, and results are the reader's own; all else is kept.
+DELETABLE: frozenset[Zone] = frozenset({"landing", "results"})
+# Where objects are kept, and still go when the one they tell of is erased.
+ERASABLE: frozenset[Zone] = frozenset({"clean"})
 
 CHUNK_BYTES = 8 * 1024 * 1024
 
@@ -89,11 +90,14 @@ class ObjectStore:
     answer, ServiceUnavailable.
     """
 
-    def __init__(self, bucket: str, backend: Backend, *, deletable: bool) -> None:
+    def __init__(
+        self, bucket: str, backend: Backend, *, deletable: bool, erasable: bool = False
+    ) -> None:
         self.bucket = bucket
         self.uri = backend.uri
         self._backend = backend
         self._deletable = deletable
+        self._erasable = erasable
 
     def __repr__(self) -> str:
         return f"ObjectStore({self.uri!r})"
@@ -166,6 +170,21 @@ class ObjectStore:
                 found=f"a request to delete from {self.bucket}, where objects are kept for ever",
                 expected=f"deletes in {' and '.join(sorted(DELETABLE))} only",
                 next_move="leave the object; write a new one under another key",
+            )
+        self._backend.delete(key)
+
+    def erase(self, key: str) -> None:
+        """Remove an object of a zone that keeps them, because it tells of an erased subject.
+
+        Raises:
+            DeleteRefused: the zone keeps even that, as raw does.
+        """
+        if not self._erasable:
+            raise DeleteRefused(
+                self._name(key),
+                found=f"a request to erase from {self.bucket}",
+                expected=f"erasures in {' and '.join(sorted(ERASABLE))} only",
+                next_move="leave the object; docs/erasure.md says what becomes of it",
             )
         self._backend.delete(key)
 
@@ -282,12 +301,12 @@ class LakeResource(dg.ConfigurableResource[Any]):
 
     def _open_zone(self, name: Zone) -> ObjectStore:
         parts = urlsplit(self.uri)
-        deletable = name in DELETABLE
+        deletable, erasable = name in DELETABLE, name in ERASABLE
         if parts.scheme == "s3":
             from resources.s3 import Bucket
 
             bucket = f"{parts.netloc}-{name}"
-            return ObjectStore(bucket, Bucket(bucket), deletable=deletable)
+            return ObjectStore(bucket, Bucket(bucket), deletable=deletable, erasable=erasable)
         from resources.local.announcing import AnnouncingFolder
         from resources.local.events import FolderQueue
         from resources.local.folder import Folder
@@ -295,4 +314,4 @@ class LakeResource(dg.ConfigurableResource[Any]):
         folder: Backend = Folder(Path(self.uri.removeprefix("file://")) / name)
         if name == "landing" and self.events:
             folder = AnnouncingFolder(folder, name, FolderQueue(Path(self.events)))
-        return ObjectStore(name, folder, deletable=deletable)
+        return ObjectStore(name, folder, deletable=deletable, erasable=erasable)

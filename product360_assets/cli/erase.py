@@ -9,6 +9,7 @@ The hazard is the shell's history, which keeps the key: `-` reads it from standa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -85,9 +86,20 @@ def _eraser(kind: str, key: str) -> Eraser:
         catalog=resources["catalog"],
         secrets=resources["secrets"],
         code_version=resources["runner"].code_version(),
+        beside=_beside(),
         rerun=_rerun,
         log=told,
     )
+
+
+def _beside() -> list[Path]:
+    """What this machine keeps beside the lake; Dagster's own database is among it."""
+    from product360_assets.cli.surroundings import adopt_instance
+    from resources.environments import settings
+
+    home, instance = settings().home, adopt_instance()
+    logs = [home / name for name in ("logs", "events")]
+    return [path for path in (*home.glob("*.db"), *logs, instance) if path.exists()]
 
 
 def _rerun(batches: Mapping[str, set[Any]]) -> None:

@@ -86,7 +86,7 @@ sales_line_checks = table_checks(
         ),
         Claim(
             "every_line_has_its_receipt",
-            "A line without a receipt has no day and no store; who paid may have been erased since.",
+            "A line without a receipt has no day and no store. Who paid may have been erased.",
             """
             SELECT count(*) = 0 AS holds, count(*) AS lines_without_receipt
             FROM curated.sales_line

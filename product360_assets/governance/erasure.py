@@ -16,9 +16,10 @@ which then says so, and the request is asked for again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from product360_assets.core.contract import SourceContract
@@ -75,6 +76,7 @@ class Eraser:
         kind: the kind of subject that contracts and dictionary name, such as customer.
         key: the subject's key as text.
         contracts: the sources' contracts that are in force.
+        beside: databases and logs of this machine, which the search looks into as well.
         rerun: makes the batches clean again and publishes; given their days by source.
     """
 
@@ -86,6 +88,7 @@ class Eraser:
     catalog: CatalogResource
     secrets: SecretsResource
     code_version: str
+    beside: Sequence[Path]
     rerun: Callable[[Mapping[str, set[Batch]]], None]
     log: Callable[[str], None]
 
@@ -126,7 +129,7 @@ class Eraser:
             "rows changed": changed,
             "snapshots expired": {each["table"]: each["snapshots"] for each in expired},
             "files removed": sorted([*removed, *(file for e in expired for file in e["files"])]),
-            "found afterwards": [*_told(after), *mentions(self.lake, self.key)],
+            "found afterwards": [*_told(after), *mentions(self.lake, self.beside, self.key)],
             "kept on purpose": "landing and raw hold what was delivered until their retention ends",
         }
         return self._proven(document, subject, began)
@@ -182,7 +185,9 @@ class Eraser:
         gone = [each for each in place.snapshots if current and each != current.snapshot_id]
         for name, ref in table.refs().items():
             if ref.snapshot_id in gone:
-                table.manage_snapshots().remove_tag(name).commit()
+                named = table.manage_snapshots()
+                is_tag = ref.snapshot_ref_type == "tag"
+                (named.remove_tag(name) if is_tag else named.remove_branch(name)).commit()
         if gone:
             table.maintenance.expire_snapshots().by_ids(gone).commit()
         table.refresh()
@@ -204,7 +209,7 @@ class Eraser:
             for file in place.rows:
                 batches = [batch_of(file)] if place.zone == "clean" else place.batches
                 if all(units.get(batch) != unit_of(file) for batch in batches):
-                    clean.delete(file)
+                    clean.erase(file)
                     removed.append(clean.uri_of(file))
         return removed
 

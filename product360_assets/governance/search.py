@@ -8,7 +8,8 @@ says so by `can_be_searched`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from resources.objects import LakeResource, Zone
@@ -22,8 +23,8 @@ def can_be_searched(key: str) -> bool:
     return len(key) >= SHORTEST
 
 
-def mentions(lake: LakeResource, key: str) -> Iterator[dict[str, Any]]:
-    """Objects outside landing and raw whose bytes hold the key as a whole word.
+def mentions(lake: LakeResource, beside: Iterable[Path], key: str) -> Iterator[dict[str, Any]]:
+    """Objects outside landing and raw, and files beside the lake, that hold the key as a word.
 
     Parquet is compressed, so that its rows are found by their columns instead.
     """
@@ -35,3 +36,7 @@ def mentions(lake: LakeResource, key: str) -> Iterator[dict[str, Any]]:
         for info in store.list():
             if word.search(store.read(info.key)):
                 yield {"zone": zone, "object": info.key}
+    for folder in beside:
+        for path in (folder, *sorted(folder.rglob("*"))):
+            if path.is_file() and word.search(path.read_bytes()):
+                yield {"zone": folder.name, "object": str(path)}
