@@ -20,15 +20,11 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
-from pydantic import (
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from product360_assets.core.rules import QuarantineContract, RuleContract, UniqueContract
-from product360_assets.core.treatments import FOR_KEYS, Name, Text, Treated
+from product360_assets.core.subject import OfSubject
+from product360_assets.core.treatments import FOR_KEYS, Name, Text
 from product360_assets.core.treatments import Strict as _Strict
 from resources.errors import ContractInvalid
 
@@ -39,12 +35,11 @@ FileFormat = Literal["parquet", "csv", "json"]
 Sensitivity = Literal["public", "internal", "personal", "sensitive"]
 Cadence = Literal["continuous", "hourly", "daily", "weekly", "monthly"]
 DriftMode = Literal["strict", "evolve", "freeze", "discard"]
-ErasureMode = Literal["remove", "anonymise"]
 
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+)$")]
 
 
-class ColumnContract(Treated):
+class ColumnContract(OfSubject):
     """One column: what is delivered, and how clean publishes it."""
 
     name: Name
@@ -52,24 +47,11 @@ class ColumnContract(Treated):
     description: Text
     sensitivity: Sensitivity = "public"
     allowed: tuple[str, ...] | None = Field(None, description="The only values that are right")
-    subject: Name | None = Field(
-        None, description="The kind of person whose key it holds, such as customer"
-    )
-    erasure: ErasureMode = Field(
-        "remove",
-        description="What becomes of a row when its subject is erased. remove: nothing of it is "
-        "kept; anonymise: the row stays, with null for the key",
-    )
 
     @property
     def delivered_name(self) -> str:
         """The column's name in delivered objects."""
         return self.source_name or self.name
-
-    @property
-    def published_nullable(self) -> bool:
-        """Whether it can be null in clean; whoever was erased leaves null."""
-        return super().published_nullable or self.erasure == "anonymise"
 
 
 class PullContract(_Strict):
@@ -149,16 +131,8 @@ class TableContract(_Strict):
                     f"table {self.name}: key column {column.name!r} has the treatment "
                     f"{column.treatment}; a key can be {', '.join(sorted(FOR_KEYS))}"
                 )
-            if column.subject and column.treatment != "keep":
-                raise ValueError(
-                    f"table {self.name}: column {column.name!r} holds the keys of subjects and has "
-                    f"the treatment {column.treatment}; a subject is found by a key that is kept"
-                )
-            if column.erasure == "anonymise" and (not column.subject or column.name in self.key):
-                raise ValueError(
-                    f"table {self.name}: column {column.name!r} has the erasure anonymise; only "
-                    "the key of a subject has one, and only where it is not part of the row's key"
-                )
+            if complaint := column.erasure_complaint(is_key=column.name in self.key):
+                raise ValueError(f"table {self.name}: column {column.name!r} {complaint}")
             if column.name == self.order and column.treatment != "keep":
                 raise ValueError(
                     f"table {self.name}: order column {column.name!r} has the treatment "

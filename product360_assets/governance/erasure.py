@@ -209,7 +209,7 @@ class Eraser:
             for file in place.rows:
                 batches = [batch_of(file)] if place.zone == "clean" else place.batches
                 if all(units.get(batch) != unit_of(file) for batch in batches):
-                    clean.erase(file)
+                    clean.delete(file, erased=True)
                     removed.append(clean.uri_of(file))
         return removed
 

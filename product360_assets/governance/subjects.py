@@ -142,8 +142,8 @@ def condition_of(table: IcebergTable, column: str, key: str) -> BooleanExpressio
     from pyiceberg.types import StringType
 
     if isinstance(table.schema().find_type(column), StringType):
-        return EqualTo(column, value=key)
-    return EqualTo(column, value=int(key)) if key == str(_number(key)) else AlwaysFalse()
+        return EqualTo(term=column, value=key)
+    return EqualTo(term=column, value=int(key)) if key == str(_number(key)) else AlwaysFalse()
 
 
 def rows_now(table: IcebergTable, column: str, key: str) -> int:
