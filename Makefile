@@ -11,6 +11,8 @@ export SCALE PRODUCT360_HOME DAGSTER_HOME
 
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+# Rooms of tests side by side, in the order of tests/conftest.py. IN_TWO= runs them in one process.
+IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 
 ##@ Run
@@ -36,7 +38,7 @@ dev: install ## Open the Dagster UI on what the demo made, with the source syste
 
 .PHONY: test
 test: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Run the tests
-	@$(BIN)/python -m pytest -m "not long" $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest -m "not long" $(IN_TWO) $(PYTEST_OPTIONS)
 
 .PHONY: test-long
 test-long: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Run the soaks and the full-scale tests too
@@ -51,8 +53,13 @@ check: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Lint, types, import rules
 	@# One at a time: given several, dg 1.13 checks one file of each component type.
 	@for source in product360_assets/sources/*/; do $(BIN)/dg check yaml "$$source" || exit 1; done
 	@$(BIN)/dagster definitions validate -w workspace.yaml
+	@$(BIN)/python -m product360_assets.governance.published_contracts
 	@$(MAKE) --no-print-directory lock
 	@git diff --exit-code --stat -- requirements.lock requirements-dev.lock
+
+.PHONY: contracts
+contracts: .venv/.dev ## Agree on what has changed in the contracts of published tables and breaks no reader
+	@$(BIN)/python -m product360_assets.governance.published_contracts --write
 
 .PHONY: bench
 bench: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Measure the platform against plain scripts (BENCH_OPTIONS="--help")

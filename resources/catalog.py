@@ -207,9 +207,10 @@ class LocalCatalogResource(CatalogResource):
         return home
 
     def _open(self) -> Catalog:
-        from pyiceberg.catalog.sql import SqlCatalog
         from sqlalchemy.engine import URL
         from sqlalchemy.exc import OperationalError
+
+        from resources.local.sql_catalog import LocalSqlCatalog
 
         database = self._file()
         database.parent.mkdir(parents=True, exist_ok=True)
@@ -219,10 +220,10 @@ class LocalCatalogResource(CatalogResource):
             "sqlite", database=str(database), query={"timeout": str(LOCK_WAIT_SECONDS)}
         ).render_as_string()
         try:
-            return SqlCatalog(CATALOG_NAME, uri=uri)
+            return LocalSqlCatalog(CATALOG_NAME, uri=uri)
         except OperationalError:
             # Another process created the catalog's tables between our look and our own creation.
-            return SqlCatalog(CATALOG_NAME, uri=uri)
+            return LocalSqlCatalog(CATALOG_NAME, uri=uri)
 
 
 class GlueCatalogResource(CatalogResource):

@@ -123,6 +123,7 @@ def _local(chosen: Settings) -> dict[str, object]:
 
 def _aws(chosen: Settings) -> dict[str, object]:
     from resources.catalog import GlueCatalogResource
+    from resources.dms import DmsReplication
     from resources.dynamodb import DynamoLedgerResource
     from resources.dynamodb_alerts import DynamoAlertStoreResource
     from resources.dynamodb_announcements import DynamoAnnouncementsResource
@@ -150,9 +151,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
         "runner": UnavailableService(
             service="Amazon EMR", arrives_with="the runner that submits jobs to EMR"
         ),
-        "replication": UnavailableService(
-            service="AWS DMS", arrives_with="the adapter that drives replication tasks"
-        ),
+        "replication": DmsReplication(),
         "saas": UnavailableService(
             service="Amazon AppFlow", arrives_with="the adapter that runs flows"
         ),

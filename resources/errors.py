@@ -6,6 +6,7 @@
     │   ├── DeadlineExceeded      a wait ended before what it waited for
     │   ├── LockHeld              somebody else is at work on the same thing
     │   ├── LockLost              a lock that changed hands while its holder slept
+    │   ├── TableMoved            a table that another commit has changed meanwhile
     │   └── SourceUnreachable     a source system does not answer
     └── TerminalError             the same call will fail again until somebody acts
         ├── SettingInvalid        an environment variable that means nothing here
@@ -30,6 +31,7 @@
         ├── SourceRejected        a source system answered no
         ├── ChangesLost           a source system no longer has changes that were not delivered
         ├── TableMissing          no such table in the catalog
+        ├── AuditFailed           rows that a blocking check keeps from being published
         ├── QueryRejected         SQL that this reader may not run
         ├── HomeMismatch          a home that holds something else than asked for
         ├── StorageFull           a disk without room for what is being written
@@ -127,6 +129,10 @@ class LockLost(RetryableError):
     """The lock changed hands while its holder was silent."""
 
 
+class TableMoved(RetryableError):
+    """A table has another state than the one that a commit was made from."""
+
+
 class SourceUnreachable(RetryableError):
     """A source system does not answer."""
 
@@ -217,6 +223,10 @@ class ChangesLost(TerminalError):
 
 class TableMissing(TerminalError):
     """No such table in the catalog."""
+
+
+class AuditFailed(TerminalError):
+    """What was to be published breaks a blocking check, so no reader gets to see it."""
 
 
 class QueryRejected(TerminalError):

@@ -15,6 +15,8 @@ from typing import Any
 
 import dagster as dg
 
+from resources.audit_branches import AuditBranch
+
 
 @dataclass(frozen=True)
 class JobRequest:
@@ -28,6 +30,8 @@ class JobRequest:
         commit: properties that every table commit of this job carries in its snapshot summary.
         once: the one of them that only one commit of a table's history may carry; None for a job
             that may do the same again.
+        branch: where the commit to one of the job's tables lands, to be audited before anybody
+            reads it; None for a job whose commits are read at once.
     """
 
     job: str
@@ -35,6 +39,7 @@ class JobRequest:
     spec: Mapping[str, Any]
     commit: Mapping[str, str] = field(default_factory=dict)
     once: str | None = None
+    branch: AuditBranch | None = None
 
     @property
     def document(self) -> bytes:

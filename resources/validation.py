@@ -115,7 +115,8 @@ class TableValidation:
     """What came of a table.
 
     Attributes:
-        compared: rows that were compared, those that are on one side only among them.
+        compared: rows that were compared, those that are on one side only among them; 0 where the
+            service does not say.
         failed, suspended: rows that differ: those that are told, and those beyond.
         pending: rows that changed at the source while nothing has delivered that yet.
         failures: records as `ValidationFailure.record` makes them.

@@ -48,6 +48,7 @@ class WarehouseResource(dg.ConfigurableResource[Any], ABC):
         *,
         parameters: Sequence[object] = (),
         files: Mapping[str, Sequence[str]] | None = None,
+        at: Mapping[str, int] | None = None,
     ) -> Answer:
         """Answer one read-only statement, each table as of its newest snapshot.
 
@@ -57,6 +58,8 @@ class WarehouseResource(dg.ConfigurableResource[Any], ABC):
             parameters: values for `?` in the statement.
             files: further relations by name, as URIs of Parquet files that share one schema; for
                 the platform's own checks, never for a user's text.
+            at: other snapshots to read, by identifier of their tables; one that is not published
+                yet may be among them.
 
         Raises:
             QueryRejected: another statement, more than one, or one that the engine refuses.

@@ -3,10 +3,12 @@
 A Spark Connect client holds its query as a tree of names, so what a job does with columns can be
 followed from its last `select` back to what it read, without running anything and without a second
 list that somebody would have to keep. What counts is the value: everything that an expression
-reads, the conditions of a CASE included; not what filters, joins or groups the rows.
+reads, the conditions of a CASE included; not what filters, joins or groups the rows. A count of
+rows reads nothing: it comes from what groups them.
 
-The hazard is a wrong claim. What cannot be followed (another engine's client, a statement in SQL, a
-function over whole rows) is left out, and a job never fails for it.
+The hazard is a wrong claim. What cannot be followed (another engine's client, a statement in SQL)
+is left out, and a job never fails for it. What a Python function makes of whole rows may come from
+any column that it is given, and so it says.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ the load does not, is found by comparing keys, when the load is taken in.
 
 What all of that promises: any order, repetition or split of the same changes leaves the same rows.
 What it does not: a delete that was itself a mistake of delivery is not forgotten; only a newer
-change brings its key back.
+change brings its key back. And of two changes in one place of a log that say different things and
+come in different batches, a job that reads new changes only takes the later batch's; logs of
+databases number their changes, so none of theirs share a place.
 """
 
 from __future__ import annotations

@@ -80,8 +80,11 @@ class Plan:
 
     def _aggregate(self, node: Node) -> list[PlanColumn]:
         known = self.columns(node.input)
-        expressions = [*node.grouping_expressions, *node.aggregate_expressions]
-        return [column for each in expressions for column in computed(each, known)]
+        groups = [c for each in node.grouping_expressions for c in computed(each, known)]
+        made = [c for each in node.aggregate_expressions for c in computed(each, known)]
+        # What is computed from no column counts rows, and which rows the groups say.
+        rows = _together(groups)
+        return [*groups, *(replace(c, origins=c.origins or rows) for c in made)]
 
     def _with_columns(self, node: Node) -> list[PlanColumn]:
         known = self.columns(node.input)
@@ -119,6 +122,12 @@ class Plan:
             *(PlanColumn(name, named(name, [*left, *right])) for name in shared),
             *(column for column in (*left, *right) if column.name not in shared),
         ]
+
+    def _map_partitions(self, node: Node) -> list[PlanColumn]:
+        """A Python function over whole rows: each column may be made of all that it is given."""
+        given = _together(self.columns(node.input))
+        made = node.func.python_udf.output_type.struct.fields
+        return [PlanColumn(field.name, given) for field in made]
 
     def _set_op(self, node: Node) -> list[PlanColumn]:
         left, right = self.columns(node.left_input), self.columns(node.right_input)

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 
 from spark.column_lineage import details, note_input, note_published
 from spark.deletions import as_deleted
-from spark.transforms.corrections import ACCOUNTED, CORRECTION
+from spark.transforms.corrections import CORRECTION
+from spark.transforms.row_naming import ACCOUNTED
 from spark.transforms.together import together
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ _IS_DELETED = "_is_deleted"
 
 
 def read_batches(
-    session: SparkSession, spec: Mapping[str, Any], name: str, *, only_new: bool = False
+    session: SparkSession,
+    spec: Mapping[str, Any],
+    name: str,
+    *,
+    only_new: bool = False,
+    every_epoch: bool = False,
 ) -> DataFrame | None:
     """Clean rows of one input's batches; None when the input has none.
 
@@ -39,9 +45,10 @@ def read_batches(
             newest load, which sources that are never loaded do not have.
         name: the input, such as "shop.order".
         only_new: leave out batches that the table has taken in already.
+        every_epoch: leave in what came before the newest full load, for a table that tells of it.
     """
     given = spec["inputs"].get(name, {})
-    epoch = given.get("epoch", "")
+    epoch = "" if every_epoch else given.get("epoch", "")
     made_by: dict[str, list[str]] = {}
     for batch in given.get("batches", []):
         is_standing = batch.get("kind") == CORRECTION or batch["epoch"] >= epoch
@@ -59,14 +66,19 @@ def read_batches(
 
 
 def required_batches(
-    session: SparkSession, spec: Mapping[str, Any], name: str, *, only_new: bool = False
+    session: SparkSession,
+    spec: Mapping[str, Any],
+    name: str,
+    *,
+    only_new: bool = False,
+    every_epoch: bool = False,
 ) -> DataFrame:
     """Clean rows of an input that the job cannot do without; see `read_batches`.
 
     Raises:
         ValueError: the input has no batches.
     """
-    rows = read_batches(session, spec, name, only_new=only_new)
+    rows = read_batches(session, spec, name, only_new=only_new, every_epoch=every_epoch)
     if rows is None:
         raise ValueError(
             f"Input {name}: found no batches, expected at least one. "
@@ -143,18 +155,57 @@ def merge_rows(
         ordered.writeTo(target).append()
         return
     incoming = ordered if deleted is None else _with_fate(ordered, deleted, table)
+    bounds = _bounds(incoming, table) if within is None else within()
+    newer = "s._change_order >= t._change_order"
+    clauses = _clauses(table, [newer], with_deletes=deleted is not None)
+    _merge(session, incoming, table, target, bounds, clauses)
+
+
+def replace_keys(
+    session: SparkSession, rows: DataFrame, table: Table, target: str, keys: DataFrame | None
+) -> None:
+    """Make these rows all that a table holds of some keys, in one commit.
+
+    What the table holds already is left as it is, so that nothing is written where nothing is new.
+
+    Args:
+        session: the engine's session.
+        rows: one per key of the table.
+        table: what the target is.
+        target: its name in the catalog.
+        keys: distinct values of the columns by which rows are replaced; None replaces all rows.
+    """
+    note_published(session, rows, table)
+    wanted = rows.select(*table.column_names)
+    held = session.table(target).select(*table.column_names)
+    if held.count() == 0:
+        wanted.writeTo(target).append()
+        return
+    if keys is not None:
+        held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
+    gone = held.join(wanted.select(*table.key), on=list(table.key), how="left_anti")
+    incoming = _with_fate(wanted.subtract(held), gone, table)
+    _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
+
+
+def _merge(
+    session: SparkSession,
+    incoming: DataFrame,
+    table: Table,
+    target: str,
+    bounds: Sequence[str],
+    clauses: str,
+) -> None:
     source = f"incoming_{table.name}"
     incoming.createOrReplaceTempView(source)
-    same_key = [f"t.{name} = s.{name}" for name in table.key]
-    bounds = _bounds(incoming, table) if within is None else within()
-    condition = " AND ".join([*same_key, *bounds])
+    condition = " AND ".join([*(f"t.{name} = s.{name}" for name in table.key), *bounds])
     merged = session.sql(
-        f"MERGE INTO {target} t USING {source} s ON {condition} "
-        + _clauses(table, with_deletes=deleted is not None)
+        f"MERGE INTO {target} t USING {source} s ON {condition} {clauses}"
     ).collect()
     if merged and int(merged[0][0]) == 0:
         # Sail commits nothing where nothing changed; the table would not know of these batches.
-        ordered.where("1 = 0").writeTo(target).append()
+        nothing = session.table(target).where("1 = 0").select(*table.column_names)
+        nothing.writeTo(target).append()
 
 
 def _with_fate(rows: DataFrame, deleted: DataFrame, table: Table) -> DataFrame:
@@ -165,20 +216,23 @@ def _with_fate(rows: DataFrame, deleted: DataFrame, table: Table) -> DataFrame:
     )
 
 
-def _clauses(table: Table, *, with_deletes: bool) -> str:
+def _clauses(table: Table, where_matched: Sequence[str], *, with_deletes: bool) -> str:
     """What a merge does with a row of `s` that meets one of `t`, and with one that meets none."""
-    newer = "s._change_order >= t._change_order"
     columns = ", ".join(table.column_names)
     values = ", ".join(f"s.{name}" for name in table.column_names)
     updates = ", ".join(f"t.{name} = s.{name}" for name in table.column_names)
-    stands = f" AND NOT s.{_IS_DELETED}" if with_deletes else ""
+    stands = [f"NOT s.{_IS_DELETED}"] if with_deletes else []
     clauses = [
-        f"WHEN MATCHED{stands} AND {newer} THEN UPDATE SET {updates}",
-        f"WHEN NOT MATCHED{stands} THEN INSERT ({columns}) VALUES ({values})",
+        f"{_when('MATCHED', *stands, *where_matched)} UPDATE SET {updates}",
+        f"{_when('NOT MATCHED', *stands)} INSERT ({columns}) VALUES ({values})",
     ]
     if with_deletes:
-        clauses.insert(0, f"WHEN MATCHED AND s.{_IS_DELETED} AND {newer} THEN DELETE")
+        clauses.insert(0, f"{_when('MATCHED', f's.{_IS_DELETED}', *where_matched)} DELETE")
     return " ".join(clauses)
+
+
+def _when(*conditions: str) -> str:
+    return f"WHEN {' AND '.join(conditions)} THEN"
 
 
 def _bounds(rows: DataFrame, table: Table) -> list[str]:

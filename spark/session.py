@@ -3,14 +3,21 @@
 The runner decides which engine answers: a session it opened in this process, `SPARK_REMOTE`, or
 the cluster that `spark-submit` came from. Jobs only ever call `open_session`. Without ANSI a bad
 cast is a silent null, and without UTC the same instant is written differently on two machines.
+
+The hazard is the client of Spark Connect. It logs what an engine says of an error, which quotes the
+value that it failed over. Its logger is switched off, but whoever configures logging anew (Dagster,
+at each run) switches it on again; hence the level.
 """
 
 from __future__ import annotations
+
+import logging
 
 from pyspark.sql import SparkSession
 
 APPLICATION = "product360"
 CATALOG = "lake"
+CLIENT_LOGGER = "pyspark.sql.connect.client.core"
 FIXED_SETTINGS = {
     "spark.sql.ansi.enabled": "true",
     # A union of 150 files would plan the whole query 150 times: 20 s instead of 10.
@@ -28,6 +35,7 @@ FIXED_SETTINGS = {
 
 def open_session() -> SparkSession:
     """Return the process's session, opening one where there is none yet."""
+    logging.getLogger(CLIENT_LOGGER).setLevel(logging.CRITICAL + 1)
     session = SparkSession.builder.appName(APPLICATION).getOrCreate()
     for name, value in FIXED_SETTINGS.items():
         session.conf.set(name, value)

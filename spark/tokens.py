@@ -29,6 +29,8 @@ BLOCK_BYTES = 32
 PADDED_TO_BYTES = 16
 _TOKEN = re.compile(r"t([0-9]+)-([A-Za-z0-9_-]+)")
 
+_PSEUDONYM = re.compile(r"h[0-9]+-[0-9a-f]{64}|t[0-9]+-[A-Za-z0-9_-]{43,}")
+
 Pseudonymise = Callable[[str], str]
 
 
@@ -48,6 +50,11 @@ def pseudonymiser(how: str, master: bytes, *, domain: str, version: str) -> Pseu
 def subject_hash(master: bytes, version: str, kind: str) -> Pseudonymise:
     """The function that hashes a subject's key, as text, for requests to erase it."""
     return pseudonymiser(HASH, master, domain=f"erasure.{kind}", version=version)
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether a text looks like a hash or a token, of whatever key."""
+    return _PSEUDONYM.fullmatch(text) is not None
 
 
 def token_version(token: str) -> str:

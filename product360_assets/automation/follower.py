@@ -35,7 +35,8 @@ class _Part:
     name: str
     open_steps: set[str] = field(default_factory=set)
     said: list[Mapping[str, Any]] = field(default_factory=list)
-    checks: list[bool] = field(default_factory=list)
+    # An audit says a check before its own step does.
+    checks: dict[dg.AssetCheckKey, bool] = field(default_factory=dict)
     failed: bool = False
     reached: bool = False
     seconds: float = 0.0
@@ -56,7 +57,7 @@ class _Part:
             rows_out=rows_out,
             rows_quarantined=quarantined,
             checks=len(self.checks),
-            checks_passed=sum(self.checks),
+            checks_passed=sum(self.checks.values()),
             outcome=next((str(said["outcome"]) for said in self.said if "outcome" in said), None),
             failed=self.failed or bool(self.open_steps),
             reached=self.reached,
@@ -115,7 +116,8 @@ class RunFollower:
             self._part(made.asset_key).said.append(said)
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluated = event.asset_check_evaluation_data
-            self._part(evaluated.asset_key).checks.append(evaluated.passed)
+            part = self._part(evaluated.asset_key)
+            part.checks[evaluated.asset_check_key] = evaluated.passed
         elif kind in _ENDED:
             self._end(step, timestamp, failed=kind == dg.DagsterEventType.STEP_FAILURE)
 

@@ -5,7 +5,8 @@ could not be taken apart (a line with too many fields, broken JSON) has no cells
 corrects it writes them all, with the text in view.
 
 The hazard is text that only looks the same: an empty cell is a null or an empty text, 1.50 may have
-been 1.5. So what nobody touched is taken from the record, never from what was shown of it.
+been 1.5, and what is shown of a treated column is no value of it. So what nobody touched is taken
+from the record, never from what was shown of it.
 """
 
 from __future__ import annotations
@@ -40,14 +41,18 @@ class CellReader:
     _headers: dict[str, list[str]] = field(default_factory=dict)
 
     def cells(self, row: Rejected) -> Cells | None:
-        """The record by the source's columns; None where it cannot be taken apart."""
+        """What quarantine has of the record, by column; None where it cannot be taken apart."""
         if row.raw_text is None:
             return None
-        if row.rule == _UNIQUE or is_treated(self.table):
+        if row.rule == _UNIQUE or self.table.is_treated:
             return self._typed(row)
+        return self.delivered(row, row.raw_text)
+
+    def delivered(self, row: Rejected, text: str) -> Cells | None:
+        """The record by column, of its text as it was delivered; None as above."""
         if self.table.format == "csv" and row.lineage["_correction_id"] is None:
-            return self._fields(row.raw_text, row.lineage["_source_file"])
-        return _members(row.raw_text)
+            return self._fields(text, row.lineage["_source_file"])
+        return _members(text)
 
     def columns(self, found: Iterable[Cells | None]) -> list[str]:
         """The columns to show: what the contract reads first, then what else came."""
@@ -87,29 +92,23 @@ class CellReader:
         return self._headers[source_file]
 
 
-def is_treated(table: TableContract) -> bool:
-    """Whether a column holds something that quarantine may not show as it was delivered."""
-    return any(column.treatment != "keep" for column in table.columns)
-
-
 def shown(cells: Cells | None, columns: Sequence[str]) -> list[str]:
     """The cells as they are shown: null and empty text look alike."""
     return [(cells or {}).get(name) or "" for name in columns]
 
 
-def touched(cells: Cells | None, fixed: Mapping[str, str]) -> Cells | None:
-    """The record with what a person wrote in its cells; None where nothing was changed.
+def touched(cells: Cells | None, fixed: Mapping[str, str]) -> Cells:
+    """What a person wrote in the cells of a record; nothing where none was changed.
 
     Args:
-        cells: the record as it was rejected.
+        cells: the record as it was shown.
         fixed: what the cells say now, by column; columns that are missing were not touched.
     """
-    changed = {
+    return {
         name: value or None
         for name, value in fixed.items()
         if value != ((cells or {}).get(name) or "")
     }
-    return {**(cells or {}), **changed} if changed else None
 
 
 def _record(lines: Sequence[str]) -> list[str] | None:

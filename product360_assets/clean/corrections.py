@@ -21,27 +21,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from product360_assets.clean.cells import CellReader, Cells, is_treated, touched
+from product360_assets.clean.cells import CellReader, Cells
 from product360_assets.clean.columns import ORIGIN
+from product360_assets.clean.delivered import DeliveredRecords
+from product360_assets.clean.fixes import (
+    Fix,
+    changed_rows,
+    expect_same,
+    not_found_again,
+)
 from product360_assets.clean.quarantine import SUPERSEDED, Rejected, rejected_rows
 from product360_assets.clean.releases import AT, BY, RESERVED, ROW_ID, WHY, corrected_rows
-from product360_assets.core.contract import SourceContract
+from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.states import CLEAN, RELEASED
 from product360_assets.ingestion.corrections import Release, correction_key, releases_of
 from resources.errors import CorrectionRefused, ObjectExists
 from resources.ledger import Batch, Ledger, ZoneState
 from resources.objects import LakeResource
+from resources.secrets import SecretsResource
 
 VERSION = "1"
-
-
-@dataclass(frozen=True)
-class Fix:
-    """One row as a person gives it back: which one it is, and what its cells say now."""
-
-    batch_id: str
-    row_id: str
-    cells: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,15 @@ class _Correction:
 
 @dataclass(frozen=True)
 class Releasing:
-    """Releases corrected rows in somebody's name, for a reason."""
+    """Releases corrected rows in somebody's name, for a reason.
+
+    `secrets` has the key by which rows of tables with treated columns are found again in raw.
+    """
 
     contracts: Mapping[str, SourceContract]
     ledger: Ledger
     lake: LakeResource
+    secrets: SecretsResource
     by: str
     at: datetime
     why: str
@@ -73,8 +76,9 @@ class Releasing:
 
         Raises:
             CorrectionRefused: a row that is not in quarantine, was released with other values, or
-                has no record to correct; or a table with treated columns. Nothing is released.
+                has no record to correct. Nothing is released.
             LedgerConflict: somebody else released rows of this batch at the same moment.
+            SecretMissing: a table has treated columns, and this process may not read their key.
         """
         by_batch: dict[str, list[Fix]] = {}
         for fix in fixes:
@@ -90,25 +94,31 @@ class Releasing:
         held = self.ledger.zone_state(batch.batch_id, RELEASED)
         contract = self.contracts[batch.source]
         table = contract.table(batch.table)
-        if is_treated(table):
-            raise _treated(batch)
         reader = CellReader(contract, table, self.lake.zone("raw"))
         rejected = {row.row_id: row for row in rejected_rows(batch, state, self.lake.zone("clean"))}
+        changed = changed_rows(fixes, rejected, reader)
+        records = self._records(table, [row for row, _ in changed], reader)
         before = {line[ROW_ID]: line for line in self._released(held)}
         lines = []
-        for fix in fixes:
-            row = _found(fix, rejected)
-            own = reader.cells(row)
-            _expect_columns(fix, reader.columns([own]))
-            cells = touched(own, fix.cells)
-            if cells is None:
-                continue
-            line = _line(row, cells)
-            if fix.row_id in before or row.rule == SUPERSEDED:
-                _expect_same(line, before.get(fix.row_id))
+        for row, cells in changed:
+            line = _line(row, {**(records[row.row_id] or {}), **cells})
+            if row.row_id in before or row.rule == SUPERSEDED:
+                expect_same(line, before.get(row.row_id))
                 continue
             lines.append(line)
         return _Correction(batch, state, held, tuple(lines))
+
+    def _records(
+        self, table: TableContract, rows: Sequence[Rejected], reader: CellReader
+    ) -> dict[str, Cells | None]:
+        """What was delivered of these rows, by row id; None where it cannot be taken apart."""
+        if not table.is_treated:
+            return {row.row_id: reader.cells(row) for row in rows}
+        raw = self.lake.zone("raw")
+        texts = DeliveredRecords(table, self.ledger, raw, self.secrets).texts(rows)
+        if lost := next((row for row in rows if row.row_id not in texts), None):
+            raise not_found_again(lost)
+        return {row.row_id: reader.delivered(row, texts[row.row_id]) for row in rows}
 
     def _released(self, held: ZoneState | None) -> Iterator[dict[str, Any]]:
         for release in releases_of(held):
@@ -147,57 +157,6 @@ class Releasing:
                 next_move="export the rows again with `product360 quarantine show`",
             )
         return batch, state
-
-
-def _treated(batch: Batch) -> CorrectionRefused:
-    return CorrectionRefused(
-        f"rows of {batch.source}.{batch.table}",
-        found="a table with treated columns, of which quarantine does not keep what was delivered",
-        expected="a table whose records can be completed from quarantine",
-        next_move="correct the rows at their source, and have them delivered again",
-    )
-
-
-def _found(fix: Fix, rejected: Mapping[str, Rejected]) -> Rejected:
-    row = rejected.get(fix.row_id)
-    if row is None:
-        raise CorrectionRefused(
-            f"row {fix.row_id} of batch {fix.batch_id}",
-            found="no such row among its rejected ones",
-            expected="a row that `product360 quarantine show` shows",
-            next_move="export the rows again: the batch was made clean anew, by other rules",
-        )
-    if row.raw_text is None:
-        raise CorrectionRefused(
-            f"row {fix.row_id} of batch {fix.batch_id}",
-            found=f"a whole file that could not be read ({row.reason})",
-            expected="a record that can be corrected",
-            next_move="have the file delivered again under another name",
-        )
-    return row
-
-
-def _expect_columns(fix: Fix, columns: Sequence[str]) -> None:
-    if unknown := sorted(set(fix.cells) - set(columns)):
-        raise CorrectionRefused(
-            f"row {fix.row_id} of batch {fix.batch_id}",
-            found=f"a column {unknown[0]!r}",
-            expected=f"columns among {', '.join(columns)}",
-            next_move="keep the header as `product360 quarantine show` wrote it",
-        )
-
-
-def _expect_same(line: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    if before is not None and {name: before.get(name) for name in line} == line:
-        return
-    when = f" by {before[BY]} on {before[AT]}" if before else ""
-    raise CorrectionRefused(
-        f"row {line[ROW_ID]}",
-        found=f"a correction with other values, released{when}",
-        expected="a row that was not released yet",
-        next_move="leave it out. If its correction was rejected too, that one is in quarantine "
-        "under an id of its own",
-    )
 
 
 def _line(row: Rejected, cells: Cells) -> dict[str, Any]:

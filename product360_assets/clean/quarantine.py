@@ -1,9 +1,9 @@
 """Quarantine as people see it: which rows are held, since when, by which rule, and which one it is.
 
 Rejected rows lie beside the clean rows of the unit that rejected them. A row is known by an id that
-follows from its batch, its file and its text, so that it is the same row whenever its batch is made
-clean again; of equal rows, each has its number. The job that makes batches clean computes ids in
-the same way (`spark.transforms.corrections`), to find released rows again.
+begins with its name (`spark.row_names`), so that it is the same row whenever its batch is made
+clean again; of equal rows, each has its number. The job that makes batches clean names its rows,
+and finds released ones again by their names.
 
 The hazard: released is not gone. A released row stays in the accounts of its batch as rejected, and
 its correction is accounted for in a batch of its own; only what waits for somebody is counted here
@@ -12,7 +12,6 @@ as waiting.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from resources.arrow_files import file_system, parquet_keys
 from resources.errors import CorrectionRefused
 from resources.ledger import Batch, Ledger, ZoneState
 from resources.objects import LakeResource, ObjectStore
+from spark.row_names import plain_name
 
 # What the details of a clean state call the rows that broke a rule.
 BY_RULE = "quarantine."
@@ -33,8 +33,6 @@ BY_RULE = "quarantine."
 SUPERSEDED = "released"
 # The rule of a row of which nothing was kept, because its subject was erased.
 ERASED = "erased"
-_ID_DIGITS = 16
-_SEPARATOR = "\x1f"
 _PROBLEM = ("column", "rule", "reason", "raw_text")
 
 
@@ -100,13 +98,11 @@ def rejected_rows(batch: Batch, state: ZoneState, clean: ObjectStore) -> list[Re
     times = Counter[str]()
     rows = []
     for record in found:
-        text = record["raw_text"]
-        identity = _SEPARATOR.join([batch.batch_id, record["_source_file"], text or ""])
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:_ID_DIGITS]
-        times[digest] += 1
+        name = _name(batch, record)
+        times[name] += 1
         rows.append(
             Rejected(
-                row_id=f"{digest}-{times[digest]}",
+                row_id=f"{name}-{times[name]}",
                 batch=batch,
                 **{name: record[name] for name in _PROBLEM},
                 lineage={name: value for name, value in record.items() if name.startswith("_")},
@@ -130,6 +126,12 @@ def _records(batch: Batch, state: ZoneState, clean: ObjectStore) -> Iterator[dic
 
 def _place(record: Mapping[str, Any]) -> tuple[str, str, int]:
     return record["_source_file"], record["raw_text"] or "", record["_row_number"] or 0
+
+
+def _name(batch: Batch, record: Mapping[str, Any]) -> str:
+    # A whole file has no name, nor has what an earlier version rejected: all of its text was there.
+    named = record.get("row_name")
+    return named or plain_name(batch.batch_id, record["_source_file"], record["raw_text"] or "")
 
 
 def _by_rule(state: ZoneState) -> Counter[str]:

@@ -30,12 +30,13 @@ from resources.ledger import Ledger, ZoneState
 from resources.objects import LakeResource
 from resources.secrets import SecretsResource
 from resources.treatment_keys import KeyReference, current_key
+from spark.row_names import key_version, name_of
 
 # Details of a clean state, beside the job's own counters of rules.
 FILES = "files"
 BYTES = "bytes"
 NULLS = "nulls."
-# The version of the key by which a batch was hashed or tokenised.
+# The version of the key by which a batch was treated and its rejected rows were named.
 KEY_VERSION = "key version"
 # Names the replay that made it, if one did.
 REPLAYED = "replay"
@@ -71,9 +72,9 @@ class Cleaning:
     """Makes one table of one source clean.
 
     `log` tells the run what happens; `contract_version` is recorded with what is made. `compatible`
-    are earlier configurations whose clean rows stand as they are. `secrets` holds the key of hashes
-    and tokens; a table without any needs none. `replay` names days whose batches are made again
-    although they are clean.
+    are earlier configurations whose clean rows stand as they are. `secrets` holds the key of
+    treated columns; a table without any needs none. `replay` names days whose batches are made
+    again although they are clean.
     """
 
     contract: SourceContract
@@ -93,7 +94,7 @@ class Cleaning:
         Raises:
             JobFailed, ReportMissing, EngineUnavailable: see JobRunner.run. What was recorded
                 before stays; the rest is still to do.
-            SecretMissing: a column is hashed or tokenised, and there is no key.
+            SecretMissing: a column is treated, and there is no key.
         """
         code_version, key, erased = self.runner.code_version(), self._key(), self._erased()
         earlier = self.ledger.zone_states(self.contract.name, self.table.name, CLEAN)
@@ -108,12 +109,13 @@ class Cleaning:
         drift = self._refused_before(to_do, code_version)
         unaccounted: dict[str, str] = {}
         reports: list[JobReport] = []
+        going = [self._with_releases(raw) for raw in to_do if raw.batch.batch_id not in drift]
         for unit in units(
             self.contract,
             self.table,
-            [self._with_releases(raw) for raw in to_do if raw.batch.batch_id not in drift],
+            going,
             code_version=code_version,
-            key=key,
+            key=key or self._key_for(going),
             replay=self.replay.name if self.replay else "",
             erased=erased,
         ):
@@ -140,13 +142,15 @@ class Cleaning:
         ]
 
     def _key(self) -> KeyReference | None:
-        if not self.table.is_keyed:
-            return None
+        """The key of a table with treated columns: of its pseudonyms, and of its rows' names."""
+        return self._current_key() if self.table.is_treated else None
+
+    def _current_key(self) -> KeyReference:
         if self.secrets is None:
             raise SecretMissing(
                 f"the key of {self.contract.name}.{self.table.name}",
                 found="no secrets to read it from",
-                expected="the environment's secrets, because a column is hashed or tokenised",
+                expected="the environment's secrets, because columns are, or were, treated",
                 next_move="make the table clean with `secrets`",
             )
         return current_key(self.secrets)
@@ -155,6 +159,11 @@ class Cleaning:
         if not self.table.subjects:
             return NOBODY
         return erased_subjects(self.lake, self.table.subjects, self.secrets)
+
+    def _key_for(self, batches: Sequence[RawBatch]) -> KeyReference | None:
+        """The key of a table without treated columns, if rows were released while it had some."""
+        released = (name_of(row_id) for raw in batches for row_id in raw.released)
+        return self._current_key() if any(map(key_version, released)) else None
 
     def _with_releases(self, raw: RawBatch) -> RawBatch:
         return replace(raw, released=released_ids(raw.batch, ledger=self.ledger, lake=self.lake))
@@ -279,7 +288,7 @@ def _state(
             **({REPLAYED: unit.replay} if unit.replay else {}),
             FILES: str(result.files),
             BYTES: str(result.bytes),
-            **({KEY_VERSION: unit.key.version} if unit.key else {}),
+            **({KEY_VERSION: unit.key.version} if unit.key and unit.table.is_treated else {}),
             **({ERASED: " ".join(unit.erased.ids)} if unit.erased.ids else {}),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},
         },

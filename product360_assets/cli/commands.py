@@ -48,13 +48,23 @@ app.command("erase")(erase.erase)
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT, DESCRIBE, SHOW or EXPLAIN; - for stdin.")],
     form: FormatOption = Format.table,
+    unpublished: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Read what an audit keeps from being published of this table: zone.name."
+        ),
+    ] = None,
 ) -> None:
     """Ask the published tables one question in SQL. Curated names need no zone."""
+    from resources.audit_branches import unpublished_snapshot
     from resources.environments import platform_resources
 
     with explained():
-        warehouse = cast("WarehouseResource", platform_resources()["warehouse"])
-        found = warehouse.query(_text(sql))
+        resources = platform_resources()
+        catalog = cast("CatalogResource", resources["catalog"])
+        at = {table: unpublished_snapshot(catalog, table) for table in unpublished or ()}
+        warehouse = cast("WarehouseResource", resources["warehouse"])
+        found = warehouse.query(_text(sql), at=at)
     answer(form, found.columns, found.rows)
     if form is Format.table:
         write(f"{len(found.rows)} row{'' if len(found.rows) == 1 else 's'}")

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from product360_assets.clean.cells import CellReader, shown
-from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.corrections import Releasing
+from product360_assets.clean.fixes import Fix
 from product360_assets.clean.quarantine import Held, Rejected, held_rows, rejected_rows
 from product360_assets.clean.releases import AT, BY, ROW_ID, WHY, corrected_rows
 from product360_assets.cli.selection import chosen_tables, contracts_in_force
@@ -26,8 +27,10 @@ from resources.environments import platform_resources
 from resources.errors import CorrectionRefused
 
 if TYPE_CHECKING:
+    from product360_assets.core.contract import TableContract
     from resources.ledger import Batch, Ledger, LedgerResource
     from resources.objects import LakeResource
+    from resources.secrets import SecretsResource
 
 HELD_COLUMNS = (
     "source",
@@ -100,12 +103,13 @@ def rejected_table(which: str) -> tuple[list[str], list[list[str]]]:
         )
     batch = rows[0].batch
     contract = contracts_in_force()[batch.source]
-    reader = CellReader(contract, contract.table(batch.table), lake.zone("raw"))
+    table = contract.table(batch.table)
+    reader = CellReader(contract, table, lake.zone("raw"))
     taken_apart = [reader.cells(row) for row in rows]
     columns = reader.columns(taken_apart)
     signed = _signatures(ledger, lake, batch)
     lines = [
-        [*_facts(row, signed), *shown(cells, columns), "" if cells else row.raw_text or ""]
+        [*_facts(row, signed), *shown(cells, columns), "" if cells else _text(row, table)]
         for row, cells in zip(rows, taken_apart, strict=True)
     ]
     return [*FACTS, *columns, TEXT], lines
@@ -122,6 +126,7 @@ def release_file(path: Path, *, by: str | None, why: str) -> list[Release]:
         contracts_in_force(),
         ledger,
         lake,
+        cast("SecretsResource", platform_resources()["secrets"]),
         by=by or getpass.getuser(),
         at=datetime.now(UTC),
         why=why,
@@ -174,6 +179,14 @@ def _signatures(ledger: Ledger, lake: LakeResource, batch: Batch) -> Mapping[str
 def _facts(row: Rejected, signed: Mapping[str, str]) -> list[str]:
     said = (row.rule, row.column or "", row.reason, signed.get(row.row_id, ""))
     return [row.row_id, row.batch.batch_id, *said]
+
+
+def _text(row: Rejected, table: TableContract) -> str:
+    """What is to be read of a record without cells; of treated columns, where that is."""
+    if not table.is_treated:
+        return row.raw_text or ""
+    number = row.lineage["_row_number"]
+    return f"in raw: {row.lineage['_source_file']}" + (f", line {number}" if number else "")
 
 
 def _fixes(path: Path) -> Iterator[Fix]:

@@ -1,7 +1,8 @@
-"""`product360 source`: onboard a source system without a line of Python.
+"""`product360 source`: onboard a source system without a line of Python, and see how it fares.
 
 `suggest` looks at data and writes what it can know of a source's file; `validate` reads such files
-and names every mistake with its line.
+and names every mistake with its line. `statistics` and `validation` say of a database's tables what
+was delivered, and whether it still is what the database holds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli.output import Format, answer, explained, write
+from product360_assets.cli.output import Format, FormatOption, answer, explained, write
 from product360_assets.core.contract import SOURCES, SourceKind
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 source = typer.Typer(
     name="source",
-    help="Propose a source's YAML from its data, and check such files.",
+    help="Propose a source's YAML, check such files, and see how tables are replicated.",
     no_args_is_help=True,
 )
 
@@ -104,6 +105,41 @@ def validate(
         rows = [(each.file, each.line, each.place, each.message) for each in wrong]
         answer(form, ("file", "line", "place", "mistake"), rows)
     if wrong:
+        raise typer.Exit(1)
+
+
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A database's system.")]
+TableOption = Annotated[str | None, typer.Option("--table", help="One table of the source.")]
+
+
+@source.command()
+def statistics(
+    source: SourceArgument, table: TableOption = None, form: FormatOption = Format.table
+) -> None:
+    """Show a database's table statistics, by the names under which AWS DMS reports them."""
+    from product360_assets.cli.replicated import side_by_side, statistics_of
+
+    with explained():
+        columns, rows = statistics_of(source, table)
+    if form is Format.table:
+        columns, rows = side_by_side(columns, rows)
+    answer(form, columns, rows)
+
+
+@source.command()
+def validation(
+    source: SourceArgument, table: TableOption = None, form: FormatOption = Format.table
+) -> None:
+    """Show the last validation of a database's tables. Exit status 1 when one found a difference.
+
+    Where rows differ, `failures` is the document that tells them.
+    """
+    from product360_assets.cli.replicated import VALIDATION_COLUMNS, is_different, validations_of
+
+    with explained():
+        rows = validations_of(source, table)
+    answer(form, VALIDATION_COLUMNS, rows)
+    if any(map(is_different, rows)):
         raise typer.Exit(1)
 
 

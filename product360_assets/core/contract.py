@@ -119,9 +119,9 @@ class TableContract(_Strict):
         return frozenset(column.subject for column in self.columns if column.subject)
 
     @property
-    def is_keyed(self) -> bool:
-        """Whether making it clean needs a key."""
-        return any(column.is_keyed for column in self.columns)
+    def is_treated(self) -> bool:
+        """Whether a column is treated; making the table clean then needs a key."""
+        return any(column.treatment != "keep" for column in self.columns)
 
     @model_validator(mode="after")
     def _key_and_order_survive_their_treatment(self) -> TableContract:

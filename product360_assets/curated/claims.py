@@ -132,9 +132,15 @@ def newest(relation: str, *key: str) -> str:
     )"""
 
 
+def all_claims(table: Table, claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    """The claims about a table, and those that are made about every table."""
+    every = (is_not_empty(table), key_is_unique(table))
+    return tuple({each.name: each for each in (*every, *claims)}.values())
+
+
 def table_checks(table: Table, claims: Sequence[Claim]) -> dg.AssetChecksDefinition:
     """The claims, and what holds and is watched for every table, as checks of its asset."""
-    by_name = {each.name: each for each in (is_not_empty(table), key_is_unique(table), *claims)}
+    by_name = {each.name: each for each in all_claims(table, claims)}
     specs = [_spec(table, claim) for claim in by_name.values()]
     if not isinstance(table, View):  # a view has no snapshots that could be watched
         specs += watch_specs(table)
@@ -179,8 +185,13 @@ def judged(table: Table, claimed: Claim, answer: Answer) -> dg.AssetCheckResult:
     return judge(claimed.name, asset_key(table), holds=holds, counted=counted)
 
 
-def clean_batches(ledger: Ledger, table: Table, inputs: Sequence[Input]) -> dict[str, list[str]]:
-    """Locations of the clean batches that the table has taken in, by relation name."""
+def clean_batches(
+    ledger: Ledger, table: Table, inputs: Sequence[Input], commit: str | None = None
+) -> dict[str, list[str]]:
+    """Locations of the clean batches that the table has taken in, by relation name.
+
+    Those that the `commit` is about to take in count as well.
+    """
     batches: dict[str, list[str]] = {}
     for each in inputs:
         states = ledger.zone_states(each.source, each.table, "clean")
@@ -188,7 +199,7 @@ def clean_batches(ledger: Ledger, table: Table, inputs: Sequence[Input]) -> dict
         batches[f"clean_{each.source}_{each.table}"] = [
             states[batch_id].location
             for batch_id, state in sorted(taken_in.items())
-            if state.details.get("state") == COMMITTED
+            if state.details.get("state") == COMMITTED or state.details.get("commit", "") == commit
         ]
     return batches
 

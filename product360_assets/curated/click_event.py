@@ -7,7 +7,7 @@ names a receipt, which the tills must know.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, newest, table_checks
+from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
@@ -34,15 +34,7 @@ PLOTS = (
 )
 
 
-click_event = publication_asset(
-    PUBLICATION,
-    # Nothing is looked up in the sales; the checks compare purchases with them.
-    upstream=[SALES_LINE],
-    parameters=lambda contract: {"time_zone": contract("clickstream").time_zone},
-    plots=PLOTS,
-)
-
-click_event_checks = table_checks(
+CLAIMS = all_claims(
     CLICK_EVENT,
     [
         Claim(
@@ -89,3 +81,14 @@ click_event_checks = table_checks(
         ),
     ],
 )
+
+click_event = publication_asset(
+    PUBLICATION,
+    claims=CLAIMS,
+    # Nothing is looked up in the sales; the checks compare purchases with them.
+    upstream=[SALES_LINE],
+    parameters=lambda contract: {"time_zone": contract("clickstream").time_zone},
+    plots=PLOTS,
+)
+
+click_event_checks = table_checks(CLICK_EVENT, CLAIMS)

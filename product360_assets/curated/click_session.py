@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 
 from product360_assets.curated.business_day import latest_closed_day
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim, all_claims, table_checks
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.steps import JobTable, job_table_asset
 from resources.ledger import Ledger
@@ -43,24 +43,13 @@ PLOTS = (
 )
 
 
-click_session = job_table_asset(
-    JobTable(
-        CLICK_SESSION,
-        job="click_session",
-        upstream=(CLICK_EVENT,),
-        as_of=as_of_clicks,
-        parameters={},
-        plots=PLOTS,
-    )
-)
-
 # Events that count, as the visits say themselves.
 _COUNTED = """
     (SELECT * FROM curated.click_event
      WHERE event_date <= (SELECT max(as_of_date) FROM curated.click_session))
 """
 
-click_session_checks = table_checks(
+CLAIMS = all_claims(
     CLICK_SESSION,
     [
         Claim(
@@ -135,3 +124,17 @@ click_session_checks = table_checks(
         ),
     ],
 )
+
+click_session = job_table_asset(
+    JobTable(
+        CLICK_SESSION,
+        job="click_session",
+        upstream=(CLICK_EVENT,),
+        as_of=as_of_clicks,
+        parameters={},
+        plots=PLOTS,
+        claims=CLAIMS,
+    )
+)
+
+click_session_checks = table_checks(CLICK_SESSION, CLAIMS)

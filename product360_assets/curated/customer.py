@@ -6,7 +6,7 @@ same, with `has_demographics` false and nulls, never a made-up "unknown" band.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, newest, table_checks
+from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
@@ -30,9 +30,7 @@ PLOTS = (
 )
 
 
-customer = publication_asset(PUBLICATION, plots=PLOTS)
-
-customer_checks = table_checks(
+CLAIMS = all_claims(
     CUSTOMER,
     [
         Claim(
@@ -49,3 +47,7 @@ customer_checks = table_checks(
         ),
     ],
 )
+
+customer = publication_asset(PUBLICATION, claims=CLAIMS, plots=PLOTS)
+
+customer_checks = table_checks(CUSTOMER, CLAIMS)

@@ -1,9 +1,10 @@
 """Makes a table anew from other published tables, only when something it depends on has changed.
 
-Such a table has no batches; what it depends on is a fingerprint: the snapshots it reads, the code
-that reads them and every parameter. The newest snapshot carries the fingerprint it was made from;
-while that is the one we would make now, nothing is written. The hazard is an older snapshot with
-the right fingerprint: the table may hold other data since, so only the current one counts.
+It passes the same gate as every published table (`gate`). Such a table has no batches; what it
+depends on is a fingerprint: the snapshots it reads, the code that reads them and every parameter.
+The newest snapshot carries the fingerprint it was made from; while that is the one we would make
+now, nothing is written. The hazard is an older snapshot with the right fingerprint: the table may
+hold other data since, so only the current one counts.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from product360_assets.curated.commits import (
     digest_of,
     newest_snapshot,
 )
+from product360_assets.curated.gate import Audit, admit, again_if_moved, unaudited
+from resources.audit_branches import AuditBranch, branch_table
 from resources.catalog import CatalogResource
 from resources.errors import JobFailed, TableMissing
 from spark.tables import Table
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Properties = Mapping[str, str]
+Write = Callable[[Properties, AuditBranch], None]
 
 
 @dataclass(frozen=True)
@@ -53,34 +57,40 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Deriver:
-    """Derives tables for one Dagster run."""
+    """Derives tables for one Dagster run; `audit` judges what is about to be published."""
 
     catalog: CatalogResource
     log: Callable[[str], None]
     run_id: str
+    audit: Audit = unaudited
 
-    def derive(
-        self, derivation: Derivation, write: Callable[[Properties], None]
-    ) -> Literal["published", "unchanged"]:
-        """Call `write` with the commit's properties, unless the table is what it would become.
+    def derive(self, derivation: Derivation, write: Write) -> Literal["published", "unchanged"]:
+        """Call `write`, unless the table is what it would become.
 
-        `write` replaces the whole table in one commit that carries the properties.
+        `write` replaces the whole table in one commit that carries the properties it is given, and
+        lands where it is told.
 
         Raises:
             TableMissing: an upstream table was never published.
+            AuditFailed: the new rows break a blocking claim; the table is as it was.
             JobFailed: `write` returned and the table does not carry the commit.
         """
-        identifier = derivation.table.identifier
         self.catalog.ensure_table(derivation.table)
+        return again_if_moved(lambda: self._derive(derivation, write), self.log)
+
+    def _derive(self, derivation: Derivation, write: Write) -> Literal["published", "unchanged"]:
+        identifier = derivation.table.identifier
         properties = self._properties(derivation)
         if self._is_current(identifier, properties):
             return "unchanged"
-        try:
-            write(properties)
-        except Exception as failure:
-            if not self._is_current(identifier, properties):
-                raise
-            self.log(f"{identifier}: failed after its commit had landed: {failure}")
+        admit(
+            self.catalog,
+            identifier,
+            properties[INPUTS],
+            write=lambda branch: write(properties, branch),
+            audit=self.audit,
+            log=self.log,
+        )
         if not self._is_current(identifier, properties):
             raise JobFailed(
                 f"table {identifier}",
@@ -121,12 +131,16 @@ class Deriver:
 
 
 def replace_rows(
-    catalog: CatalogResource, definition: Table, rows: pa.Table, properties: Properties
+    catalog: CatalogResource,
+    definition: Table,
+    rows: pa.Table,
+    properties: Properties,
+    branch: AuditBranch | None = None,
 ) -> None:
-    """Make `rows` the whole content of the table, in one commit."""
+    """Make `rows` the whole content of the table, in one commit, which lands where it is told."""
     from pyiceberg.expressions import AlwaysTrue
 
-    table = catalog.table(definition.identifier)
+    table = branch_table(catalog, branch) if branch else catalog.table(definition.identifier)
     columns = [column.name for column in definition.columns]
     typed = rows.select(columns).cast(table.schema().as_arrow())
     if table.current_snapshot() is None:

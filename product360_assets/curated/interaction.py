@@ -7,7 +7,7 @@ again, and every redemption is matched anew.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, newest, table_checks
+from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
@@ -41,14 +41,6 @@ PLOTS = (
 )
 
 
-interaction = publication_asset(
-    PUBLICATION,
-    upstream=[SALES_LINE],
-    parameters=lambda _contract: {"sales": f"lake.{SALES_LINE.identifier}"},
-    plots=PLOTS,
-)
-
-
 def _equals_clean(kind: str, records: Input, *key: str) -> Claim:
     """Every delivered record is an interaction of its kind, and nothing else is."""
     shown = ", ".join("interaction_date" if name == "redemption_date" else name for name in key)
@@ -70,7 +62,7 @@ def _equals_clean(kind: str, records: Input, *key: str) -> Claim:
     )
 
 
-interaction_checks = table_checks(
+CLAIMS = all_claims(
     INTERACTION,
     [
         _equals_clean(TARGET, TARGETS, "campaign_id", "household_id"),
@@ -142,3 +134,13 @@ interaction_checks = table_checks(
         ),
     ],
 )
+
+interaction = publication_asset(
+    PUBLICATION,
+    claims=CLAIMS,
+    upstream=[SALES_LINE],
+    parameters=lambda _contract: {"sales": f"lake.{SALES_LINE.identifier}"},
+    plots=PLOTS,
+)
+
+interaction_checks = table_checks(INTERACTION, CLAIMS)

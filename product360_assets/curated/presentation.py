@@ -8,6 +8,7 @@ stands in a column that is anything but public.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from spark import bundle
 from spark.tables import Column, Table
 
 PREVIEW_ROWS = 5
+# Every morning each table is looked at; a day and a half without that is one morning missed.
+PUBLISHED_DAILY = timedelta(hours=36)
+A_WEEK = timedelta(days=7)
 
 # Follows its upstream as soon as something new stands there, whatever else is missing: a publisher
 # asks the ledger what there is to do, so a source that has not delivered yet holds nobody up.
@@ -66,10 +70,33 @@ def table_spec(
             "dagster/table_name": f"lake.{table.identifier}",
             "key": ", ".join(table.key),
             "partitioned by": ", ".join(table.partition) or "nothing",
+            **promised(table),
             **(code_references(_code(job)) if job else {}),
         },
         automation_condition=FOLLOWS_UPSTREAM,
+        freshness_policy=looked_at_lately(table),
         code_version=code_version,
+    )
+
+
+def promised(table: Table) -> dict[str, Any]:
+    """What the table's contract promises besides its columns."""
+    return {
+        "grain": table.grain,
+        "contract version": table.version,
+        "freshness (hours)": table.freshness_hours,
+    }
+
+
+def looked_at_lately(table: Table) -> dg.FreshnessPolicy:
+    """How long ago the table may have been made or found unchanged, by the wall clock.
+
+    Whether its *rows* are fresh is a question to the data's own calendar (`watch`); this one
+    notices a platform that stopped publishing, which that calendar cannot.
+    """
+    return dg.FreshnessPolicy.time_window(
+        warn_window=PUBLISHED_DAILY,
+        fail_window=max(A_WEEK, timedelta(hours=table.freshness_hours)),
     )
 
 

@@ -7,7 +7,7 @@ A file that is delivered again replaces what it said before, whichever of the tw
 from __future__ import annotations
 
 from product360_assets.curated.business_week import begins_week, delivered_weeks
-from product360_assets.curated.claims import Claim, no_price_jumps, table_checks
+from product360_assets.curated.claims import Claim, all_claims, no_price_jumps, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
@@ -35,9 +35,7 @@ PLOTS = (
 )
 
 
-price_week = publication_asset(PUBLICATION, plots=PLOTS)
-
-price_week_checks = table_checks(
+CLAIMS = all_claims(
     PRICE_WEEK,
     [
         Claim(
@@ -83,3 +81,7 @@ price_week_checks = table_checks(
         ),
     ],
 )
+
+price_week = publication_asset(PUBLICATION, claims=CLAIMS, plots=PLOTS)
+
+price_week_checks = table_checks(PRICE_WEEK, CLAIMS)

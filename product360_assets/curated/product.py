@@ -7,7 +7,7 @@ when the catalogue delivers the product. That is why the sales lines are an inpu
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, newest, table_checks
+from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
@@ -31,9 +31,7 @@ PLOTS = (
 )
 
 
-product = publication_asset(PUBLICATION, plots=PLOTS)
-
-product_checks = table_checks(
+CLAIMS = all_claims(
     PRODUCT,
     [
         Claim(
@@ -65,3 +63,7 @@ product_checks = table_checks(
         ),
     ],
 )
+
+product = publication_asset(PUBLICATION, claims=CLAIMS, plots=PLOTS)
+
+product_checks = table_checks(PRODUCT, CLAIMS)

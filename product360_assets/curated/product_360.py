@@ -7,7 +7,7 @@ of the machine's today would change without any sale.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import table_checks
+from product360_assets.curated.claims import all_claims, table_checks
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.product_360_claims import SALES, STORY
 from product360_assets.curated.sales_line import as_of_sales
@@ -43,6 +43,8 @@ PLOTS = (
 )
 
 
+CLAIMS = all_claims(PRODUCT_360, [*SALES, *STORY])
+
 product_360 = job_table_asset(
     JobTable(
         PRODUCT_360,
@@ -51,7 +53,8 @@ product_360 = job_table_asset(
         as_of=as_of_sales,
         parameters={"windows": list(WINDOW_DAYS)},
         plots=PLOTS,
+        claims=CLAIMS,
     )
 )
 
-product_360_checks = table_checks(PRODUCT_360, [*SALES, *STORY])
+product_360_checks = table_checks(PRODUCT_360, CLAIMS)

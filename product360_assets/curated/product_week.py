@@ -7,7 +7,7 @@ happened to a product has no row.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim, all_claims, table_checks
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import JobTable, job_table_asset
@@ -35,29 +35,10 @@ PLOTS = (
 )
 
 
-product_week = job_table_asset(
-    JobTable(
-        PRODUCT_WEEK,
-        job="product_week",
-        upstream=(
-            PRODUCT,
-            SALES_LINE,
-            PRICE_WEEK,
-            PROMOTION_WEEK,
-            INTERACTION,
-            CLICK_EVENT,
-            CLICK_SESSION,
-        ),
-        as_of=as_of_sales,
-        parameters={},
-        plots=PLOTS,
-    )
-)
-
 # The Sunday of the last week that is there.
 _LAST_DAY = "(SELECT max(week_start) + 6 FROM curated.product_week)"
 
-product_week_checks = table_checks(
+CLAIMS = all_claims(
     PRODUCT_WEEK,
     [
         Claim(
@@ -197,3 +178,25 @@ product_week_checks = table_checks(
         ),
     ],
 )
+
+product_week = job_table_asset(
+    JobTable(
+        PRODUCT_WEEK,
+        job="product_week",
+        upstream=(
+            PRODUCT,
+            SALES_LINE,
+            PRICE_WEEK,
+            PROMOTION_WEEK,
+            INTERACTION,
+            CLICK_EVENT,
+            CLICK_SESSION,
+        ),
+        as_of=as_of_sales,
+        parameters={},
+        plots=PLOTS,
+        claims=CLAIMS,
+    )
+)
+
+product_week_checks = table_checks(PRODUCT_WEEK, CLAIMS)

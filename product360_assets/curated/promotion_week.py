@@ -8,7 +8,7 @@ not absence: most stores never deliver a promotion.
 from __future__ import annotations
 
 from product360_assets.curated.business_week import begins_week, delivered_weeks
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim, all_claims, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
@@ -31,9 +31,7 @@ PLOTS = (
 )
 
 
-promotion_week = publication_asset(PUBLICATION, plots=PLOTS)
-
-promotion_week_checks = table_checks(
+CLAIMS = all_claims(
     PROMOTION_WEEK,
     [
         Claim(
@@ -93,3 +91,7 @@ promotion_week_checks = table_checks(
         ),
     ],
 )
+
+promotion_week = publication_asset(PUBLICATION, claims=CLAIMS, plots=PLOTS)
+
+promotion_week_checks = table_checks(PROMOTION_WEEK, CLAIMS)

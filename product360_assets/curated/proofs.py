@@ -9,7 +9,7 @@ an answer stands for a week and is then asked for again. One that did not hold n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
@@ -27,11 +27,14 @@ _WORD = re.compile(r"\w+")
 
 
 class Evidence:
-    """Names what queries of one step depend on; each table is looked at once."""
+    """Names what queries of one step depend on; each table is looked at once.
 
-    def __init__(self, catalog: CatalogResource) -> None:
+    Tables are read as they are published, or where `at` names another snapshot, as of that.
+    """
+
+    def __init__(self, catalog: CatalogResource, at: Mapping[str, int] | None = None) -> None:
         self._catalog = catalog
-        self._snapshots: dict[str, str] = {}
+        self._snapshots = {table: str(snapshot) for table, snapshot in (at or {}).items()}
 
     def of(self, sql: str, batches: Iterable[str] = ()) -> str:
         """Names a question and everything that its answer depends on; 16 hexadecimal digits.

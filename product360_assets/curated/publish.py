@@ -4,12 +4,13 @@ The ledger is told what is about to be committed *before* the job runs (an open 
 committed after. Whoever finds an open state asks the table's snapshots: the commit id is there, so
 the batches are in; or it is not, and they are still to do. So there are three outcomes to tell
 apart after a failure: committed, failed, and unknown (the catalog cannot be asked; the open state
-stays, and the next publisher asks again). Nothing here trusts a job's exit or a run's status.
+stays, and the next publisher asks again). Nothing here trusts a job's exit or a run's status. What
+a job has committed waits on a branch, until it is audited (`gate`): only what is published counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -25,7 +26,10 @@ from product360_assets.curated.commits import (
     digest_of,
     snapshot_with,
 )
+from product360_assets.curated.gate import Audit, admit, again_if_moved, unaudited
+from product360_assets.curated.job_inputs import job_inputs
 from product360_assets.curated.pending import COMMITTED, OPEN, Input, InputBatch, survey
+from resources.audit_branches import AuditBranch, published_and_expired
 from resources.catalog import CatalogResource
 from resources.errors import JobFailed
 from resources.jobs import JobReport, JobRequest, JobRunner
@@ -80,23 +84,35 @@ class _Commit:
 
 @dataclass(frozen=True)
 class Publisher:
-    """Publishes tables for one Dagster run; `run_id` is recorded with what it commits."""
+    """Publishes tables for one Dagster run.
+
+    Attributes:
+        run_id: recorded with what it commits.
+        audit: judges what is about to be published.
+    """
 
     ledger: Ledger
     catalog: CatalogResource
     runner: JobRunner
     log: Callable[[str], None]
     run_id: str
+    audit: Audit = unaudited
 
     def publish(self, publication: Publication, parameters: Mapping[str, Any]) -> Published:
         """Take in every pending batch in one commit; `parameters` are the rest of the job's spec.
 
         Raises:
             LedgerConflict: another publisher is at work on the same batches.
+            LockLost: another publisher has taken over; nothing was published.
+            AuditFailed: the rows break a blocking claim; the batches stay pending.
+            TableMoved: somebody else committed to the table meanwhile, every time.
             JobFailed: the job failed and nothing was committed, or the outcome is unknown; either
                 way the next call finds out and goes on.
         """
         self.catalog.ensure_table(publication.table)
+        return again_if_moved(lambda: self._publish(publication, parameters), self.log)
+
+    def _publish(self, publication: Publication, parameters: Mapping[str, Any]) -> Published:
         batches = survey(self.ledger, publication.zone, publication.inputs)
         recovered = self._recover(publication, batches)
         if recovered:
@@ -107,20 +123,13 @@ class Publisher:
             return _published(outcome, recovered, None)
         commit = self._commit(publication, pending)
         opened = [self._open(publication, batch, commit) for batch in pending]
-        inputs = _inputs(publication, batches)
-        request = JobRequest(
-            job=publication.job,
-            name=f"{publication.zone}-{commit.id}",
-            spec={
-                "inputs": inputs,
-                "target": f"lake.{publication.zone}",
-                **self._tombstones(publication),
-                **parameters,
-            },
-            commit=commit.properties,
-            once=COMMIT_ID,
-        )
-        report = self._run(publication, request, commit)
+        spec = {
+            "inputs": job_inputs(publication.inputs, batches),
+            "target": f"lake.{publication.zone}",
+            **self._tombstones(publication),
+            **parameters,
+        }
+        report = self._run(publication, spec, commit, opened)
         self._close(publication, opened, commit)
         return _published("published", pending, report)
 
@@ -188,26 +197,34 @@ class Publisher:
         return _Commit(commit_id, properties)
 
     def _run(
-        self, publication: Publication, request: JobRequest, commit: _Commit
+        self,
+        publication: Publication,
+        spec: Mapping[str, Any],
+        commit: _Commit,
+        opened: Sequence[ZoneState],
     ) -> JobReport | None:
-        """Run the job. A failure after its commit landed is no failure: the table has the data."""
-        try:
-            return self.runner.run(request, log=self.log)
-        except Exception as failure:
-            try:
-                landed = self._snapshot(publication, commit.id)
-            except Exception as blindness:
-                raise JobFailed(
-                    f"job {request.name}",
-                    found=f"a failure ({failure}), and then a catalog that could not be asked "
-                    "whether the commit had landed",
-                    expected="a commit that is known to have landed or not",
-                    next_move="materialize the asset again: it looks before it does anything",
-                ) from blindness
-            if landed is None:
-                raise
-            self.log(f"{request.name} failed after its commit had landed: {failure}")
-            return None
+        """Run the job and publish what it committed; its report, if it lived to make one."""
+        reports: list[JobReport] = []
+
+        def write(branch: AuditBranch) -> None:
+            request = JobRequest(
+                job=publication.job,
+                name=f"{publication.zone}-{commit.id}",
+                spec=spec,
+                commit=commit.properties,
+                once=COMMIT_ID,
+                branch=branch,
+            )
+            reports.append(self.runner.run(request, log=self.log))
+
+        def audit(branch: AuditBranch, snapshot: int) -> None:
+            self.audit(branch, snapshot)
+            # Says nothing new, and is refused to a publisher that has slept while another took
+            # over: that one may have taken in these batches with others, by another commit.
+            self.ledger.record_zone(opened[0], replacing=opened[0])
+
+        admit(self.catalog, publication.zone, commit.id, write=write, audit=audit, log=self.log)
+        return reports[0] if reports else None
 
     def _close(
         self, publication: Publication, opened: Sequence[ZoneState], commit: _Commit
@@ -233,7 +250,10 @@ class Publisher:
         self.ledger.record_zone(done, replacing=state)
 
     def _snapshot(self, publication: Publication, commit: str) -> int | None:
-        return snapshot_with(self.catalog, publication.table.identifier, {COMMIT_ID: commit})
+        """The snapshot by which a commit was published, even where that has expired since."""
+        table = publication.table.identifier
+        snapshot = snapshot_with(self.catalog, table, {COMMIT_ID: commit})
+        return snapshot or published_and_expired(self.catalog, table, commit)
 
 
 def _contract_version(batch: InputBatch) -> dict[str, str]:
@@ -249,36 +269,6 @@ def _contracts(batches: Sequence[InputBatch]) -> str:
         if batch.contract_version is not None
     }
     return ", ".join(f"{source} {version}" for source, version in sorted(versions))
-
-
-def _inputs(publication: Publication, batches: Sequence[InputBatch]) -> dict[str, Any]:
-    """The batches that the job reads, by input.
-
-    Where something that is looked things up in has changed, any row may change with it: then every
-    input is read whole.
-    """
-    read_all = any(batch.is_pending and batch.input.whole for batch in batches)
-    new_days = {(each.input, each.batch.landing_date) for each in batches if each.is_pending}
-
-    def is_read(each: InputBatch) -> bool:
-        same_day = each.input.whole_days and (each.input, each.batch.landing_date) in new_days
-        in_full = read_all or each.input.whole or each.input.looked_up
-        return in_full or each.is_pending or same_day
-
-    return {
-        each.name: {
-            "epoch": _newest_load(batch for batch in batches if batch.input == each),
-            "batches": [
-                batch.document() for batch in batches if batch.input == each and is_read(batch)
-            ],
-        }
-        for each in publication.inputs
-    }
-
-
-def _newest_load(batches: Iterable[InputBatch]) -> str:
-    """The epoch that the newest full load opened; "" for sources that are never loaded anew."""
-    return max((each.batch.epoch for each in batches if each.batch.kind == "load"), default="")
 
 
 def _published(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 
 from product360_assets.curated.business_day import latest_closed_day
-from product360_assets.curated.claims import Claim, newest, table_checks
+from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
@@ -48,17 +48,7 @@ def as_of_sales(warehouse: WarehouseResource, ledger: Ledger) -> date:
     )
 
 
-sales_line = publication_asset(
-    PUBLICATION,
-    upstream=[PRODUCT],
-    parameters=lambda contract: {
-        "time_zone": contract("pos").time_zone,
-        "product": f"lake.{PRODUCT.identifier}",
-    },
-    plots=PLOTS,
-)
-
-sales_line_checks = table_checks(
+CLAIMS = all_claims(
     SALES_LINE,
     [
         Claim(
@@ -126,3 +116,16 @@ sales_line_checks = table_checks(
         ),
     ],
 )
+
+sales_line = publication_asset(
+    PUBLICATION,
+    claims=CLAIMS,
+    upstream=[PRODUCT],
+    parameters=lambda contract: {
+        "time_zone": contract("pos").time_zone,
+        "product": f"lake.{PRODUCT.identifier}",
+    },
+    plots=PLOTS,
+)
+
+sales_line_checks = table_checks(SALES_LINE, CLAIMS)

@@ -19,15 +19,20 @@ from product360_assets.core.contract import SourceContract, known_contracts
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key
-from product360_assets.curated.derive import Derivation, Deriver, Properties
+from product360_assets.curated.audit import TableAudit, audited, said_to
+from product360_assets.curated.claims import Claim
+from product360_assets.curated.derive import Derivation, Deriver, Properties, Write
+from product360_assets.curated.gate import Audit
 from product360_assets.curated.lineage import remember
 from product360_assets.curated.plots import Plot, last_said, plots_of
 from product360_assets.curated.presentation import asset_key, materialized, table_spec
 from product360_assets.curated.publish import Publication, Published, Publisher
+from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.ledger import Ledger, LedgerResource
 from resources.locks import holding
+from resources.objects import LakeResource
 from resources.registry import RegistryResource
 from resources.warehouse import WarehouseResource
 from spark.bundle import code_version
@@ -45,6 +50,7 @@ Parameters: TypeAlias = Callable[[Callable[[str], SourceContract]], Mapping[str,
 def publication_asset(
     publication: Publication,
     *,
+    claims: Sequence[Claim] = (),
     upstream: Iterable[Table] = (),
     parameters: Parameters = lambda _contract: {},
     plots: Iterable[Plot] = (),
@@ -53,6 +59,7 @@ def publication_asset(
 
     Args:
         publication: the table, its job and the clean tables it reads.
+        claims: what must hold of the table before readers see it, if it is to block.
         upstream: published tables that the job looks things up in.
         parameters: the rest of the job's spec, asked for when the step runs; it is given what tells
             the contract in force of a source, by its name.
@@ -69,6 +76,8 @@ def publication_asset(
         job=publication.job,
     )
 
+    spec = audited(spec, table, claims)
+
     @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec], pool=PUBLISHERS)
     def publish(
         context: dg.AssetExecutionContext,
@@ -77,12 +86,16 @@ def publication_asset(
         runner: JobRunner,
         warehouse: WarehouseResource,
         registry: RegistryResource,
+        lake: LakeResource,
     ) -> dg.MaterializeResult[None]:
         def contract(source: str) -> SourceContract:
             return in_force(registry.open(), known_contracts()[source]).contract
 
         with explained_failures(), alone(context, table, ledger) as opened:
-            publisher = Publisher(opened, catalog, runner, context.log.info, context.run.run_id)
+            audit = TableAudit(table, claims, opened, catalog, warehouse, lake, said_to(context))
+            publisher = Publisher(
+                opened, catalog, runner, context.log.info, context.run.run_id, audit
+            )
             published = publisher.publish(publication, parameters(contract))
             remember(catalog, table, published.report)
             return materialized(
@@ -102,7 +115,8 @@ class JobTable:
     """A table that a job makes as a whole from published tables.
 
     `as_of` finds the last business day that the table may know of; `plots` are what a run shows of
-    the table, by default its rows by week if it has a day.
+    the table, by default its rows by week if it has a day; `claims` are what must hold of the table
+    before readers see it.
     """
 
     table: Table
@@ -111,6 +125,7 @@ class JobTable:
     as_of: Callable[[WarehouseResource, Ledger], date]
     parameters: Mapping[str, Any]
     plots: tuple[Plot, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
@@ -125,6 +140,8 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
         job=made.job,
     )
 
+    spec = audited(spec, table, made.claims)
+
     @dg.multi_asset(name=f"{table.zone}_{table.name}", specs=[spec], pool=PUBLISHERS)
     def derive(
         context: dg.AssetExecutionContext,
@@ -132,6 +149,7 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
         catalog: CatalogResource,
         runner: JobRunner,
         warehouse: WarehouseResource,
+        lake: LakeResource,
     ) -> dg.MaterializeResult[None]:
         with explained_failures(), alone(context, table, ledger) as opened:
             derivation = Derivation(
@@ -142,12 +160,21 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
                 parameters=made.parameters,
             )
 
-            def write(properties: Properties) -> None:
-                request = _job_request(made.job, derivation, properties)
+            def write(properties: Properties, branch: AuditBranch) -> None:
+                request = _job_request(made.job, derivation, properties, branch)
                 remember(catalog, table, runner.run(request, log=context.log.info))
 
+            audit = TableAudit(
+                table, made.claims, opened, catalog, warehouse, lake, said_to(context)
+            )
             return derived(
-                context, derivation, write, catalog=catalog, warehouse=warehouse, plots=shown
+                context,
+                derivation,
+                write,
+                audit=audit,
+                catalog=catalog,
+                warehouse=warehouse,
+                plots=shown,
             )
 
     return derive
@@ -165,21 +192,25 @@ def alone(
 def derived(
     context: dg.AssetExecutionContext,
     derivation: Derivation,
-    write: Callable[[Properties], None],
+    write: Write,
     *,
+    audit: Audit,
     catalog: CatalogResource,
     warehouse: WarehouseResource,
     plots: Sequence[Plot] = (),
 ) -> dg.MaterializeResult[None]:
     """Make the table anew with `write` if what it depends on has changed, and show it."""
-    outcome = Deriver(catalog, context.log.info, context.run.run_id).derive(derivation, write)
+    deriver = Deriver(catalog, context.log.info, context.run.run_id, audit)
+    outcome = deriver.derive(derivation, write)
     facts = {"outcome": outcome, "as of": derivation.as_of.isoformat()}
     table = derivation.table
     before = last_said(context.instance, asset_key(table))
     return materialized(table, catalog, warehouse, facts=facts, plots=plots, before=before)
 
 
-def _job_request(job: str, derivation: Derivation, properties: Properties) -> JobRequest:
+def _job_request(
+    job: str, derivation: Derivation, properties: Properties, branch: AuditBranch
+) -> JobRequest:
     identifier = derivation.table.identifier
     return JobRequest(
         job=job,
@@ -191,6 +222,7 @@ def _job_request(job: str, derivation: Derivation, properties: Properties) -> Jo
             **derivation.parameters,
         },
         commit=properties,
+        branch=branch,
     )
 
 

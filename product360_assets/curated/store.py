@@ -6,7 +6,7 @@ which does not say that they had none.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim, all_claims, table_checks
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import JobTable, job_table_asset
@@ -23,18 +23,7 @@ PLOTS = (
 )
 
 
-store = job_table_asset(
-    JobTable(
-        STORE,
-        job="store",
-        upstream=(SALES_LINE, PROMOTION_WEEK),
-        as_of=as_of_sales,
-        parameters={},
-        plots=PLOTS,
-    )
-)
-
-store_checks = table_checks(
+CLAIMS = all_claims(
     STORE,
     [
         Claim(
@@ -92,3 +81,17 @@ store_checks = table_checks(
         ),
     ],
 )
+
+store = job_table_asset(
+    JobTable(
+        STORE,
+        job="store",
+        upstream=(SALES_LINE, PROMOTION_WEEK),
+        as_of=as_of_sales,
+        parameters={},
+        plots=PLOTS,
+        claims=CLAIMS,
+    )
+)
+
+store_checks = table_checks(STORE, CLAIMS)

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
 IS_UP_TO_DATE = "is_up_to_date"
-# A day is closed by the next day's delivery, and over a long weekend nothing may happen.
-AS_OF_MAY_BE_OLD = timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,8 @@ def is_up_to_date(seen: Published) -> Verdict:
     contracts = known_contracts().values()
     if AS_OF_DATE in newest:
         as_of = date.fromisoformat(newest[AS_OF_DATE])
-        return timeliness(as_of, now=today(seen.ledger, contracts), allowed=AS_OF_MAY_BE_OLD)
+        allowed = timedelta(hours=seen.table.freshness_hours)
+        return timeliness(as_of, now=today(seen.ledger, contracts), allowed=allowed)
     behind = _deliveries_not_taken_in(seen, contracts)
     if behind is None:
         return Verdict(True, {NOT_JUDGED: "no delivery was taken in yet"})
@@ -91,9 +90,9 @@ def nulls_are_usual(seen: Published) -> Verdict:
 
 WATCHES: Mapping[str, tuple[str, Callable[[Published], Verdict]]] = {
     IS_UP_TO_DATE: (
-        "The table has taken in the newest clean delivery of everything it is made from, or its "
-        "as-of date is at most four days before the data's today: the latest day on which any "
-        "source delivered.",
+        "The table has taken in the newest clean delivery of everything it is made from, or the "
+        "data's today (the latest day on which any source delivered) is no later than its "
+        "freshness allows after the end of its as-of date.",
         is_up_to_date,
     ),
     "rows_did_not_drop": (

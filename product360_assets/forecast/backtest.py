@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim, all_claims, table_checks
 from product360_assets.forecast import charts
 from product360_assets.forecast.accuracy import accuracy, accuracy_by_item
 from product360_assets.forecast.steps import ForecastTable, Inputs, forecast_asset
@@ -52,35 +52,6 @@ def backtest_shown(inputs: Inputs) -> dict[str, Any]:
     return {"hidden weeks": charts.hindsight(inputs.warehouse, model=model)}
 
 
-demand_backtest = forecast_asset(
-    ForecastTable(DEMAND_BACKTEST, (WEEKLY_DEMAND,), backtest_rows, backtest_shown),
-    horizon_weeks=HORIZON_WEEKS,
-    windows=WINDOWS,
-)
-
-forecast_accuracy = forecast_asset(
-    ForecastTable(
-        FORECAST_ACCURACY,
-        (WEEKLY_DEMAND, DEMAND_BACKTEST),
-        accuracy_rows,
-        lambda inputs: {"loss": charts.losses(inputs.warehouse)},
-    ),
-    horizon_weeks=HORIZON_WEEKS,
-    windows=WINDOWS,
-)
-
-item_accuracy = forecast_asset(
-    ForecastTable(
-        ITEM_ACCURACY,
-        (WEEKLY_DEMAND, DEMAND_BACKTEST),
-        item_accuracy_rows,
-        lambda inputs: {"loss by volume": charts.losses_by_volume(inputs.warehouse)},
-    ),
-    horizon_weeks=HORIZON_WEEKS,
-    windows=WINDOWS,
-)
-
-
 def quantiles_are_ordered(table: str) -> Claim:
     """A range whose low end is above its high end is no range."""
     return Claim(
@@ -94,7 +65,7 @@ def quantiles_are_ordered(table: str) -> Claim:
     )
 
 
-demand_backtest_checks = table_checks(
+BACKTEST_CLAIMS = all_claims(
     DEMAND_BACKTEST,
     [
         quantiles_are_ordered(DEMAND_BACKTEST.identifier),
@@ -138,7 +109,17 @@ demand_backtest_checks = table_checks(
     ],
 )
 
-forecast_accuracy_checks = table_checks(
+demand_backtest = forecast_asset(
+    ForecastTable(
+        DEMAND_BACKTEST, (WEEKLY_DEMAND,), backtest_rows, backtest_shown, BACKTEST_CLAIMS
+    ),
+    horizon_weeks=HORIZON_WEEKS,
+    windows=WINDOWS,
+)
+
+demand_backtest_checks = table_checks(DEMAND_BACKTEST, BACKTEST_CLAIMS)
+
+ACCURACY_CLAIMS = all_claims(
     FORECAST_ACCURACY,
     [
         Claim(
@@ -172,7 +153,21 @@ forecast_accuracy_checks = table_checks(
     ],
 )
 
-item_accuracy_checks = table_checks(
+forecast_accuracy = forecast_asset(
+    ForecastTable(
+        FORECAST_ACCURACY,
+        (WEEKLY_DEMAND, DEMAND_BACKTEST),
+        accuracy_rows,
+        lambda inputs: {"loss": charts.losses(inputs.warehouse)},
+        ACCURACY_CLAIMS,
+    ),
+    horizon_weeks=HORIZON_WEEKS,
+    windows=WINDOWS,
+)
+
+forecast_accuracy_checks = table_checks(FORECAST_ACCURACY, ACCURACY_CLAIMS)
+
+ITEM_CLAIMS = all_claims(
     ITEM_ACCURACY,
     [
         Claim(
@@ -204,3 +199,17 @@ item_accuracy_checks = table_checks(
         ),
     ],
 )
+
+item_accuracy = forecast_asset(
+    ForecastTable(
+        ITEM_ACCURACY,
+        (WEEKLY_DEMAND, DEMAND_BACKTEST),
+        item_accuracy_rows,
+        lambda inputs: {"loss by volume": charts.losses_by_volume(inputs.warehouse)},
+        ITEM_CLAIMS,
+    ),
+    horizon_weeks=HORIZON_WEEKS,
+    windows=WINDOWS,
+)
+
+item_accuracy_checks = table_checks(ITEM_ACCURACY, ITEM_CLAIMS)

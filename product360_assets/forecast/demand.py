@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim, all_claims, table_checks
 from product360_assets.forecast import charts
 from product360_assets.forecast.backtest import (
     HORIZON_WEEKS,
@@ -53,16 +53,7 @@ def forecast_shown(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-demand_forecast = forecast_asset(
-    ForecastTable(
-        DEMAND_FORECAST, (WEEKLY_DEMAND, FORECAST_ACCURACY), forecast_rows, forecast_shown
-    ),
-    horizon_weeks=HORIZON_WEEKS,
-    windows=WINDOWS,
-)
-
-
-demand_forecast_checks = table_checks(
+CLAIMS = all_claims(
     DEMAND_FORECAST,
     [
         quantiles_are_ordered(DEMAND_FORECAST.identifier),
@@ -106,3 +97,13 @@ demand_forecast_checks = table_checks(
         ),
     ],
 )
+
+demand_forecast = forecast_asset(
+    ForecastTable(
+        DEMAND_FORECAST, (WEEKLY_DEMAND, FORECAST_ACCURACY), forecast_rows, forecast_shown, CLAIMS
+    ),
+    horizon_weeks=HORIZON_WEEKS,
+    windows=WINDOWS,
+)
+
+demand_forecast_checks = table_checks(DEMAND_FORECAST, CLAIMS)

@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from product360_assets.core.failures import explained_failures
+from product360_assets.curated.audit import TableAudit, audited, said_to
+from product360_assets.curated.claims import Claim
 from product360_assets.curated.commits import AS_OF_DATE, newest_snapshot
 from product360_assets.curated.derive import Derivation, Properties, replace_rows
 from product360_assets.curated.presentation import asset_key, table_spec
 from product360_assets.curated.steps import PUBLISHERS, alone, derived
+from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
 from resources.errors import TableMissing
 from resources.forecasting import ForecasterResource, ForecastPlan
 from resources.ledger import LedgerResource
+from resources.objects import LakeResource
 from resources.warehouse import WarehouseResource
 from spark.tables import Table
 from spark.tables.forecast import WEEKLY_DEMAND
@@ -53,13 +57,15 @@ class Inputs:
 class ForecastTable:
     """One table of the forecast zone: what it reads, how its rows are made and what the UI shows.
 
-    `shows` gives metadata, such as a chart; it is asked when the table is there.
+    `shows` gives metadata, such as a chart; it is asked when the table is there. `claims` are what
+    must hold of the table before readers see it.
     """
 
     table: Table
     upstream: tuple[Table, ...]
     make: Callable[[Inputs], "pa.Table"]
     shows: Callable[[Inputs], Mapping[str, Any]]
+    claims: tuple[Claim, ...] = ()
 
 
 def forecast_asset(made: ForecastTable, *, horizon_weeks: int, windows: int) -> dg.AssetsDefinition:
@@ -71,6 +77,8 @@ def forecast_asset(made: ForecastTable, *, horizon_weeks: int, windows: int) -> 
         code_version=VERSION,
     )
 
+    spec = audited(spec, made.table, made.claims)
+
     @dg.multi_asset(name=f"{made.table.zone}_{made.table.name}", specs=[spec], pool=PUBLISHERS)
     def forecast(
         context: dg.AssetExecutionContext,
@@ -78,16 +86,26 @@ def forecast_asset(made: ForecastTable, *, horizon_weeks: int, windows: int) -> 
         warehouse: WarehouseResource,
         forecaster: ForecasterResource,
         ledger: LedgerResource,
+        lake: LakeResource,
     ) -> dg.MaterializeResult[None]:
-        with explained_failures(), alone(context, made.table, ledger):
+        with explained_failures(), alone(context, made.table, ledger) as opened:
             plan = ForecastPlan(training_day(catalog), horizon_weeks, windows)
             inputs = Inputs(catalog, warehouse, forecaster, plan)
 
-            def write(properties: Properties) -> None:
-                replace_rows(catalog, made.table, made.make(inputs), properties)
+            def write(properties: Properties, branch: AuditBranch) -> None:
+                replace_rows(catalog, made.table, made.make(inputs), properties, branch)
 
-            derivation = _derivation(made, plan, forecaster)
-            result = derived(context, derivation, write, catalog=catalog, warehouse=warehouse)
+            audit = TableAudit(
+                made.table, made.claims, opened, catalog, warehouse, lake, said_to(context)
+            )
+            result = derived(
+                context,
+                _derivation(made, plan, forecaster),
+                write,
+                audit=audit,
+                catalog=catalog,
+                warehouse=warehouse,
+            )
             return dg.MaterializeResult(
                 asset_key=result.asset_key,
                 metadata={**(result.metadata or {}), **made.shows(inputs)},

@@ -6,7 +6,7 @@ The hazard is the missing row: a week without a sale is a zero, and a zero that 
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim, all_claims, table_checks
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import JobTable, job_table_asset
@@ -25,18 +25,7 @@ PLOTS = (
 )
 
 
-weekly_demand = job_table_asset(
-    JobTable(
-        WEEKLY_DEMAND,
-        job="weekly_demand",
-        upstream=(SALES_LINE,),
-        as_of=as_of_sales,
-        parameters={},
-        plots=PLOTS,
-    )
-)
-
-weekly_demand_checks = table_checks(
+CLAIMS = all_claims(
     WEEKLY_DEMAND,
     [
         Claim(
@@ -81,3 +70,17 @@ weekly_demand_checks = table_checks(
         ),
     ],
 )
+
+weekly_demand = job_table_asset(
+    JobTable(
+        WEEKLY_DEMAND,
+        job="weekly_demand",
+        upstream=(SALES_LINE,),
+        as_of=as_of_sales,
+        parameters={},
+        plots=PLOTS,
+        claims=CLAIMS,
+    )
+)
+
+weekly_demand_checks = table_checks(WEEKLY_DEMAND, CLAIMS)

@@ -36,7 +36,7 @@ from resources.secrets import SecretsResource
 _FAILURES_SHOWN = 50
 # What cannot be proved is a warning; what is proved to differ is an error.
 _UNPROVED = ("No primary key",)
-_DIFFERENT = ("Mismatched records", "Suspended records", "Table error")
+DIFFERENT = ("Mismatched records", "Suspended records", "Table error")
 
 
 class ValidateConfig(dg.Config):
@@ -118,13 +118,13 @@ def _result(
         "rows compared now": last.rows if is_new and last is not None else 0,
         "table statistics": shown(statistics),
     }
-    if last is not None and last.prefix and state in _DIFFERENT:
+    if last is not None and last.prefix and state in DIFFERENT:
         counted |= _failures(last, lake)
     say = warning if state in _UNPROVED else claim
     return say(
         ROWS_ARE_THOSE_OF_THE_SOURCE,
         landing_key(contract.name, table.name),
-        holds=state not in (*_UNPROVED, *_DIFFERENT),
+        holds=state not in (*_UNPROVED, *DIFFERENT),
         counted=counted,
     )
 

@@ -18,6 +18,8 @@ from product360_assets.curated.presentation import (
     asset_key,
     column_schema,
     first_rows,
+    looked_at_lately,
+    promised,
 )
 from resources.catalog import CatalogResource
 from resources.errors import ContractInvalid
@@ -40,8 +42,10 @@ def view_asset(view: View) -> dg.AssetsDefinition:
             "dagster/column_schema": column_schema(view),
             "dagster/table_name": f"lake.{view.identifier}",
             "key": ", ".join(view.key),
+            **promised(view),
         },
         automation_condition=FOLLOWS_UPSTREAM,
+        freshness_policy=looked_at_lately(view),
         code_version=code,
     )
 

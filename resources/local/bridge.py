@@ -1,8 +1,9 @@
 """A REST catalog on loopback that lets engines reach the local catalog, for as long as they work.
 
-Being the one door for commits, it stamps properties onto snapshots (Sail cannot set any), refuses
-to commit again what is in the table, and can fail on demand. What it answers stands in
-`bridge_routes`, and why in `bridge_errors`.
+Being the one door for commits, it stamps properties onto snapshots (Sail cannot set any), lets what
+is to be audited land on a branch (Sail cannot write any), refuses to commit again what is in the
+table, and can fail on demand. What it answers stands in `bridge_routes`, and why in
+`bridge_errors`.
 
 Three hazards. An engine takes 5xx as "committed or not, nobody knows" and 4xx as "not committed",
 upon which it deletes the files of the commit (409: and tries again). So a commit that failed is
@@ -20,8 +21,11 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from resources.audit_branches import AuditBranch, redirected, require_unmoved
+from resources.errors import TableMoved
 from resources.local.bridge_errors import (
     CommitFault,
     CommitStateUnknownError,
@@ -35,6 +39,17 @@ if TYPE_CHECKING:
     from pyiceberg.table import CommitTableResponse, Table
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
+    from resources.audit_branches import Commit
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What is done to the commits of one job; `once` is what only one commit may carry."""
+
+    properties: Mapping[str, str] = field(default_factory=dict)
+    once: Mapping[str, str] = field(default_factory=dict)
+    branch: AuditBranch | None = None
+
 
 class CatalogBridge:
     """Serves one catalog on an ephemeral port of loopback until it is closed."""
@@ -43,8 +58,7 @@ class CatalogBridge:
         self.catalog = catalog
         self.token = secrets.token_urlsafe(24)
         self.faults: deque[CommitFault] = deque()
-        self._stamps: list[Mapping[str, str]] = []
-        self._once: list[Mapping[str, str]] = []
+        self._stamps: list[_Stamp] = []
         self._server = BridgeServer(self)
         self.uri = self._server.uri
         self._thread = threading.Thread(
@@ -63,18 +77,25 @@ class CatalogBridge:
         self._thread.join()
 
     @contextmanager
-    def stamp(self, properties: Mapping[str, str], *, once: str | None = None) -> Iterator[None]:
+    def stamp(
+        self,
+        properties: Mapping[str, str],
+        *,
+        once: str | None = None,
+        branch: AuditBranch | None = None,
+    ) -> Iterator[None]:
         """Add the properties to the summary of every snapshot committed meanwhile.
 
-        A commit is refused where the table already has one with the same property `once`.
+        A commit is refused where the table already has one with the same property `once`; where
+        there is a `branch`, that holds for its table alone. What is committed to that table lands
+        on it, once, and is refused if the table has moved since.
         """
-        self._stamps.append(dict(properties))
-        self._once.append({once: properties[once]} if once is not None else {})
+        only = {once: properties[once]} if once is not None else {}
+        self._stamps.append(_Stamp(dict(properties), only, branch))
         try:
             yield
         finally:
             self._stamps.pop()
-            self._once.pop()
 
     def commit(
         self,
@@ -107,7 +128,8 @@ class CatalogBridge:
         table = self.catalog.load_table(identifier)
         self._refuse_again(table, updates)
         try:
-            return self.catalog.commit_table(table, requirements, updates)
+            commit = self._aside(table, (requirements, updates))
+            return self.catalog.commit_table(table, *commit)
         except Exception:
             # Asked for twice (the first answer was lost), or failed after the swap: look.
             table = self._reload(identifier)
@@ -122,7 +144,7 @@ class CatalogBridge:
         from pyiceberg.table.snapshots import ancestors_of
 
         ours = _snapshots(updates)
-        for name, value in ((name, value) for once in self._once for name, value in once.items()):
+        for name, value in self._only_once_in(_name_of(table)):
             for snapshot in ancestors_of(table.current_snapshot(), table.metadata):
                 there = snapshot.summary.get(name) if ours and snapshot.summary else None
                 if there == value and snapshot.snapshot_id not in ours:
@@ -131,6 +153,33 @@ class CatalogBridge:
                         "AlreadyCommittedException",
                         f"{name} {value} is in the table, by snapshot {snapshot.snapshot_id}",
                     )
+
+    def _only_once_in(self, table: str) -> Iterator[tuple[str, str]]:
+        for stamp in self._stamps:
+            if stamp.branch is None or stamp.branch.table == table:
+                yield from stamp.once.items()
+
+    def _aside(self, table: Table, commit: Commit) -> Commit:
+        """The commit as it lands, where its table's commits are audited before anybody reads them.
+
+        Refused with 400: an engine takes 409 for an invitation to put its old rows on top.
+        """
+        name = _name_of(table)
+        branch = next((s.branch for s in self._stamps if s.branch and s.branch.table == name), None)
+        if branch is None or not _snapshots(commit[1]):
+            return commit
+        try:
+            require_unmoved(table.metadata, branch)
+        except TableMoved as moved:
+            raise RefusedError(400, "TableMovedException", str(moved)) from moved
+        there = table.metadata.refs.get(branch.name)
+        if there is not None:
+            raise RefusedError(
+                400,
+                "AlreadyCommittedException",
+                f"{branch.name} holds snapshot {there.snapshot_id}, and takes one commit",
+            )
+        return redirected(branch, commit)
 
     def _reload(self, identifier: tuple[str, ...]) -> Table:
         try:
@@ -143,7 +192,9 @@ class CatalogBridge:
         from pyiceberg.table.snapshots import Summary
         from pyiceberg.table.update import AddSnapshotUpdate
 
-        properties = {name: text for stamp in self._stamps for name, text in stamp.items()}
+        properties = {
+            name: text for stamp in self._stamps for name, text in stamp.properties.items()
+        }
         stamped: list[TableUpdate] = []
         for update in updates:
             if properties and isinstance(update, AddSnapshotUpdate):
@@ -154,6 +205,10 @@ class CatalogBridge:
             else:
                 stamped.append(update)
         return tuple(stamped)
+
+
+def _name_of(table: Table) -> str:
+    return ".".join(table.name())
 
 
 def _holds(table: Table, updates: Sequence[TableUpdate]) -> bool:

@@ -57,10 +57,11 @@ def as_refused(error: Exception) -> RefusedError:
     from pyiceberg import exceptions
     from sqlalchemy.exc import OperationalError
 
+    from resources.local.sql_catalog import is_busy
+
     if isinstance(error, RefusedError):
         return error
-    if isinstance(error, OperationalError) and _is_lock(error):
-        # SQLite gave up waiting before it wrote anything.
+    if isinstance(error, OperationalError) and is_busy(error):
         return RefusedError(409, "CommitFailedException", str(error))
     known: tuple[tuple[type[Exception], int, str], ...] = (
         (exceptions.NoSuchTableError, 404, "NoSuchTableException"),
@@ -74,7 +75,3 @@ def as_refused(error: Exception) -> RefusedError:
         if isinstance(error, kind):
             return RefusedError(status, name, str(error))
     return RefusedError(400, "BadRequestException", f"{type(error).__name__}: {error}")
-
-
-def _is_lock(error: Exception) -> bool:
-    return any(word in str(error) for word in ("is locked", "is busy"))

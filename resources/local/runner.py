@@ -70,7 +70,7 @@ class LocalJobRunner(JobRunner):
             log(f"job {request.job} on {self.engine} ({work})")
             arguments = [request.job, "--spec", spec_uri, "--report", report_uri]
             with (
-                lease.bridge.stamp(request.commit, once=request.once),
+                lease.bridge.stamp(request.commit, once=request.once, branch=request.branch),
                 followed(results, report_prefix, log) as report,
             ):
                 failure = _run_job(arguments, lease, home)

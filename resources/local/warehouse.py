@@ -41,6 +41,7 @@ class LocalWarehouse(WarehouseResource):
         *,
         parameters: Sequence[object] = (),
         files: Mapping[str, Sequence[str]] | None = None,
+        at: Mapping[str, int] | None = None,
     ) -> Answer:
         """See `WarehouseResource.query`."""
         import duckdb
@@ -51,7 +52,7 @@ class LocalWarehouse(WarehouseResource):
             catalog, views = self.catalog.load(), self.catalog.views()
             known = [*_published(catalog), *views]
             wanted = _wanted_with_views(session, sql, known, views)
-            _fence(session, _register(session, catalog, wanted, views), files)
+            _fence(session, _register(session, catalog, wanted, views, at or {}), files)
             try:
                 result = session.execute(sql, list(parameters))
                 rows = tuple(result.fetchall())
@@ -180,6 +181,7 @@ def _register(
     catalog: Catalog,
     identifiers: Sequence[str],
     views: Mapping[str, str],
+    at: Mapping[str, int],
 ) -> list[str]:
     """Make each readable under `zone.name` and `name`; returns the files that tables lie in."""
     files: list[str] = []
@@ -190,7 +192,8 @@ def _register(
         if identifier in views:
             _register_view(session, identifier, views[identifier])
         else:
-            files += _register_table(session, identifier, catalog.load_table(identifier))
+            table = catalog.load_table(identifier)
+            files += _register_table(session, identifier, table, at.get(identifier))
     if zones:
         session.execute(f"SET search_path = '{','.join([*zones, 'main'])}'")
     return files
@@ -205,9 +208,11 @@ def _register_view(session: DuckDBPyConnection, identifier: str, query: str) -> 
         session.execute(f'CREATE VIEW "{zone}"."{name}" AS {query}')
 
 
-def _register_table(session: DuckDBPyConnection, identifier: str, table: Table) -> list[str]:
+def _register_table(
+    session: DuckDBPyConnection, identifier: str, table: Table, snapshot: int | None
+) -> list[str]:
     zone, name = identifier.split(".")
-    scan = table.scan()
+    scan = table.scan(snapshot_id=snapshot)
     tasks = list(scan.plan_files())
     readable_in_place = tasks and len(table.metadata.schemas) == 1
     if not readable_in_place or any(task.delete_files for task in tasks):

@@ -19,10 +19,11 @@ from spark.failures import FileUnreadable
 from spark.formats import delimited, json_lines, parquet, record_by_record
 from spark.formats.text import TextFacts, look_at
 from spark.io import ENGINE_ERRORS, file_sizes, union
+from spark.records import FILE, header_refused
 from spark.transforms.contract import Batch, CleanSpec, DeliveredFile
 from spark.transforms.drift import Layout, is_ambiguous, spelling
 from spark.transforms.erasure import without_erased
-from spark.transforms.rules import FILE, Finding
+from spark.transforms.rules import Finding
 from spark.transforms.staging import Portion, lineage_of, staged
 from spark.transforms.treatments import pseudonymised
 
@@ -181,7 +182,7 @@ def _take_csv(
             intake.expected[file] = fact.lines - 1
             headers[file] = header
         else:
-            intake.refused.append((file, record_by_record.header_refused(",".join(header))))
+            intake.refused.append((file, header_refused(",".join(header))))
     _add_layouts(intake, headers, partial(_read_csv, session, spec))
 
 

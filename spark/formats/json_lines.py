@@ -15,9 +15,10 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from spark.formats.text import DAMAGED, matches
 from spark.io import union
+from spark.records import STRUCTURE
 from spark.tables.model import decimal_parts
 from spark.transforms.contract import CleanSpec, DeliveredFile
-from spark.transforms.rules import STRUCTURE, Delivered, Finding
+from spark.transforms.rules import Delivered, Finding
 from spark.transforms.staging import FILE_LINEAGE, Portion, lineage_of
 
 # White space, spelled out: to Rust, \s is that of all scripts.

@@ -31,7 +31,7 @@ from spark.io import (
 )
 from spark.report import COUNTERS
 from spark.transforms.contract import Batch, CleanSpec, clean_spec
-from spark.transforms.corrections import ACCOUNTED, expect_released, without_released
+from spark.transforms.corrections import expect_released, without_released
 from spark.transforms.drift import (
     EVOLVE,
     REFUSE,
@@ -41,6 +41,7 @@ from spark.transforms.drift import (
     outgrown_columns,
     report_of,
 )
+from spark.transforms.row_naming import ACCOUNTED
 from spark.transforms.staging import clean_rows, quarantined_rows
 from spark.transforms.tally import (
     Tally,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spark.publishing import batch_results, merge_rows, required_batches
+from spark.current import publish_current
 from spark.tables.curated import CLICK_EVENT
 from spark.transforms.click_event import click_events
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Merge every batch of the spec into the target, in one commit."""
-    name = "clickstream.click_event"
-    events = required_batches(session, spec, name)
-    merge_rows(session, click_events(events, spec["time_zone"]), CLICK_EVENT, spec["target"])
-    report.results(batch_results(spec, CLICK_EVENT.identifier, {name: events}))
+    publish_current(
+        session,
+        spec,
+        report,
+        CLICK_EVENT,
+        ["clickstream.click_event"],
+        rows=lambda events: click_events(events, spec["time_zone"]),
+    )

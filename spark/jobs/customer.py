@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spark.current import publish_current
 from spark.deletions import deleted_keys
-from spark.publishing import batch_results, merge_rows, required_batches
 from spark.tables.curated import CUSTOMER
 from spark.transforms.customer import customers
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Merge every batch of the spec into the target, in one commit."""
-    frames = {
-        name: required_batches(session, spec, name) for name in ("crm.household", "crm.demographic")
-    }
-    rows = customers(frames["crm.household"], frames["crm.demographic"])
-    gone = deleted_keys(frames["crm.household"], CUSTOMER.key)
-    merge_rows(session, rows, CUSTOMER, spec["target"], deleted=gone)
-    report.results(batch_results(spec, CUSTOMER.identifier, frames))
+    publish_current(
+        session,
+        spec,
+        report,
+        CUSTOMER,
+        ["crm.household", "crm.demographic"],
+        rows=customers,
+        gone=lambda households, _: deleted_keys(households, CUSTOMER.key),
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spark.deletions import IS_DELETE, deleted_keys, opens_epoch, superseded_keys
+from spark.current import gone_keys
+from spark.deletions import IS_DELETE, opens_epoch
 from spark.publishing import batch_results, merge_rows, read_batches, required_batches
 from spark.tables.curated import PRODUCT
 from spark.transforms.product import listed_products, unknown_members
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
     from spark.report import Report
 
@@ -27,7 +28,8 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     hierarchy = required_batches(session, spec, HIERARCHY)
     sold = read_batches(session, spec, SOLD, only_new=not _loses_products(session, spec))
     rows = listed = listed_products(catalogue, hierarchy)
-    delisted = _delisted(session, spec, catalogue)
+    published = session.table(spec["target"]).where("NOT is_unknown_member")
+    delisted = gone_keys(published, spec, CATALOGUE, catalogue, PRODUCT.key)
     if sold is not None:
         unknown = unknown_members(sold, listed, delisted)
         rows = listed.unionByName(unknown)
@@ -41,13 +43,3 @@ def _loses_products(session: SparkSession, spec: dict[str, Any]) -> bool:
     new = read_batches(session, spec, CATALOGUE, only_new=True)
     deletes = new is not None and new.where(IS_DELETE).count() > 0
     return deletes or opens_epoch(spec, CATALOGUE)
-
-
-def _delisted(session: SparkSession, spec: dict[str, Any], catalogue: DataFrame) -> DataFrame:
-    """Products that were deleted from the catalogue, one by one or by a load that lacks them."""
-    deleted = deleted_keys(catalogue, PRODUCT.key)
-    if not opens_epoch(spec, CATALOGUE):
-        return deleted
-    listed = session.table(spec["target"]).where("NOT is_unknown_member")
-    epoch = spec["inputs"][CATALOGUE]["epoch"]
-    return deleted.unionAll(superseded_keys(listed, catalogue, PRODUCT.key, epoch))

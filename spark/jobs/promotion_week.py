@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spark.publishing import batch_results, merge_rows, required_batches
+from spark.current import publish_current
 from spark.tables.curated import PROMOTION_WEEK
 from spark.transforms.promotion_week import promotion_weeks
 
@@ -16,8 +16,5 @@ if TYPE_CHECKING:
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Merge every batch of the spec into the target, in one commit."""
-    promotions = required_batches(session, spec, "pricing.promotion_week")
-    merge_rows(session, promotion_weeks(promotions), PROMOTION_WEEK, spec["target"])
-    report.results(
-        batch_results(spec, PROMOTION_WEEK.identifier, {"pricing.promotion_week": promotions})
-    )
+    inputs = ["pricing.promotion_week"]
+    publish_current(session, spec, report, PROMOTION_WEEK, inputs, promotion_weeks)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spark.deletions import bury, deleted_keys, opens_epoch, superseded_keys, unburied
+from spark.current import gone_keys
+from spark.deletions import bury, opens_epoch, unburied
 from spark.publishing import batch_results, merge_rows, read_batches, required_batches
 from spark.tables.curated import SALES_LINE
 from spark.transforms.sales_line import KEY, days_of, lines_again, only_lines, sales_lines
@@ -36,7 +37,7 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
         unburied(session, rows, SALES_LINE, spec["tombstones"]),
         SALES_LINE,
         spec["target"],
-        deleted=_deleted(session, spec, changes),
+        deleted=gone_keys(session.table(spec["target"]), spec, LINES, changes, KEY),
         within=lambda: _within(spec, changes, baskets),
     )
     report.results(batch_results(spec, SALES_LINE.identifier, {LINES: lines, BASKETS: baskets}))
@@ -57,15 +58,6 @@ def _changes(session: SparkSession, spec: dict[str, Any], lines: DataFrame | Non
 
 def _is_first(session: SparkSession, spec: dict[str, Any]) -> bool:
     return session.table(spec["target"]).count() == 0
-
-
-def _deleted(session: SparkSession, spec: dict[str, Any], changes: DataFrame) -> DataFrame:
-    """Lines that were deleted, one by one or by a load that lacks them."""
-    deleted = deleted_keys(changes, KEY)
-    if not opens_epoch(spec, LINES):
-        return deleted
-    epoch = spec["inputs"][LINES]["epoch"]
-    return deleted.unionAll(superseded_keys(session.table(spec["target"]), changes, KEY, epoch))
 
 
 def _within(spec: dict[str, Any], changes: DataFrame, baskets: DataFrame) -> list[str]:

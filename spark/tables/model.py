@@ -18,6 +18,8 @@ _NAME = re.compile(r"_?[a-z][a-z0-9_]*")
 _PARTITION = re.compile(r"(?:(?:year|month|day)\((?P<time>\w+)\))|(?P<plain>\w+)")
 
 ZONES = ("curated", "forecast", "serving")
+# A day is closed by the next day's delivery, and over a long weekend nothing may happen.
+USUAL_FRESHNESS_HOURS = 72
 
 
 class DictionaryError(ValueError):
@@ -60,6 +62,8 @@ class Table:
     """One published table: zone, name, meaning, grain, owner, key, columns, partitioning.
 
     `partition` holds Iceberg transforms such as "month(business_date)" or a bare column name.
+    `version` rises when readers have to change something; `freshness_hours` is how long after its
+    newest day the table may stand before it is late.
     """
 
     zone: str
@@ -70,6 +74,8 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     partition: tuple[str, ...] = ()
+    version: int = 1
+    freshness_hours: int = USUAL_FRESHNESS_HOURS
 
     def __post_init__(self) -> None:
         """Refuse a key or a partition over columns that the table does not have."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spark.failures import SpecInvalid
+from spark.row_names import key_version, name_of
 from spark.tables.model import is_type
 from spark.transforms.treatment_spec import (
-    KEYED,
     TREATMENTS,
     KeyReference,
     Treatment,
@@ -152,6 +152,11 @@ class CleanSpec:
         return any(column.treatment for column in self.columns)
 
     @property
+    def released_names(self) -> frozenset[str]:
+        """What released rows are called where they came from; see `spark.row_names`."""
+        return frozenset(name_of(row_id) for each in self.released for row_id in each.ids)
+
+    @property
     def corrections(self) -> bool:
         """Whether the files hold corrected rows."""
         return bool(self.origin)
@@ -227,8 +232,8 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
     _expect("drift mode", [spec.drift], DRIFT_MODES)
     _expect("key column", spec.key, names)
     _expect("treatment", [each.how for each in columns if each.treatment], TREATMENTS)
-    if spec.keys is None and any(column.how in KEYED for column in columns):
-        raise SpecInvalid(f"{spec.dataset}: a column is hashed or tokenised; expected `keys`.")
+    if spec.keys is None and (spec.is_treated or any(map(key_version, spec.released_names))):
+        raise SpecInvalid(f"{spec.dataset}: columns are, or were, treated; expected `keys`.")
     if len(set(names)) != len(names):
         raise SpecInvalid(f"{spec.dataset}: a column is declared twice among {', '.join(names)}.")
     return spec

@@ -13,23 +13,18 @@ was released stays set aside where it came from, under the rule `released`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, Window
-from pyspark.sql.functions import col, concat, concat_ws, expr, lit, row_number, sha2, when
+from pyspark.sql.functions import col, concat, expr, lit, row_number, when
 
 from spark.failures import RowsUnaccounted
 from spark.transforms.contract import CleanSpec
+from spark.transforms.row_naming import NAME, plain_name_of
 from spark.transforms.rules import ERASED, PROBLEM, RELEASED, Delivered
 from spark.transforms.typing import quoted, typed
 
-if TYPE_CHECKING:
-    from pyspark.sql import Column
-
 # How a batch of corrected rows comes; see `Batch.kind`.
 CORRECTION = "correction"
-# The batch in whose accounts a row is: a corrected row keeps the batch that it came from first.
-ACCOUNTED = "coalesce(_correction_id, _batch_id)"
 _ROW_LINEAGE = {
     "_batch_id": "string",
     "_landing_date": "date",
@@ -38,9 +33,6 @@ _ROW_LINEAGE = {
     "_ingested_at": "timestamp",
     "_epoch": "string",
 }
-# What ids of rows are made of, with nothing else between them.
-_SEPARATOR = "\x1f"
-_ID_DIGITS = 16
 
 
 def with_origin(frame: DataFrame, delivered: Mapping[str, Delivered]) -> DataFrame:
@@ -72,7 +64,7 @@ def without_released(rows: DataFrame, spec: CleanSpec, *, copy_text: str) -> Dat
     """Staged rows; those whose correction was released are a problem if they were none.
 
     Args:
-        rows: staged rows; of batches with releases, all have their `_raw_text`.
+        rows: staged rows; of batches with releases, all have their name.
         spec: names what was released, by the ids that quarantine gives.
         copy_text: SQL for the text that quarantine keeps of a repeated row.
     """
@@ -112,10 +104,10 @@ def expect_released(rows: DataFrame, spec: CleanSpec, *, copy_text: str) -> None
 def _named(rows: DataFrame, spec: CleanSpec, *, copy_text: str) -> DataFrame:
     """The rows with `_is_released`; of equal rows, as many as were released."""
     released = [row_id for each in spec.released for row_id in each.ids]
-    texts = sorted({row_id.rpartition("-")[0] for row_id in released})
-    as_text, as_copy = _id_of(col("_raw_text")), _id_of(expr(copy_text))
-    identity = when(as_text.isin(texts), as_text).otherwise(
-        when(col("_problem").isNull() & as_copy.isin(texts), as_copy)
+    names = sorted(spec.released_names)
+    as_delivered, as_copy = col(NAME), plain_name_of(expr(copy_text))
+    identity = when(as_delivered.isin(names), as_delivered).otherwise(
+        when(col("_problem").isNull() & as_copy.isin(names), as_copy)
     )
     # Rows that are rejected anyway come first: their correction stands for one of them.
     rejected_first = Window.partitionBy("_identity").orderBy(
@@ -131,9 +123,3 @@ def _named(rows: DataFrame, spec: CleanSpec, *, copy_text: str) -> DataFrame:
     row_id = concat(col("_identity"), lit("-"), col("_number").cast("string"))
     judged = numbered.withColumn("_is_released", row_id.isin(released)).drop("_number")
     return unnamed.unionAll(judged)
-
-
-def _id_of(text: Column) -> Column:
-    """What identifies a record: its batch, its file and its text; null where there is no text."""
-    digest = sha2(concat_ws(_SEPARATOR, expr(ACCOUNTED), col("_source_file"), text), 256)
-    return when(text.isNotNull(), digest.substr(1, _ID_DIGITS))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from spark.transforms.business_week import week_start
-from spark.transforms.fold import committed_on_delivery, latest_changes, standing
+from spark.transforms.fold import committed_on_delivery, in_order, latest_changes, standing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -21,10 +21,7 @@ def price_weeks(prices: DataFrame) -> DataFrame:
     Args:
         prices: clean rows of the weekly price files.
     """
-    dated = committed_on_delivery(prices).withColumn(
-        "week_start", week_start(F.col("week"), F.col("_landing_date"))
-    )
-    return standing(latest_changes(dated, KEY)).select(
+    return standing(latest_changes(dated_prices(prices), KEY)).select(
         "product_id",
         "week_start",
         F.col("week").alias("business_week"),
@@ -33,4 +30,15 @@ def price_weeks(prices: DataFrame) -> DataFrame:
         F.col("lines").alias("price_lines"),
         "_batch_id",
         "_change_order",
+    )
+
+
+def dated_prices(prices: DataFrame) -> DataFrame:
+    """Rows of the price files with the Monday of their week as `week_start`, in order of delivery.
+
+    Args:
+        prices: clean rows of the weekly price files.
+    """
+    return in_order(committed_on_delivery(prices)).withColumn(
+        "week_start", week_start(F.col("week"), F.col("_landing_date"))
     )

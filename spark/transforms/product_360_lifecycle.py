@@ -35,9 +35,9 @@ def with_lifecycle(rows: DataFrame, lines: DataFrame, weeks: DataFrame, as_of: d
         .groupBy("product_id")
         .agg(F.count(F.lit(1)).alias("weeks_sold_364d"))
     )
-    joined = rows.join(_lives(lines, as_of), on="product_id", how="left").join(
-        sold_weeks, on="product_id", how="left"
-    )
+    joined = rows
+    for told in (_lives(lines, as_of), revenue_by_quarter(lines, as_of), sold_weeks):
+        joined = joined.join(told, on="product_id", how="left")
     return joined.select(
         *rows.columns,
         "first_sale_date",
@@ -49,20 +49,27 @@ def with_lifecycle(rows: DataFrame, lines: DataFrame, weeks: DataFrame, as_of: d
 
 
 def _lives(lines: DataFrame, as_of: date) -> DataFrame:
-    """First and last sale of each product sold, and its revenue of the last two quarters."""
+    """First and last sale of each product ever sold: the one thing that all of history says."""
+    day = F.col("business_date")
+    return (
+        lines.where(day <= F.lit(as_of))
+        .groupBy("product_id")
+        .agg(F.min(day).alias("first_sale_date"), F.max(day).alias("last_sale_date"))
+    )
+
+
+def revenue_by_quarter(lines: DataFrame, as_of: date) -> DataFrame:
+    """Revenue of the last quarter and of the one before, of the products sold in either."""
     day, revenue = F.col("business_date"), F.col("sales_value")
     quarter_before, half_before = (
         F.lit(as_of - timedelta(days=quarters * QUARTER_DAYS)) for quarters in (1, 2)
     )
-    earlier = (day > half_before) & (day <= quarter_before)
     return (
-        lines.where(day <= F.lit(as_of))
+        lines.where((day > half_before) & (day <= F.lit(as_of)))
         .groupBy("product_id")
         .agg(
-            F.min(day).alias("first_sale_date"),
-            F.max(day).alias("last_sale_date"),
             sum_if(day > quarter_before, revenue).alias("revenue_now"),
-            sum_if(earlier, revenue).alias("revenue_before"),
+            sum_if(day <= quarter_before, revenue).alias("revenue_before"),
         )
     )
 

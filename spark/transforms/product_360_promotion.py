@@ -43,7 +43,7 @@ def with_promotion(rows: DataFrame, lines: DataFrame, weeks: DataFrame, as_of: d
     """
     year = closed_weeks(weeks, as_of, WEEKS_OF_YEAR)
     promoted = (
-        year.join(_first_weeks(lines, weeks, as_of), on="product_id", how="left")
+        year.join(first_weeks(lines, weeks, as_of), on="product_id", how="left")
         .groupBy("product_id")
         .agg(*_totals(as_of))
     )
@@ -59,7 +59,7 @@ def with_promotion(rows: DataFrame, lines: DataFrame, weeks: DataFrame, as_of: d
     )
 
 
-def _first_weeks(lines: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:
+def first_weeks(lines: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:
     """From which week on each product is compared: it is on sale, and the week is whole."""
     begin = lines.agg(first_whole_week(F.min("business_date")).alias("data_begins"))
     year_began = F.lit(first_of_closed_weeks(as_of, WEEKS_OF_YEAR))

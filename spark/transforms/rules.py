@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import Column
 from pyspark.sql.functions import coalesce, expr
 
+from spark.records import ENCODING, FILE, STRUCTURE
 from spark.transforms.contract import CleanSpec, DeclaredColumn, DeclaredRule
 from spark.transforms.typing import is_given, named, quoted
 
@@ -22,7 +23,6 @@ SHOWN_CHARACTERS = 100
 OPERATIONS = ("I", "U", "D")
 
 # Rules that every table has. Declared names cannot meet them: these are reserved in reports.
-STRUCTURE, FILE, ENCODING = "structure", "file", "encoding"
 OPERATION, TYPE, REQUIRED, ALLOWED, UNIQUE = "operation", "type", "required", "allowed", "unique"
 # A row that breaks one of these may hold its values in the wrong columns.
 UNRELIABLE = (STRUCTURE, FILE, ENCODING, OPERATION, TYPE, REQUIRED, ALLOWED)

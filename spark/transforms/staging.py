@@ -14,7 +14,8 @@ from pyspark.sql.functions import coalesce, col, expr, when
 
 from spark.tables.widening import next_wider
 from spark.transforms.contract import CleanSpec, DeliveredFile
-from spark.transforms.corrections import ACCOUNTED, original_places, with_origin
+from spark.transforms.corrections import original_places, with_origin
+from spark.transforms.row_naming import ACCOUNTED, NAME, name_columns
 from spark.transforms.rules import (
     REQUIRED,
     UNRELIABLE,
@@ -85,7 +86,7 @@ def lineage_of(file: DeliveredFile) -> list[Column]:
 
 
 def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
-    """One row per record: clean columns, `_problem`, `_raw_text`, a `_warned_<i>` for each rule.
+    """One row per record: clean columns, `_problem`, `_raw_text`, name, a `_warned_<i>` per rule.
 
     Columns are judged as they were delivered and leave treated; see `spark.transforms.treatments`.
     Where the table may evolve, `_outgrown` names a column for which the value is too great.
@@ -106,13 +107,15 @@ def staged(portion: Portion, spec: CleanSpec) -> DataFrame:
     broken_rules = first_problem(rule_findings(spec.rules, is_delete=IS_DELETE))
     problem = coalesce("_first", when(col("_first").isNull(), broken_rules))
     ruled = judged.select("*", problem.alias("_problem"))
+    is_told = _is_told(spec)
     # Of a treated table no record is written as it was delivered, not even to staging.
     raw_text = "CAST(NULL AS string)" if spec.is_treated else portion.raw_text
     return ruled.select(
         *treated_columns(spec),
         *LINEAGE,
         "_problem",
-        expr(f"CASE WHEN {_is_told(spec)} THEN {raw_text} END").alias("_raw_text"),
+        expr(f"CASE WHEN {is_told} THEN {raw_text} END").alias("_raw_text"),
+        *name_columns(spec, raw_text=portion.raw_text, is_told=is_told),
         *(
             is_warned(rule, is_delete=IS_DELETE).alias(f"_warned_{number}")
             for number, rule in enumerate(spec.rules)
@@ -136,6 +139,7 @@ def quarantined_rows(rows: DataFrame, spec: CleanSpec) -> DataFrame:
         col("_problem").getField("rule").alias("rule"),
         col("_problem").getField("reason").alias("reason"),
         expr(raw_text).alias("raw_text"),
+        col(NAME).alias("row_name"),
         *LINEAGE,
     )
 

@@ -16,7 +16,7 @@ from pyspark.sql.functions import count, expr, lit
 
 from spark.failures import RowsUnaccounted, RuleHalted
 from spark.transforms.contract import CleanSpec, DeliveredFile
-from spark.transforms.corrections import ACCOUNTED
+from spark.transforms.row_naming import ACCOUNTED
 from spark.transforms.rules import UNIQUE
 from spark.transforms.staging import OUTGROWN
 

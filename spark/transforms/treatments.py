@@ -22,6 +22,7 @@ from spark.failures import SpecInvalid
 from spark.keys import master_key
 from spark.tokens import Pseudonymise, pseudonymiser
 from spark.transforms.contract import CleanSpec, DeclaredColumn
+from spark.transforms.row_naming import TYPED, is_named_by_python, row_namer, with_names
 from spark.transforms.treatment_spec import KEYED, Treatment
 from spark.transforms.typing import named, quoted
 
@@ -40,19 +41,20 @@ def treated_columns(spec: CleanSpec) -> list[Column]:
 
 
 def pseudonymised(rows: DataFrame, spec: CleanSpec) -> DataFrame:
-    """The rows with their keyed columns hashed or tokenised.
+    """The rows with their keyed columns hashed or tokenised, and named where that needs the key.
 
     Raises:
         KeyUnavailable: the key cannot be read here, so it is not looked for in the workers.
     """
-    columns = [column for column in spec.published if column.how in KEYED]
-    if not columns or spec.keys is None:
+    if spec.keys is None or not is_named_by_python(spec):
         return rows
+    columns = [column for column in spec.published if column.how in KEYED]
     uri, version = spec.keys.uri, spec.keys.version
     master_key(uri, version)
     ways = {
         column.name: (column.how, column.treatment.domain) for column in columns if column.treatment
     }
+    make_namer = row_namer(uri, version, is_treated=spec.is_treated, released=spec.released_names)
 
     def treat(batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         # Only the reference is in this function, and so in the plan.
@@ -61,10 +63,11 @@ def pseudonymised(rows: DataFrame, spec: CleanSpec) -> DataFrame:
             name: pseudonymiser(how, key, domain=domain, version=version)
             for name, (how, domain) in ways.items()
         }
+        name_row = make_namer()
         for batch in batches:
-            yield _with_pseudonyms(batch, functions)
+            yield with_names(_with_pseudonyms(batch, functions), name_row)
 
-    return rows.mapInArrow(treat, rows.schema)
+    return rows.mapInArrow(treat, rows.drop(TYPED).schema)
 
 
 def hidden_reason(reason: str) -> str:

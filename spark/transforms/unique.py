@@ -20,9 +20,10 @@ from pyspark.sql.functions import (
 from spark.transforms.contract import CleanSpec
 from spark.transforms.hashing import content_hash
 from spark.transforms.repetition import maybe_repeated
+from spark.transforms.row_naming import NAME, plain_name_of, typed_record
 from spark.transforms.rules import UNIQUE
 from spark.transforms.staging import IS_DELETE, LINEAGE, clean_rows
-from spark.transforms.typing import named, quoted
+from spark.transforms.typing import quoted
 
 RANK = "_rank"
 
@@ -62,20 +63,20 @@ def without_repeated(clean: DataFrame, repeated: DataFrame, spec: CleanSpec) -> 
 def quarantined_copies(repeated: DataFrame, spec: CleanSpec) -> DataFrame:
     """Rows that give way to another row of their key, as they are kept for a person to look at."""
     reason = f"another row of this batch has the same {', '.join(spec.key)}"
+    name = col(NAME) if spec.is_treated else plain_name_of(expr(copy_text(spec)))
     return repeated.where(f"{RANK} > 1").select(
         _key_column(spec.key).alias("column"),
         lit(UNIQUE).alias("rule"),
         lit(reason).alias("reason"),
         expr(copy_text(spec)).alias("raw_text"),
+        name.alias("row_name"),
         *LINEAGE,
     )
 
 
 def copy_text(spec: CleanSpec) -> str:
-    """SQL for a typed row as one line of JSON, every value as text."""
-    names = [named(column.name) for column in spec.published]
-    values = ", ".join(f"CAST({name} AS string) AS {name}" for name in names)
-    return f"to_json(struct({values}))"
+    """SQL for a typed row as quarantine keeps it: one line of JSON, every value as text."""
+    return typed_record(spec.published)
 
 
 def _key_column(key: Sequence[str]) -> Column:

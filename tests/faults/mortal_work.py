@@ -14,6 +14,7 @@ from mortality import Mortality, mortal_ledger
 from product360_assets.clean.work import Cleaning
 from product360_assets.core.contract import SourceContract, known_contracts
 from product360_assets.core.states import CLEAN, RAW
+from product360_assets.curated.gate import unaudited
 from product360_assets.curated.price_week import PUBLICATION
 from product360_assets.curated.publish import Publisher
 from product360_assets.raw.acceptance import Acceptance
@@ -123,6 +124,7 @@ def publish(home: Path, _: Delivered, mortality: Mortality) -> None:
         LocalJobRunner(home=str(home)),
         lambda _: None,
         "run",
+        mortality.before("audit", unaudited),
     ).publish(PUBLICATION, {})
 
 
@@ -167,7 +169,7 @@ def outcome(home: Path, delivered: Delivered) -> dict[str, Any]:
         "rows": {batch: _rows(state.location) for batch, state in states[CLEAN].items()},
         "units that nobody knows": len(there - units),
         "published": sorted(map(str, table.scan().to_arrow().to_pylist())) if table else [],
-        "commits": len(table.metadata.snapshots) if table else 0,
+        "commits": len(table.metadata.snapshot_log) if table else 0,
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import spark.io
 import spark.jobs.clean as clean_job
+from product360_assets.curated import gate
 from product360_assets.raw import acceptance
 from resources.catalog import LocalCatalogResource
 from resources.local import folder, sqlite
@@ -101,6 +102,8 @@ def wrap_ports(mortality: Mortality) -> None:
     _replace(CatalogBridge, "commit", mortality.around("catalog.commit", CatalogBridge.commit))
     ensure = mortality.before("catalog.ensure", LocalCatalogResource.ensure_table)
     _replace(LocalCatalogResource, "ensure_table", ensure)
+    gate.begin = mortality.before("catalog.begin", gate.begin)
+    gate.publish = mortality.around("catalog.publish", gate.publish)
 
 
 def _replace(owner: type, name: str, method: Callable[..., Any]) -> None:

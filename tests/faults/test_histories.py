@@ -23,7 +23,8 @@ from histories import CORRECTED, Change, Expected, History, expected, histories
 from pyspark.sql.functions import date_format
 
 from product360_assets.clean.cells import CellReader, shown
-from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.corrections import Releasing
+from product360_assets.clean.fixes import Fix
 from product360_assets.clean.quarantine import rejected_rows
 from product360_assets.clean.work import Cleaned, Cleaning
 from product360_assets.core.contract import SourceContract
@@ -33,6 +34,7 @@ from resources.ledger import Batch, LandedObject, Ledger, batch_id_of
 from resources.local import engines
 from resources.local.ledger import SqliteLedger
 from resources.local.runner import LocalJobRunner
+from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource, Zone
 from spark.session import open_session
 from spark.transforms import fold
@@ -159,7 +161,13 @@ class Bank:
                 given["amount"] = str(CORRECTED)
             fixes.append(Fix(row.batch.batch_id, row.row_id, given))
         Releasing(
-            {"bank": BANK}, self.ledger, self.lake, by="ann", at=BEGINNING, why="A slip."
+            {"bank": BANK},
+            self.ledger,
+            self.lake,
+            LocalSecrets(path="none"),
+            by="ann",
+            at=BEGINNING,
+            why="A slip.",
         ).release(fixes)
         days = {batch.landing_date for batch in self.batches()}
         self._acceptance().accept(days)

@@ -115,6 +115,21 @@ def test_a_sum_is_of_what_it_adds_up_and_not_of_its_groups_or_filters(
     assert rows["week_start"] == pairs("sales.business_date")
 
 
+def test_a_count_of_rows_is_of_what_says_which_rows_they_are(
+    session: SparkSession, files: Callable[..., DataFrame]
+) -> None:
+    with followed(session) as found:
+        lines = files("sales", *SOLD).where(F.col("units") > 0)
+        counted = lines.groupBy("product_id").agg(
+            F.count(F.lit(1)).alias("lines"), F.sum("sales_value").alias("revenue")
+        )
+        rows = found(counted.select("lines", "revenue"))
+    assert rows == {
+        "lines": pairs("sales.product_id"),
+        "revenue": pairs("sales.sales_value"),
+    }
+
+
 def test_a_condition_counts_and_so_does_sql(
     session: SparkSession, files: Callable[..., DataFrame]
 ) -> None:
@@ -161,12 +176,20 @@ def test_what_cannot_be_followed_says_nothing_and_fails_nothing(
     with followed(session) as found:
         known = files("one", "id")
         made = session.createDataFrame([(1, 2)], "id bigint, other bigint")
-        mapped = known.mapInArrow(lambda batches: batches, "id bigint")
         assert found(made) == {}
-        assert found(mapped) == {}
         rows = found(known.join(made, on="id", how="left"))
     assert rows == {"id": pairs("one.id")}
     assert origins(session, object(), {}) == {}  # type: ignore[arg-type]
+
+
+def test_a_function_over_whole_rows_is_computed_from_all_that_it_is_given(
+    session: SparkSession, files: Callable[..., DataFrame]
+) -> None:
+    with followed(session) as found:
+        given = files("sales", *SOLD).select("product_id", (F.col("units") * 2).alias("twice"))
+        made = given.mapInArrow(lambda batches: batches, "item bigint, slope double")
+        rows = found(made.select("item", (F.col("slope") + 1).alias("more")))
+    assert rows == dict.fromkeys(("item", "more"), pairs("sales.product_id", "sales.units"))
 
 
 def test_a_job_s_result_says_what_its_columns_come_from(

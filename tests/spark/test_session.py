@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import logging.config
+
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from spark.session import open_session
+from spark.session import CLIENT_LOGGER, open_session
 
 
 def test_a_second_call_finds_the_first_session(session: SparkSession) -> None:
@@ -28,3 +31,22 @@ def test_what_cannot_be_computed_is_an_error(session: SparkSession, expression: 
 def test_settings_that_somebody_changed_are_put_back(session: SparkSession) -> None:
     session.conf.set("spark.sql.ansi.enabled", "false")
     assert open_session().conf.get("spark.sql.ansi.enabled") == "true"
+
+
+def test_an_error_that_quotes_a_value_is_not_logged_when_logging_is_configured_anew(
+    session: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> str:
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+        with pytest.raises(PySparkException):
+            session.sql("SELECT CAST(name AS INT) FROM VALUES ('canary') AS t(name)").collect()
+        said = caplog.text
+        caplog.clear()
+        return said
+
+    assert "canary" not in fail()
+    # Without the protection it is.
+    logging.getLogger(CLIENT_LOGGER).setLevel(logging.NOTSET)
+    assert "canary" in fail()
+    open_session()
+    assert "canary" not in fail()

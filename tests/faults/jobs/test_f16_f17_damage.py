@@ -19,8 +19,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark.failures import RowsUnaccounted
-from spark.formats import delimited, record_by_record
+from spark.formats import delimited
 from spark.jobs import clean
+from spark.records import Record, records_of
 
 COLUMNS = [
     {"name": "id", "type": "bigint", "nullable": False},
@@ -92,13 +93,13 @@ def expect_cut_files_accounted_for(cleaner: Any, file_format: str) -> None:
 
 
 @pytest.fixture
-def sail(session: SparkSession, tmp_path: Path, make_cleaner: Any) -> Any:
+def sail_cleaner(session: SparkSession, tmp_path: Path, make_cleaner: Any) -> Any:
     return make_cleaner(session, tmp_path)
 
 
 @pytest.mark.parametrize("file_format", CUT)
-def test_f16_a_cut_file_costs_what_was_cut(sail: Any, file_format: str) -> None:
-    expect_cut_files_accounted_for(sail, file_format)
+def test_f16_a_cut_file_costs_what_was_cut(sail_cleaner: Any, file_format: str) -> None:
+    expect_cut_files_accounted_for(sail_cleaner, file_format)
 
 
 @pytest.mark.long
@@ -117,19 +118,19 @@ def test_f16_without_the_rule_for_whole_files_a_cut_gzip_gives_half_of_its_rows(
         text = zlib.decompressobj(wbits=31).decompress(content).decode()
         return text.splitlines(keepends=True)
 
-    monkeypatch.setattr(record_by_record, "_lines", whatever_is_there)
+    monkeypatch.setattr("spark.records._lines", whatever_is_there)
 
     assert 100 < sum(record.broken is None for record in records(content)) < 2000
 
 
-def records(content: bytes) -> list[record_by_record.Record]:
-    return list(record_by_record.records_of(content, "json", ("id",)))
+def records(content: bytes) -> list[Record]:
+    return list(records_of(content, "json", ("id",)))
 
 
 def test_f16_a_parser_that_loses_a_record_is_found_out(
-    sail: Any, monkeypatch: pytest.MonkeyPatch
+    sail_cleaner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sail.deliver("a.csv", GOOD)
+    sail_cleaner.deliver("a.csv", GOOD)
     staged_rows = clean.staged_rows
 
     def losing_one(*given: Any) -> Any:
@@ -137,11 +138,11 @@ def test_f16_a_parser_that_loses_a_record_is_found_out(
 
     monkeypatch.setattr(clean, "staged_rows", losing_one)
     with pytest.raises(RowsUnaccounted, match="1999 records parsed, expected 2000"):
-        sail.clean("csv", columns=COLUMNS, drift="strict")
+        sail_cleaner.clean("csv", columns=COLUMNS, drift="strict")
 
     # Without that count the row is gone, and every other number agrees with it.
     monkeypatch.setattr(clean, "expect_records", lambda *_: None)
-    cleaned = sail.clean("csv", columns=COLUMNS, drift="strict")
+    cleaned = sail_cleaner.clean("csv", columns=COLUMNS, drift="strict")
     assert accounts(cleaned) == {"a": (1999, [])}
 
 
@@ -196,8 +197,8 @@ def expect_poison_accounted_for(cleaner: Any) -> None:
     assert place == 15
 
 
-def test_f17_a_poisoned_row_is_quarantined_with_its_bytes_and_line(sail: Any) -> None:
-    expect_poison_accounted_for(sail)
+def test_f17_a_poisoned_row_is_quarantined_with_its_bytes_and_line(sail_cleaner: Any) -> None:
+    expect_poison_accounted_for(sail_cleaner)
 
 
 @pytest.mark.long
@@ -205,7 +206,7 @@ def test_f17_a_poisoned_row_is_quarantined_alike_on_both_engines(cleaner: Any) -
     expect_poison_accounted_for(cleaner)
 
 
-def test_f17_json_tells_null_from_the_word_and_refuses_what_is_no_json(sail: Any) -> None:
+def test_f17_json_tells_null_from_the_word_and_refuses_what_is_no_json(sail_cleaner: Any) -> None:
     lines = [
         '{"id":1,"name":null}',
         '{"id":2,"name":"NULL"}',
@@ -214,13 +215,13 @@ def test_f17_json_tells_null_from_the_word_and_refuses_what_is_no_json(sail: Any
         '{"id":5,"ratio":1e400}',
         '{"id":"6","name":"a\\nb"}',
     ]
-    sail.deliver("a.json", "\n".join(lines) + "\n")
-    cleaned = sail.clean("json", columns=POISONED, drift="strict")
+    sail_cleaner.deliver("a.json", "\n".join(lines) + "\n")
+    cleaned = sail_cleaner.clean("json", columns=POISONED, drift="strict")
     assert cleaned.values("id", "name") == [(1, None), (2, "NULL"), (3, ""), (6, "a\nb")]
     assert sorted(row["raw_text"] for row in cleaned.quarantine) == [lines[3], lines[4]]
 
 
-def test_f17_parquet_lets_no_nan_and_no_time_beyond_the_calendar_in(sail: Any) -> None:
+def test_f17_parquet_lets_no_nan_and_no_time_beyond_the_calendar_in(sail_cleaner: Any) -> None:
     sink = pa.BufferOutputStream()
     table = pa.table(
         {
@@ -232,8 +233,8 @@ def test_f17_parquet_lets_no_nan_and_no_time_beyond_the_calendar_in(sail: Any) -
         }
     )
     pq.write_table(table, sink)
-    sail.deliver("a.parquet", sink.getvalue().to_pybytes())
-    cleaned = sail.clean("parquet", columns=POISONED, drift="strict")
+    sail_cleaner.deliver("a.parquet", sink.getvalue().to_pybytes())
+    cleaned = sail_cleaner.clean("parquet", columns=POISONED, drift="strict")
     assert cleaned.values("id", "day", "at") == [(1, date(9999, 12, 31), moment(9999, 12, 31))]
     assert cleaned.problems() == [("ratio", "type"), ("ratio", "type")]
 
@@ -246,24 +247,24 @@ def expect_a_huge_cell_to_be_a_cell(cleaner: Any, megabytes: int) -> None:
     assert cleaned.problems() == [("price", "type")]
 
 
-def test_f17_a_cell_of_megabytes_is_a_cell(sail: Any) -> None:
-    expect_a_huge_cell_to_be_a_cell(sail, 8)
+def test_f17_a_cell_of_megabytes_is_a_cell(sail_cleaner: Any) -> None:
+    expect_a_huge_cell_to_be_a_cell(sail_cleaner, 8)
 
 
 @pytest.mark.long
-def test_f17_a_cell_of_a_hundred_megabytes_is_a_cell(sail: Any) -> None:
-    expect_a_huge_cell_to_be_a_cell(sail, 100)
+def test_f17_a_cell_of_a_hundred_megabytes_is_a_cell(sail_cleaner: Any) -> None:
+    expect_a_huge_cell_to_be_a_cell(sail_cleaner, 100)
 
 
 def test_f17_without_the_look_at_every_line_a_misplaced_quote_is_published(
-    sail: Any, monkeypatch: pytest.MonkeyPatch
+    sail_cleaner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = HEADER + '1,"a" quote,1.00\n2,good,2.00\n'
-    sail.deliver("a.csv", lines)
-    cleaned = sail.clean("csv", columns=COLUMNS, drift="strict")
+    sail_cleaner.deliver("a.csv", lines)
+    cleaned = sail_cleaner.clean("csv", columns=COLUMNS, drift="strict")
     assert (cleaned.values("id"), cleaned.problems()) == ([(2,)], [(None, "structure")])
 
     monkeypatch.setattr(delimited, "DOUBTFUL", "false")
 
-    forgiving = sail.clean("csv", columns=COLUMNS, drift="strict")
+    forgiving = sail_cleaner.clean("csv", columns=COLUMNS, drift="strict")
     assert (forgiving.values("id"), forgiving.problems()) == ([(1,), (2,)], [])

@@ -87,7 +87,7 @@ def test_the_columns_of_the_contract_come_first_and_lineage_is_not_shown(
 def test_null_and_empty_text_look_alike_and_stay_what_they_were() -> None:
     cells = {"a": None, "b": "", "c": "x"}
     assert shown(cells, ["a", "b", "c", "d"]) == ["", "", "x", ""]
-    assert touched(cells, {"a": "", "b": "", "c": "y"}) == {"a": None, "b": "", "c": "y"}
+    assert touched(cells, {"a": "", "b": "", "c": "y"}) == {"c": "y"}
 
 
 def test_a_cell_that_was_emptied_is_null() -> None:
@@ -95,5 +95,5 @@ def test_a_cell_that_was_emptied_is_null() -> None:
 
 
 def test_nothing_changed_is_no_correction() -> None:
-    assert touched({"a": None, "b": "x"}, {"a": "", "b": "x"}) is None
-    assert touched(None, {"a": "", "b": ""}) is None
+    assert touched({"a": None, "b": "x"}, {"a": "", "b": "x"}) == {}
+    assert touched(None, {"a": "", "b": ""}) == {}

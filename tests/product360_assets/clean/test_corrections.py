@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import hmac
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from product360_assets.clean.cells import CellReader, shown
-from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.corrections import Releasing
+from product360_assets.clean.fixes import Fix
 from product360_assets.clean.quarantine import Held, Rejected, held_rows, rejected_rows
 from product360_assets.clean.replays import Replay
 from product360_assets.clean.work import Cleaned, Cleaning
 from product360_assets.core.contract import SourceContract
 from product360_assets.ingestion.corrections import Release
 from product360_assets.raw.acceptance import Acceptance
-from resources.errors import CorrectionRefused, LedgerConflict, ObjectExists
+from resources.errors import CorrectionRefused, LedgerConflict, ObjectExists, SecretMissing
 from resources.jobs import JobRunner
 from resources.ledger import Ledger, ZoneState
 from resources.local.runner import LocalJobRunner
+from resources.local.secrets import LocalSecrets
 from resources.objects import LakeResource, ObjectStore
+from resources.secrets import SecretsResource
+from resources.treatment_keys import key_of, rotate_key
 
 MONDAY, TUESDAY = date(2017, 5, 1), date(2017, 5, 2)
 NOON = datetime(2017, 5, 20, 12, tzinfo=UTC)
@@ -37,10 +44,11 @@ class Shop:
         lake: LakeResource,
         ledger: Ledger,
         runner: JobRunner,
+        secrets: SecretsResource,
     ) -> None:
         self.make_contract = contract
         self.contract = contract()
-        self.lake, self.ledger, self.runner = lake, ledger, runner
+        self.lake, self.ledger, self.runner, self.secrets = lake, ledger, runner, secrets
 
     @property
     def table(self) -> Any:
@@ -67,6 +75,7 @@ class Shop:
             self.lake,
             self.runner,
             lambda _: None,
+            secrets=self.secrets,
             replay=replay,
         ).clean([MONDAY, TUESDAY])
         assert cleaned.unaccounted == {}
@@ -100,9 +109,47 @@ class Shop:
         row, cells = self.row(order)
         return Fix(row.batch.batch_id, row.row_id, {**cells, **changes})
 
+    def fix_of(self, rule: str, **changes: str) -> Fix:
+        """A correction of the row that this rule rejected, with its other cells as they are shown.
+
+        Of a row with treated columns nobody sees which order it is.
+        """
+        [row] = [row for row in self.rejected() if row.rule == rule]
+        reader = CellReader(self.contract, self.table, self.lake.zone("raw"))
+        cells = reader.cells(row)
+        columns = reader.columns([cells])
+        shown_cells = dict(zip(columns, shown(cells, columns), strict=True))
+        return Fix(row.batch.batch_id, row.row_id, {**shown_cells, **changes})
+
+    def treat(self, treatment: str, **changes: Any) -> None:
+        """From now on the contract has the member treated, or kept."""
+        columns = [each.model_dump() for each in self.table.columns]
+        columns[1]["treatment"] = treatment
+        self.contract = self.make_contract(columns=columns, **changes)
+
+    def sightings(self, text: str) -> set[str]:
+        """The zones in which a text is found."""
+        import pyarrow.parquet as pq
+
+        found = set()
+        for zone in ("landing", "raw", "clean"):
+            for info in self.lake.zone(zone).list(""):
+                content = self.lake.zone(zone).read(info.key)
+                if info.key.endswith(".parquet"):
+                    content = str(pq.ParquetFile(io.BytesIO(content)).read().to_pylist()).encode()
+                if text.encode() in content:
+                    found.add(zone)
+        return found
+
     def release(self, fixes: Iterable[Fix], *, by: str = "ann") -> list[Release]:
         return Releasing(
-            {"shop": self.contract}, self.ledger, self.lake, by=by, at=NOON, why="A slip."
+            {"shop": self.contract},
+            self.ledger,
+            self.lake,
+            self.secrets,
+            by=by,
+            at=NOON,
+            why="A slip.",
         ).release(fixes)
 
     def states(self) -> Mapping[str, ZoneState]:
@@ -123,10 +170,15 @@ class Shop:
 
 @pytest.fixture
 def order(
-    shop: Callable[..., SourceContract], lake: LakeResource, ledger: Ledger, runner: JobRunner
+    shop: Callable[..., SourceContract],
+    lake: LakeResource,
+    ledger: Ledger,
+    runner: JobRunner,
+    tmp_path: Path,
 ) -> Shop:
     """Three orders of Monday: one is right, one has no number, one is negative."""
-    made = Shop(shop, lake, ledger, runner)
+    secrets = LocalSecrets(path=str(tmp_path / "secrets.json"))
+    made = Shop(shop, lake, ledger, runner, secrets)
     made.deliver("2017-05-01/a.csv", ROWS)
     made.clean()
     return made
@@ -218,6 +270,13 @@ def test_the_same_file_given_again_releases_nothing_more(order: Shop) -> None:
     assert len(order.values("order_id")) == 2
 
 
+def test_a_row_that_stands_twice_in_a_file_is_not_released_twice(order: Shop) -> None:
+    fix = order.fix("2", total="2.20")
+    with pytest.raises(CorrectionRefused, match="two corrections of it at once"):
+        order.release([fix, replace(fix, cells={**fix.cells, "total": "22.00"})])
+    assert list(order.lake.zone("landing").list("shop/_corrections/")) == []
+
+
 def test_a_released_row_is_not_released_with_other_values(order: Shop) -> None:
     fix = order.fix("2", total="2.20")
     order.release([fix], by="bob")
@@ -287,17 +346,6 @@ def test_a_file_that_could_not_be_read_is_delivered_again_and_not_corrected(orde
     [row] = [row for row in order.rejected() if row.rule == "file"]
     with pytest.raises(CorrectionRefused, match="a whole file that could not be read"):
         order.release([Fix(row.batch.batch_id, row.row_id, {"order_id": "1"})])
-
-
-def test_of_a_table_with_treated_columns_no_record_is_completed_from_quarantine(
-    order: Shop,
-) -> None:
-    fix = order.fix("2", total="2.20")
-    columns = [each.model_dump() for each in order.table.columns]
-    columns[1]["treatment"] = "hash"
-    order.contract = order.make_contract(columns=columns)
-    with pytest.raises(CorrectionRefused, match="a table with treated columns"):
-        order.release([fix])
 
 
 def test_a_record_that_could_not_be_taken_apart_is_written_anew(order: Shop) -> None:
@@ -374,6 +422,174 @@ def test_a_replay_leaves_other_days_alone(order: Shop) -> None:
         MONDAY: False,
         TUESDAY: True,
     }
+
+
+@pytest.fixture
+def guarded(order: Shop) -> Shop:
+    """The same orders and others of Tuesday, whose members nobody may read."""
+    order.treat("hash")
+    order.deliver("2017-05-02/b.csv", 'order_id,Member,total\n8,"dan ""x""",8.80x\n9,eve,9.90\n')
+    order.clean()
+    return order
+
+
+def hashed(order: Shop, member: str) -> str:
+    key = hmac.digest(key_of(order.secrets, "1"), b"product360\0hash\0shop.order.member", "sha256")
+    return f"h1-{hmac.digest(key, member.encode(), 'sha256').hex()}"
+
+
+def test_what_nobody_touched_of_a_treated_record_is_taken_from_raw_and_stays_there(
+    guarded: Shop,
+) -> None:
+    [monday, tuesday] = [row for row in guarded.rejected() if row.rule == "type"]
+    fixes = [Fix(row.batch.batch_id, row.row_id, {"total": "2.20"}) for row in (monday, tuesday)]
+
+    first, second = guarded.release(fixes)
+    guarded.clean()
+
+    assert guarded.values("order_id", "member", "_batch_id", "_source_file")[1:3] == [
+        (2, hashed(guarded, "bob"), monday.batch.batch_id, monday.lineage["_source_file"]),
+        (8, hashed(guarded, 'dan "x"'), tuesday.batch.batch_id, tuesday.lineage["_source_file"]),
+    ]
+    landing = guarded.lake.zone("landing")
+    assert '"Member": "bob"' in landing.read(first.key).decode()
+    assert '"Member": "dan \\"x\\""' in landing.read(second.key).decode()
+    assert guarded.sightings("dan") == guarded.sightings("eve") == {"landing", "raw"}
+    assert {(held.rule, held.waiting) for held in guarded.held()} == {
+        ("type", 0),
+        ("total_is_positive", 1),
+    }
+
+
+def test_a_record_is_completed_with_columns_that_clean_does_not_even_have(order: Shop) -> None:
+    order.treat("drop")
+    order.clean()
+
+    [release] = order.release([order.fix_of("type", total="2.20")])
+    order.clean()
+
+    assert '"Member": "bob"' in order.lake.zone("landing").read(release.key).decode()
+    assert order.values("order_id") == [(1,), (2,)]
+
+
+def test_a_treated_row_that_is_bad_again_can_be_corrected_again(guarded: Shop) -> None:
+    guarded.release([guarded.fix("3", total="-1", Member="eva")])
+    guarded.clean()
+    [again] = [row for row in guarded.rejected() if row.lineage["_correction_id"]]
+
+    guarded.release([Fix(again.batch.batch_id, again.row_id, {"total": "3.00"})])
+    guarded.clean()
+
+    assert (3, hashed(guarded, "eva")) in guarded.values("order_id", "member")
+    assert guarded.waiting() == 2
+    assert guarded.sightings("eva") == {"landing", "raw"}
+
+
+def test_a_second_treated_row_of_a_key_is_released_under_its_own(order: Shop) -> None:
+    order.treat("hash")
+    order.deliver("2017-05-01/b.csv", "order_id,Member,total\n5,eve,5.00\n5,eve,5.00\n5,joe,5\n")
+    order.clean()
+    copies = [row for row in order.rejected() if row.rule == "unique"]
+
+    order.release(
+        [
+            Fix(row.batch.batch_id, row.row_id, {"order_id": str(number)})
+            for number, row in enumerate(copies, 6)
+        ]
+    )
+    order.clean()
+    order.treat("hash", rules=[])
+    order.clean()
+
+    numbers = [number for number, _ in order.values("order_id", "member")]
+    assert numbers == [1, 3, 5, 6, 7]
+    people = sorted(member for number, member in order.values("order_id", "member") if number > 4)
+    assert people == sorted(hashed(order, each) for each in ("eve", "eve", "joe"))
+
+
+def test_a_treated_record_that_could_not_be_taken_apart_is_written_anew(order: Shop) -> None:
+    order.treat("hash")
+    order.deliver("2017-05-02/b.csv", "order_id,Member,total\n4,dan,4.40,5\n")
+    order.clean()
+    order.release([order.fix_of("structure", order_id="4", Member="dan", total="4.40")])
+    order.clean()
+    assert order.values("order_id", "member", "_row_number")[-1] == (4, hashed(order, "dan"), 2)
+
+
+def test_a_treated_row_is_released_once(guarded: Shop) -> None:
+    fix = guarded.fix("3", total="3.00")
+    guarded.release([fix], by="bob")
+    assert guarded.release([fix]) == []
+    guarded.clean()
+    with pytest.raises(CorrectionRefused, match="released by bob on 2017-05-20"):
+        guarded.release([replace(fix, cells={**fix.cells, "total": "30.00"})])
+
+
+def test_a_treated_record_that_raw_does_not_show_again_is_not_completed(
+    guarded: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fix = guarded.fix("3", total="3.00")
+    monkeypatch.setattr("product360_assets.clean.delivered.record_texts", lambda *_: iter(()))
+    with pytest.raises(CorrectionRefused, match="no such record in raw's") as refused:
+        guarded.release([fix])
+    assert "ann" not in str(refused.value)
+    assert list(guarded.lake.zone("landing").list("shop/_corrections/")) == []
+
+
+def test_a_pseudonym_is_not_taken_for_a_value(guarded: Shop) -> None:
+    fix = guarded.fix("3", total="3.00", Member=hashed(guarded, "eve"))
+    with pytest.raises(CorrectionRefused, match="a pseudonym in column 'Member'"):
+        guarded.release([fix])
+
+
+def test_who_may_not_read_the_key_releases_nothing(guarded: Shop) -> None:
+    fix = guarded.fix("3", total="3.00")
+    guarded.secrets = LocalSecrets(path="none")
+    with pytest.raises(SecretMissing):
+        guarded.release([fix])
+
+
+def later_treated(order: Shop) -> None:
+    order.treat("hash", rules=[])
+
+
+def later_readable(order: Shop) -> None:
+    order.treat("keep", rules=[])
+
+
+def later_rotated(order: Shop) -> None:
+    rotate_key(order.secrets)
+    order.treat("hash", rules=[])
+
+
+@pytest.mark.parametrize(
+    ("before", "later"),
+    [("keep", later_treated), ("hash", later_readable), ("hash", later_rotated)],
+)
+def test_released_rows_are_found_again_when_the_treatment_is_another_one(
+    order: Shop, before: str, later: Callable[[Shop], None]
+) -> None:
+    order.treat(before)
+    order.deliver("2017-05-01/b.csv", "order_id,Member,total\n5,eve,5.00\n5,eve,5.00\n")
+    order.clean()
+    fixes = [
+        order.fix_of("type", total="2.20"),
+        order.fix_of("total_is_positive", total="3.00"),
+        order.fix_of("unique", order_id="6"),
+    ]
+    order.release(fixes)
+    order.clean()
+    released = [(number, total) for number, total in order.values("order_id", "total")]
+
+    later(order)
+    order.clean()
+
+    assert order.values("order_id", "total") == released
+    assert [number for number, _ in released] == [1, 2, 3, 5, 6]
+    assert order.waiting() == 0
+    # Who gives the same file again is told the same as before.
+    assert {row.row_id for row in order.rejected()} >= {fixes[0].row_id, fixes[1].row_id}
+    assert order.release([replace(fixes[0], cells={"total": "2.20"})]) == []
 
 
 def _files(order: Shop, state: ZoneState) -> Sequence[object]:

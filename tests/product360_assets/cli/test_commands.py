@@ -14,6 +14,9 @@ from typer.testing import CliRunner, Result
 
 from product360_assets.cli.commands import app
 from product360_assets.cli.surroundings import adopt_env_file, adopt_instance
+from resources.audit_branches import begin, branch_table
+from resources.catalog import LocalCatalogResource
+from spark.tables.forecast import WEEKLY_DEMAND
 
 DEMAND = "SELECT item_id, week_start, demand FROM weekly_demand ORDER BY week_start"
 
@@ -50,6 +53,20 @@ def test_a_query_answers_as_csv_and_json_for_programs() -> None:
 def test_a_long_query_comes_by_standard_input() -> None:
     result = run("query", "-", "--format", "csv", stdin="SELECT count(*) AS n FROM weekly_demand")
     assert result.stdout == "n\n2\n"
+
+
+def test_a_query_reads_what_an_audit_keeps_back_where_it_is_asked_to(home: Path) -> None:
+    catalog, name = LocalCatalogResource(home=str(home)), WEEKLY_DEMAND.identifier
+    question = ("query", "SELECT count(*) AS n FROM weekly_demand", "--format", "csv")
+    asked = (*question, "--unpublished", name)
+    nothing = run(*asked)
+    assert nothing.exit_code == 1
+    assert f"unpublished rows of {name}: found none" in nothing.stderr
+
+    table = branch_table(catalog, begin(catalog, name, "commit-1"))
+    table.append(catalog.table(name).scan().to_arrow())
+    assert run(*question).stdout == "n\n2\n"
+    assert run(*asked).stdout == "n\n4\n"
 
 
 @pytest.mark.usefixtures("home")

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from product360_assets.curated.derive import Derivation, Deriver, replace_rows
+from resources.audit_branches import AuditBranch
 from resources.catalog import LocalCatalogResource
-from resources.errors import JobFailed, TableMissing
+from resources.errors import AuditFailed, JobFailed, TableMissing
 from spark.tables.model import Column, Table
 
 ID = Column("id", "bigint", "Thing.", nullable=False)
@@ -26,6 +27,7 @@ COUNT = Table(
     ("id",),
     (ID, Column("text", "string", "Said.")),
 )
+KEY = pa.schema([pa.field("id", pa.int64(), nullable=False)])
 DERIVATION = Derivation(
     COUNT, upstream=("curated.thing",), as_of=date(2017, 1, 1), code_version="1", parameters={}
 )
@@ -44,10 +46,10 @@ class Desk:
         schema = pa.schema([pa.field("id", pa.int64(), nullable=False)])
         self.catalog.table("curated.thing").append(pa.table({"id": list(ids)}, schema=schema))
 
-    def write(self, properties: Mapping[str, str]) -> None:
+    def write(self, properties: Mapping[str, str], branch: AuditBranch) -> None:
         self.written += 1
         rows = pa.table({"text": ["a", "b"], "id": [1, 2]})
-        replace_rows(self.catalog, COUNT, rows, properties)
+        replace_rows(self.catalog, COUNT, rows, properties, branch)
 
     def derive(self, derivation: Derivation = DERIVATION) -> str:
         return Deriver(self.catalog, self.said.append, "run-1").derive(derivation, self.write)
@@ -109,8 +111,8 @@ def test_columns_arrive_by_name(desk: Desk) -> None:
 
 
 def test_a_failure_after_the_commit_landed_is_no_failure(desk: Desk) -> None:
-    def write_and_fail(properties: Mapping[str, str]) -> None:
-        desk.write(properties)
+    def write_and_fail(properties: Mapping[str, str], branch: AuditBranch) -> None:
+        desk.write(properties, branch)
         raise ConnectionResetError("the answer was lost")
 
     deriver = Deriver(desk.catalog, desk.said.append, "run-1")
@@ -119,8 +121,35 @@ def test_a_failure_after_the_commit_landed_is_no_failure(desk: Desk) -> None:
     assert desk.derive() == "unchanged"
 
 
+def test_what_an_audit_refuses_is_not_read_and_is_made_again(desk: Desk) -> None:
+    desk.derive()
+
+    def refuse(branch: AuditBranch, _: int) -> None:
+        raise AuditFailed(branch.name, found="two rows", expected="one", next_move="look")
+
+    changed = replace(DERIVATION, code_version="2")
+    deriver = Deriver(desk.catalog, desk.said.append, "run-2", refuse)
+    with pytest.raises(AuditFailed):
+        deriver.derive(changed, desk.write)
+    assert desk.catalog.snapshot_summaries("forecast.count")[0]["product360.code-version"] == "1"
+    assert desk.derive(changed) == "published"
+    assert desk.catalog.row_count("forecast.count") == 2
+
+
+def test_a_table_that_moves_meanwhile_is_derived_again(desk: Desk) -> None:
+    def compacted(properties: Mapping[str, str], branch: AuditBranch) -> None:
+        if not desk.written:
+            desk.catalog.table("forecast.count").append(pa.table({"id": [7]}, schema=KEY))
+        desk.write(properties, branch)
+
+    deriver = Deriver(desk.catalog, desk.said.append, "run-1")
+    assert deriver.derive(DERIVATION, compacted) == "published"
+    assert "somebody else has committed" in desk.said[0]
+    assert desk.catalog.row_count("forecast.count") == 2
+
+
 def test_a_failure_before_the_commit_is_one(desk: Desk) -> None:
-    def fail(_: Mapping[str, str]) -> None:
+    def fail(_: Mapping[str, str], __: AuditBranch) -> None:
         raise ConnectionResetError("nothing was sent")
 
     with pytest.raises(ConnectionResetError):
@@ -130,7 +159,7 @@ def test_a_failure_before_the_commit_is_one(desk: Desk) -> None:
 
 def test_a_writer_that_wrote_nothing_is_not_believed(desk: Desk) -> None:
     with pytest.raises(JobFailed, match="without its commit"):
-        Deriver(desk.catalog, desk.said.append, "run-1").derive(DERIVATION, lambda _: None)
+        Deriver(desk.catalog, desk.said.append, "run-1").derive(DERIVATION, lambda *_: None)
 
 
 def test_there_is_nothing_to_derive_from_a_table_without_rows(tmp_path: Path) -> None:

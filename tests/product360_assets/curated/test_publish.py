@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from product360_assets.curated import gate
 from product360_assets.curated.pending import Input
+from product360_assets.curated.publish import Published
+from resources import audit_branches
 from resources.catalog import LocalCatalogResource
 from resources.errors import JobFailed, LedgerConflict, LockLost, TableMissing
 from resources.jobs import JobReport, JobRequest
 from resources.ledger import Ledger, ZoneState
 from resources.local.bridge import CatalogBridge
 from resources.local.bridge_errors import CommitFault
-from resources.local.ledger import SqliteLedgerResource
 from resources.owners import this_process
 
 NOTES = "curated.note"
@@ -185,18 +187,49 @@ def test_a_commit_whose_answer_is_lost_is_recognised_at_once(desk: Any, status: 
     assert (desk.notes(), desk.snapshots()) == (["a"], 1)
 
 
-def test_an_outcome_that_nobody_can_tell_is_told_apart_later(
+class Blindness:
+    """A catalog that cannot be asked any more from some moment on."""
+
+    def __init__(self, desk: Any, patched: pytest.MonkeyPatch) -> None:
+        self.has_come: Callable[[], bool] = lambda: False
+        table = type(desk.catalog).table
+
+        def asked(catalog: LocalCatalogResource, identifier: str) -> Any:
+            if self.has_come():
+                raise TableMissing("the catalog", found="nothing", expected="it", next_move="wait")
+            return table(catalog, identifier)
+
+        patched.setattr(type(desk.catalog), "table", asked)
+
+
+def test_a_commit_that_nobody_can_tell_of_is_not_published(
     desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.deliver(1, "a")
     desk.bridge.faults.append(CommitFault("after", 500))
-
-    def blind(*_: object) -> None:
-        raise TableMissing("the catalog", found="nothing", expected="it", next_move="wait")
-
     with monkeypatch.context() as patched:
-        patched.setattr(type(desk.catalog), "snapshot_summaries", blind)
+        Blindness(desk, patched).has_come = lambda: not desk.bridge.faults
         with pytest.raises(JobFailed, match="could not be asked"):
+            desk.publish()
+    assert desk.notes() == []
+    assert desk.publish().outcome == "published"
+    assert (desk.notes(), desk.snapshots()) == (["a"], 1)
+
+
+def test_a_swap_that_nobody_can_tell_of_is_told_apart_later(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.deliver(1, "a")
+    with monkeypatch.context() as patched:
+        blindness, swap = Blindness(desk, patched), audit_branches._swap
+
+        def swapped(*arguments: Any) -> Exception:
+            swap(*arguments)
+            blindness.has_come = lambda: True
+            return ConnectionResetError("the answer was lost")
+
+        patched.setattr(audit_branches, "_swap", swapped)
+        with pytest.raises(TableMissing):
             desk.publish()
     recovered = desk.publish()
     assert (recovered.outcome, recovered.rows) == ("recovered", 1)
@@ -267,7 +300,7 @@ class _Watched:
 class _Unstamped:
     """A bridge that forgets the commit's properties."""
 
-    def stamp(self, _: Any, *, once: str | None = None) -> Any:
+    def stamp(self, _: Any, *, once: str | None = None, branch: Any = None) -> Any:
         from contextlib import nullcontext
 
         return nullcontext()
@@ -281,25 +314,7 @@ def _kill_while_publishing(desk: Any) -> None:
             if state.details["state"] == "committed":
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def publish() -> None:
-        # A process of its own: its ledger and its bridge are not shared with this one.
-        ledger = SqliteLedgerResource(path=str(desk.home / "ledger.db")).open()
-        bridge = CatalogBridge(LocalCatalogResource(home=str(desk.home)).load())
-        runner = type(desk.runner)(bridge_uri=bridge.uri, token=bridge.token)
-        runner.stamp_with(bridge)
-        desk.publish(ledger=Killing(ledger), runner=runner, run_id="run-killed")
-
-    assert _in_a_child(publish) == -signal.SIGKILL
-
-
-def _in_a_child(work: Callable[[], None]) -> int:
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert desk.publish_elsewhere(seen_as=Killing) == -signal.SIGKILL
 
 
 class Sleeping:
@@ -319,7 +334,7 @@ class Sleeping:
         return report
 
 
-def overtaken(desk: Any) -> None:
+def overtaken(desk: Any, seen_as: Callable[[Ledger], Any] = lambda ledger: ledger) -> Published:
     """Publish in a process that sleeps through its lease while another takes over."""
     lost = desk.ledger.take_lock(NOTES, this_process("sleeper"), over=None)
 
@@ -327,23 +342,59 @@ def overtaken(desk: Any) -> None:
         taken = desk.ledger.take_lock(NOTES, this_process("next"), over=lost)
         assert desk.publish(ledger=desk.ledger.under(taken)).outcome == "published"
 
-    desk.publish(ledger=desk.ledger.under(lost), runner=Sleeping(desk.runner, meanwhile))
+    published: Published = desk.publish(
+        ledger=seen_as(desk.ledger.under(lost)), runner=Sleeping(desk.runner, meanwhile)
+    )
+    return published
+
+
+def without_the_base(patched: pytest.MonkeyPatch, desk: Any) -> None:
+    """A branch starts from whatever stands in the table by now."""
+
+    class Following(audit_branches.AuditBranch):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "base":
+                snapshot = desk.catalog.table(self.table).current_snapshot()
+                return snapshot and snapshot.snapshot_id
+            return super().__getattribute__(name)
+
+    patched.setattr(gate, "begin", lambda _, table, commit: Following(table, commit, None))
 
 
 def test_f25_a_publisher_that_slept_while_another_took_over_commits_nothing(desk: Any) -> None:
     batch = desk.deliver(1, "a", "b")
-    with pytest.raises(LockLost):
-        overtaken(desk)
+    assert overtaken(desk).outcome == "unchanged"
+    assert "somebody else has committed" in " ".join(desk.said)
     assert (desk.notes(), desk.snapshots()) == (["a", "b"], 1)
     assert desk.states()[batch].details["state"] == "committed"
     assert desk.publish().outcome == "unchanged"
 
 
-def test_f25_without_the_catalogs_refusal_it_commits_twice(
+def test_f25_whatever_it_wakes_up_to_the_lost_lock_keeps_it_from_publishing(
     desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    without_the_base(monkeypatch, desk)
     monkeypatch.setattr(CatalogBridge, "_refuse_again", lambda *_: None)
     desk.deliver(1, "a", "b")
     with pytest.raises(LockLost):
         overtaken(desk)
+    assert desk.notes() == ["a", "b"]
+
+
+class _Unasked(_Watched):
+    """The ledger of a publisher that does not ask it once more before it publishes."""
+
+    def record_zone(self, state: ZoneState, *, replacing: ZoneState | None) -> None:
+        if state != replacing:
+            super().record_zone(state, replacing=replacing)
+
+
+def test_f25_without_base_refusal_and_a_last_look_at_the_lock_it_commits_twice(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_the_base(monkeypatch, desk)
+    monkeypatch.setattr(CatalogBridge, "_refuse_again", lambda *_: None)
+    desk.deliver(1, "a", "b")
+    with pytest.raises(LockLost):
+        overtaken(desk, _Unasked)
     assert desk.notes() == ["a", "a", "b", "b"]

@@ -19,6 +19,7 @@ from resources.local.bridge_errors import CommitFault
 from resources.local.ledger import SqliteLedgerResource
 from resources.local.registry import SqliteRegistryResource
 from resources.local.warehouse import LocalWarehouse
+from resources.objects import LakeResource
 from spark.tables.model import Column, Table
 
 TALLY = Table(
@@ -51,6 +52,7 @@ def publish(desk: Any, **more: Any) -> dg.ExecuteInProcessResult:
         # As it is: Dagster would make a copy that knows no bridge.
         "runner": dg.ResourceDefinition.hardcoded_resource(desk.runner),
         "warehouse": LocalWarehouse(catalog=desk.catalog),
+        "lake": LakeResource(uri=f"file://{desk.home}/lake"),
     }
     return dg.materialize([asset], resources=resources, raise_on_error=False, **more)
 
@@ -131,7 +133,7 @@ class CountingRunner(JobRunner):
         catalog = LocalCatalogResource(home=self.home)
         (source,) = request.spec["inputs"].values()
         rows = catalog.row_count(source.removeprefix("lake."))
-        replace_rows(catalog, TALLY, pa.table({"id": [rows]}), request.commit)
+        replace_rows(catalog, TALLY, pa.table({"id": [rows]}), request.commit, request.branch)
         log(f"as of {request.spec['as_of_date']}, by {request.spec['step']}")
         return JobReport(request.job, (), 0.0, "file:///report")
 
@@ -154,6 +156,7 @@ def tally(desk: Any) -> Callable[[date], dict[str, Any]]:
             "ledger": SqliteLedgerResource(path=str(desk.home / "ledger.db")),
             "runner": CountingRunner(home=str(desk.home)),
             "warehouse": LocalWarehouse(catalog=desk.catalog),
+            "lake": LakeResource(uri=f"file://{desk.home}/lake"),
         }
         result = dg.materialize([job_table_asset(made)], resources=resources)
         return shown(result, "curated_tally")

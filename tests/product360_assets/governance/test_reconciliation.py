@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from product360_assets.clean.corrections import Fix, Releasing
+from product360_assets.clean.corrections import Releasing
+from product360_assets.clean.fixes import Fix
 from product360_assets.clean.quarantine import rejected_rows
 from product360_assets.core.contract import SourceContract
 from product360_assets.governance import reconcile as reconcile_module
 from product360_assets.governance.records import measured
 from resources.ledger import Delivery
+from resources.local.secrets import LocalSecrets
 
 SOURCE_AND_RAW = "source_and_raw_agree"
 RAW_AND_CLEAN = "raw_and_clean_agree"
@@ -69,6 +71,7 @@ def test_a_corrected_row_is_no_difference_and_counts_where_it_was_set_aside(shop
         {"shop": shop.contract},
         shop.ledger.open(),
         shop.lake,
+        LocalSecrets(path="none"),
         by="ann",
         at=datetime(2017, 5, 20, tzinfo=UTC),
         why="A slip.",

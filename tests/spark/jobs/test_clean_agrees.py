@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 
-from spark.formats.record_by_record import records_of
+from spark.records import records_of
 
 FILES = 120
 CSV_PIECES = [

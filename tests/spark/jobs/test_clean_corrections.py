@@ -6,12 +6,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from resources.local.secrets import LocalSecrets
+from resources.treatment_keys import current_key, key_of, rotate_key
 from spark.failures import RowsUnaccounted
+from spark.row_names import keyed_name, name_of
 
 ORIGIN = [
     "_batch_id",
@@ -169,3 +174,40 @@ def test_a_released_row_that_is_not_found_again_stops_the_job(cleaner) -> None:
     cleaner.deliver("a.csv", "ID,name,price\n1,A,1\n")
     with pytest.raises(RowsUnaccounted, match="found 0 rows again of 1"):
         released(cleaner, "csv", [row_id("1,A,2")])
+
+
+def test_rows_that_were_released_under_another_treatment_are_found_by_the_names_they_had(
+    cleaner, tmp_path: Path
+) -> None:
+    secrets = LocalSecrets(path=str(tmp_path / "secrets.json"))
+    keys = asdict(current_key(secrets))
+    rotate_key(secrets)
+    cleaner.deliver("a.csv", "ID,name,price\n1,é,1\n2,B,2\n3,C,-1.0\n4,D,-1\n")
+    once = released(cleaner, "csv", [], unique={"action": "quarantine"})
+    # As names were made of a table that is readable: of the text, and of a typed copy.
+    plain, copy = row_id("1,é,1"), row_id('{"id":"2","name":"B","price":"2.00"}')
+    keyed = {
+        version: keyed_name(
+            "2017-01-09-a", "a.csv", text, master=key_of(secrets, version), version=version
+        )
+        for version, text in (("1", "3,C,-1.0"), ("2", "4,D,-1"))
+    }
+    ids = [plain, copy, *(f"{name}-1" for name in keyed.values())]
+    treated = [
+        {**column, "treatment": {"how": "hash", "domain": "d"}}
+        if column["name"] == "name"
+        else column
+        for column in cleaner.spec("csv")["columns"]
+    ]
+
+    hidden = released(cleaner, "csv", ids, columns=treated, keys={**keys, "version": "2"})
+    shown = released(cleaner, "csv", ids, keys={**keys, "version": "2"})
+
+    assert len(once.rows) == 4
+    for cleaned in (hidden, shown):
+        assert cleaned.rows == []
+        assert [held["rule"] for held in cleaned.quarantine] == ["released"] * 4
+        # Where it may be read, a copy is kept as it was delivered, and named by that.
+        names = {held["row_name"] for held in cleaned.quarantine}
+        assert names >= {name_of(plain), *keyed.values()}
+    assert name_of(copy) in {held["row_name"] for held in hidden.quarantine}

@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from product360_assets.clean.delivered import record_texts
 from resources.local.secrets import LocalSecrets
 from resources.treatment_keys import current_key, key_of, rotate_key
 from spark.failures import KeyUnavailable, Withheld
+from spark.row_names import keyed_name
 from spark.tokens import reversed_token
 
 VALUES = ["ann", "", " ", "é\U0001f600", "a,b", 'a"b', "x" * 100_000, "NULL", "0"]
@@ -107,7 +109,7 @@ def test_one_person_has_one_hash_in_a_domain_and_others_outside(cleaner, keys) -
     assert len({row["buyer"], row["guest"], row["other"]}) == 3
 
 
-def test_buckets_hold_what_their_edges_say(cleaner) -> None:
+def test_buckets_hold_what_their_edges_say(cleaner, keys) -> None:
     numbers = [None, -(2**63), -1, 0, 9, 10, 11, 2**63 - 1]
     money = [None, *map(Decimal, ("-0.01", "0.00", "0.09", "0.10", "9.99", "10.00", "999.99"))]
     days = [None, *map(date, (1, 1582, 1969, 1970, 2017, 2017, 9999), (1, 10, 12, 3, 4, 9, 10),
@@ -134,7 +136,7 @@ def test_buckets_hold_what_their_edges_say(cleaner) -> None:
         treated("prefix", "string", "generalise", prefix=2),
         treated("bracket", "string", "generalise", groups=GROUPS),
     ]
-    cleaned = cleaner.clean("parquet", columns=columns)
+    cleaned = cleaner.clean("parquet", columns=columns, keys=keys)
     rows = sorted(cleaned.rows, key=itemgetter("id"))
     assert {name: [row[name] for row in rows] for name in rows[0] if name[0] != "_"} == {
         "id": list(range(8)),
@@ -154,7 +156,7 @@ def test_buckets_hold_what_their_edges_say(cleaner) -> None:
     }  # fmt: skip
 
 
-def test_redacted_and_dropped_columns_say_nothing(cleaner) -> None:
+def test_redacted_and_dropped_columns_say_nothing(cleaner, keys) -> None:
     cleaner.deliver("a.csv", "id,street,answer,note,at\n1,road,yes,long,2017-01-05\n2,,,,\n")
     columns = [
         cleaner.column("id", "bigint"),
@@ -163,7 +165,7 @@ def test_redacted_and_dropped_columns_say_nothing(cleaner) -> None:
         treated("note", "string", "drop"),
         treated("at", "date", "redact"),
     ]
-    cleaned = cleaner.clean("csv", columns=columns)
+    cleaned = cleaner.clean("csv", columns=columns, keys=keys)
     assert cleaned.values("id", "street", "answer", "at") == [
         (1, None, "it's hidden", None),
         (2, None, "it's hidden", None),
@@ -240,6 +242,47 @@ def test_a_rejected_record_shows_what_clean_would_and_quotes_nothing(
     assert held["fewNone"]["reason"] == "expected points < 1000"
     assert held["structureNone"]["_row_number"] == 5
     assert {row["_source_file"] for row in cleaned.quarantine} == {"a.csv"}
+
+
+PEOPLE: dict[str, str | bytes] = {
+    "a.csv": "id,name,day,paid\n1,ann,2017-01-05,x\n2,,,\n",
+    "b.csv": 'id,name,day,paid\n3,"b ""ob"", jr",2017-01-05,x\n4,"two\nlines",,x\n5,short\n',
+    "c.json": '{"id":1, "name":"é\\u0041", "paid":"x"}\n{"paid":"y"} {}\n{"id":1e0,"paid":"x"}\n',
+    "d.parquet": parquet(
+        id=[1, None],
+        name=['b "ob"\n\\\t\x01é\U0001f600/', None],
+        day=pa.array([date(2017, 1, 5), None]),
+        at=pa.array([1483606800_120000, None], pa.timestamp("us", "UTC")),
+        money=pa.array([Decimal("1.50"), Decimal("0.00")]),
+        truth=[True, None],
+        paid=["x", "y"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_rejected_records_are_found_again_in_raw_by_their_names(
+    cleaner, secrets, keys, name: str
+) -> None:
+    kind, content = name.partition(".")[2], PEOPLE[name]
+    file = cleaner.deliver(name, content)
+    columns = [
+        cleaner.column("id", "bigint"),
+        treated("name", "string", "drop"),
+        treated("day", "date", "redact"),
+        {**cleaner.column("paid", "int"), "nullable": False},
+    ]
+    held = cleaner.clean(kind, columns=columns, keys=keys).quarantine
+    assert len(held) >= 2
+    texts = list(record_texts(file.read_bytes(), kind))
+    master = key_of(secrets, "1")
+    found = {
+        keyed_name("2017-01-09-a", name, text, master=master, version="1"): text for text in texts
+    }
+    assert {row["row_name"] for row in held} <= set(found)
+    assert len({row["row_name"] for row in held}) == len(held)
+    if kind == "parquet":
+        assert [json.loads(text)["paid"] for text in texts] == ["x", "y"]
 
 
 def test_another_version_of_the_key_treats_and_says_so(cleaner, secrets, keys) -> None:

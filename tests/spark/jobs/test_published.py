@@ -106,6 +106,7 @@ class Lake:
         """Everything that follows the sources, in the order of the graph."""
         self.run("customer", "curated.customer", ["crm.household", "crm.demographic"])
         self.publish_sales()
+        self.publish_histories()
         self.publish_prices()
         self.publish_interactions()
         as_of = {"as_of_date": "2017-12-31"}
@@ -129,6 +130,11 @@ class Lake:
             time_zone="America/New_York",
             tombstones=f"lake.{tombstones.identifier}",
         )
+
+    def publish_histories(self) -> None:
+        self.run("product_history", "curated.product_history", ["catalog.product"])
+        self.run("customer_history", "curated.customer_history", ["crm.demographic"])
+        self.run("price_history", "curated.price_history", ["pricing.price_week"])
 
     def publish_prices(self) -> None:
         self.run("price_week", "curated.price_week", ["pricing.price_week"])
@@ -411,3 +417,28 @@ def test_records_that_are_deleted_at_a_service_are_gone(lake: Lake) -> None:
     assert lake.rows("curated.customer") == []
     left = {row["interaction_id"] for row in lake.rows("curated.interaction")}
     assert left == {"target/13/7", "offer/13/0100/1"}
+
+
+def test_a_file_of_an_old_week_splits_the_period_of_a_price(lake: Lake) -> None:
+    def periods() -> list[tuple[date, date | None, Decimal]]:
+        lake.run("price_history", "curated.price_history", ["pricing.price_week"])
+        lake.taken_in()
+        rows = lake.rows("curated.price_history")
+        return sorted((row["valid_from"], row["valid_to"], row["shelf_price"]) for row in rows)
+
+    def deliver(batch: str, week: int, price: str) -> None:
+        prices = [(1, week, Decimal(price), Decimal("2.00"), 3)]
+        lake.deliver("pricing.price_week", batch, "0", prices, day=date(2018, 1, int(batch[1:])))
+
+    week_50, week_51, week_53 = date(2017, 12, 4), date(2017, 12, 11), date(2017, 12, 25)
+    assert periods() == [(week_53, None, Decimal("2.50"))]
+    deliver("b2", 50, "2.50")
+    assert periods() == [(week_50, None, Decimal("2.50"))]
+    deliver("b3", 51, "3.00")
+    assert periods() == [
+        (week_50, week_51, Decimal("2.50")),
+        (week_51, week_53, Decimal("3.00")),
+        (week_53, None, Decimal("2.50")),
+    ]
+    deliver("b4", 51, "2.50")
+    assert periods() == [(week_50, None, Decimal("2.50"))]

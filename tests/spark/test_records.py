@@ -10,7 +10,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark.formats.record_by_record import Record, records_of
+from spark.records import Record, records_of
 
 
 def read(

@@ -1,0 +1,121 @@
+"""`curated.item_funnel`: how far visits to the web shop got with each item, by week.
+
+The hazard is the event that is counted twice: somebody who looks at an item ten times and buys it
+once is one visit at each step, and no rate of one in ten.
+"""
+
+from __future__ import annotations
+
+from product360_assets.curated.claims import Claim, all_claims, table_checks
+from product360_assets.curated.click_session import as_of_clicks
+from product360_assets.curated.plots import Plot
+from product360_assets.curated.steps import JobTable, job_table_asset
+from spark.tables.curated import CLICK_EVENT, CLICK_SESSION, ITEM_FUNNEL, SALES_LINE
+
+PLOTS = (
+    Plot(
+        "Of the visits that looked at an item, how many per cent …",
+        f"""
+        SELECT week_start,
+               100.0 * sum(visits_viewing_and_carting) / sum(visits_viewing) AS "carted it",
+               100.0 * sum(visits_viewing_and_buying) / sum(visits_viewing) AS "bought it"
+        FROM {ITEM_FUNNEL.identifier} GROUP BY ALL HAVING sum(visits_viewing) > 0
+        ORDER BY week_start
+        """,
+        y="% of visits and items",
+    ),
+)
+
+
+# The Sunday of the last week that is there.
+_LAST_DAY = "(SELECT max(week_start) + 6 FROM curated.item_funnel)"
+
+CLAIMS = all_claims(
+    ITEM_FUNNEL,
+    [
+        Claim(
+            "steps_equal_the_visits_of_people",
+            "Every visit counts once for each item and step, by the events that happened during "
+            "it; bots never.",
+            f"""
+            WITH funnel AS (
+                SELECT sum(visits) AS visits, sum(visits_viewing) AS viewing,
+                       sum(visits_carting) AS carting, sum(visits_buying) AS buying
+                FROM curated.item_funnel
+            ),
+            met AS (
+                SELECT DISTINCT s.session_id, e.product_id, e.event_type
+                FROM curated.click_session s JOIN curated.click_event e
+                  ON e.visitor_id = s.visitor_id
+                 AND e.event_time BETWEEN s.started_at AND s.ended_at
+                WHERE NOT s.is_bot AND s.session_date <= {_LAST_DAY}
+                  AND e.product_id IS NOT NULL AND e.event_date <= s.as_of_date
+                  AND e.event_type <> 'remove_from_cart'
+            ),
+            people AS (
+                SELECT count(DISTINCT (session_id, product_id)) AS visits,
+                       count(*) FILTER (event_type = 'view') AS viewing,
+                       count(*) FILTER (event_type = 'add_to_cart') AS carting,
+                       count(*) FILTER (event_type = 'purchase') AS buying
+                FROM met
+            )
+            SELECT coalesce(funnel = people, true) AS holds, funnel.visits AS visits,
+                   people.visits AS visits_there, funnel.viewing AS viewing,
+                   funnel.carting AS carting, funnel.buying AS buying
+            FROM funnel, people
+            """,
+        ),
+        Claim(
+            "no_step_is_taken_by_more_visits_than_there_were",
+            "A rate above one is no share of anything.",
+            """
+            SELECT count(*) FILTER (
+                       greatest(visits_viewing, visits_carting, visits_buying) > visits
+                       OR visits_viewing_and_carting > least(visits_viewing, visits_carting)
+                       OR visits_carting_and_buying > least(visits_carting, visits_buying)
+                       OR visits_viewing_and_buying > least(visits_viewing, visits_buying)
+                       OR abandoned_carts + visits_carting_and_buying <> visits_carting
+                       OR (visits_viewing = 0) <> (view_to_cart_rate IS NULL)
+                       OR view_to_cart_rate > 1 OR cart_to_purchase_rate > 1
+                   ) = 0 AS holds,
+                   sum(visits_viewing_and_carting) / sum(visits_viewing) AS view_to_cart,
+                   sum(visits_carting_and_buying) / sum(visits_carting) AS cart_to_purchase,
+                   sum(abandoned_carts) AS abandoned_carts
+            FROM curated.item_funnel
+            """,
+        ),
+        Claim(
+            "revenue_is_on_receipts_that_a_visit_ended_in",
+            "A line counted twice, or of another receipt, would credit others' sales.",
+            f"""
+            WITH ended AS (
+                SELECT DISTINCT s.basket_id, e.product_id
+                FROM curated.click_session s JOIN curated.click_event e
+                  ON e.visitor_id = s.visitor_id AND e.event_type = 'purchase'
+                 AND e.event_time BETWEEN s.started_at AND s.ended_at
+                WHERE NOT s.is_bot AND s.session_date <= {_LAST_DAY}
+                  AND e.event_date <= s.as_of_date
+            )
+            SELECT made.revenue = coalesce(sold.revenue, 0) AS holds,
+                   made.revenue AS revenue, sold.revenue AS sales
+            FROM (SELECT coalesce(sum(online_revenue), 0) AS revenue FROM curated.item_funnel) made,
+                 (SELECT sum(sales_value) AS revenue
+                  FROM curated.sales_line SEMI JOIN ended USING (basket_id, product_id)) sold
+            """,
+        ),
+    ],
+)
+
+item_funnel = job_table_asset(
+    JobTable(
+        ITEM_FUNNEL,
+        job="item_funnel",
+        upstream=(CLICK_EVENT, CLICK_SESSION, SALES_LINE),
+        as_of=as_of_clicks,
+        parameters={},
+        plots=PLOTS,
+        claims=CLAIMS,
+    )
+)
+
+item_funnel_checks = table_checks(ITEM_FUNNEL, CLAIMS)

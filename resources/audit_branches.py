@@ -1,0 +1,284 @@
+"""Where a commit waits until it has been audited: a branch of its table, beside `main`.
+
+    branch = begin(catalog, "curated.product", commit_id)     # what is made now, is made from this
+    ...                                                        # some engine commits, unknowingly
+    publish(catalog, branch, head_of(catalog, branch))        # one swap: `main` is the branch
+
+Readers read `main`, so they see a commit as a whole and audited, or not at all. An engine that can
+write no branch needs none: on its way to the catalog, what it does to `main` is done to the branch
+(`redirected`). On a cluster, without anybody in between, Iceberg's own setting does the same
+(`spark.wap.branch`, for tables with `write.wap.enabled`).
+
+The hazard is `main` that moves meanwhile, by compaction or by another writer: what was made from
+its former state must not be put on top, or the other's commit is lost without a word. So a branch
+names the state that it starts from, and both its commit and its publication are refused once that
+is not `main` any more: whoever wanted it makes it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resources.catalog import CatalogResource
+from resources.errors import ServiceUnavailable, TableMissing, TableMoved
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import CommitTableResponse, Table
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.update import TableRequirement, TableUpdate
+
+    Commit = tuple[tuple[TableRequirement, ...], tuple[TableUpdate, ...]]
+
+MAIN = "main"
+PREFIX = "audit-"
+# What was published last, as `<commit> <snapshot>`: it stays when the snapshot has expired.
+LAST_PUBLISHED = "product360.last-published"
+_TRIES = 10
+_PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class AuditBranch:
+    """The branch on which one commit to one table lands.
+
+    Attributes:
+        table: its identifier, such as `curated.product`.
+        commit: id of the commit to come.
+        base: the snapshot of `main` that it is made from; None for a table that has none.
+    """
+
+    table: str
+    commit: str
+    base: int | None
+
+    @property
+    def name(self) -> str:
+        """Its name in the table."""
+        return f"{PREFIX}{self.commit}"
+
+
+def begin(catalog: CatalogResource, identifier: str, commit: str) -> AuditBranch:
+    """A branch that starts from the table's present state.
+
+    What an earlier attempt at the same commit left on its branch is given up: it was refused, or
+    nobody published it.
+
+    Raises:
+        TableMissing: the catalog has no such table.
+    """
+    from pyiceberg.table.update import RemoveSnapshotRefUpdate
+
+    table = catalog.table(identifier)
+    branch = AuditBranch(identifier, commit, _head(table.metadata, MAIN))
+    if branch.name in table.metadata.refs:
+        given_up = RemoveSnapshotRefUpdate(ref_name=branch.name)
+        table.catalog.commit_table(table, (), (given_up,))
+    return branch
+
+
+def waiting(catalog: CatalogResource, identifier: str) -> Mapping[str, int]:
+    """Commits of a table that wait to be published, or were refused: their snapshots by branch.
+
+    The newest is the last.
+    """
+    metadata = catalog.table(identifier).metadata
+    landed = {name: _head(metadata, name) for name in _waiting_in(metadata)}
+    order = [each.snapshot_id for each in metadata.snapshots]
+    found = [(name, number) for name, number in landed.items() if number is not None]
+    return dict(sorted(found, key=lambda each: order.index(each[1])))
+
+
+def unpublished_snapshot(catalog: CatalogResource, identifier: str) -> int:
+    """The snapshot of the table's commit that waits to be published, or was refused.
+
+    Raises:
+        TableMissing: there is no such table, or no such commit.
+    """
+    snapshots = list(waiting(catalog, identifier).values())
+    if not snapshots:
+        raise TableMissing(
+            f"unpublished rows of {identifier}",
+            found="none",
+            expected="a commit that an audit refused, or that was never audited",
+            next_move="ask without --unpublished: the table holds everything",
+        )
+    return snapshots[-1]
+
+
+def head_of(catalog: CatalogResource, branch: AuditBranch) -> int | None:
+    """The snapshot that was committed to the branch; None as long as there is none."""
+    return _head(catalog.table(branch.table).metadata, branch.name)
+
+
+def require_unmoved(metadata: TableMetadata, branch: AuditBranch) -> None:
+    """Go on only while `main` is what the branch starts from.
+
+    Raises:
+        TableMoved: another commit was faster.
+    """
+    now = _head(metadata, MAIN)
+    if now != branch.base:
+        raise TableMoved(
+            f"table {branch.table}",
+            found=f"snapshot {now}, since somebody else has committed",
+            expected=f"snapshot {branch.base}, from which {branch.name} is made",
+            next_move="make it again, from what stands there now",
+        )
+
+
+def redirected(branch: AuditBranch, commit: Commit) -> Commit:
+    """The commit on the branch instead of on `main`, which must still be where it was."""
+    from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
+
+    requirements, updates = commit
+    aside = tuple(
+        update.model_copy(update={"ref_name": branch.name})
+        if isinstance(update, SetSnapshotRefUpdate) and update.ref_name == MAIN
+        else update
+        for update in updates
+    )
+    unmoved = AssertRefSnapshotId(ref=MAIN, snapshot_id=branch.base)
+    return (*requirements, unmoved), aside
+
+
+def publish(catalog: CatalogResource, branch: AuditBranch, snapshot: int) -> None:
+    """Let `main` be the branch's snapshot, in one swap, and end the branch.
+
+    Whatever else waits ends with it, as it was made from a state that is no more.
+
+    Raises:
+        TableMoved: another commit was faster, or the branch holds something else by now.
+        ServiceUnavailable: the catalog was busy all the time.
+        Exception: whatever else kept the catalog from it.
+    """
+    from pyiceberg.exceptions import CommitFailedException
+
+    for _ in range(_TRIES):
+        table = catalog.table(branch.table)
+        if _is_published(table, branch, snapshot):
+            return
+        require_held(table.metadata, branch, snapshot)
+        failure = _swap(table, branch, snapshot)
+        if failure is None or _is_published(catalog.table(branch.table), branch, snapshot):
+            return  # perhaps its answer was lost
+        if not isinstance(failure, CommitFailedException):
+            raise failure
+        time.sleep(_PAUSE_SECONDS)
+    raise ServiceUnavailable(
+        f"table {branch.table}",
+        found=f"a catalog that refused {_TRIES} times to publish {branch.name} ({failure})",
+        expected="one swap",
+        next_move="materialize the asset again",
+    ) from failure
+
+
+def published_and_expired(catalog: CatalogResource, identifier: str, commit: str) -> int | None:
+    """The snapshot of a commit that was published last and has expired since; else None.
+
+    One that is still there, and not part of the table, was rolled back.
+    """
+    metadata = catalog.table(identifier).metadata
+    last, _, snapshot = metadata.properties.get(LAST_PUBLISHED, "").partition(" ")
+    if last != commit or metadata.snapshot_by_id(int(snapshot)) is not None:
+        return None
+    return int(snapshot)
+
+
+def branch_table(catalog: CatalogResource, branch: AuditBranch) -> Table:
+    """The table for a writer of this process: what it commits to `main` lands on the branch."""
+    table = catalog.table(branch.table)
+    table.catalog = _Redirecting(table.catalog, branch)  # type: ignore[assignment]
+    return table
+
+
+class _Redirecting:
+    """A catalog whose commits to one table land on a branch; everything else passes through."""
+
+    def __init__(self, catalog: Catalog, branch: AuditBranch) -> None:
+        self._catalog = catalog
+        self._branch = branch
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._catalog, name)
+
+    def commit_table(
+        self,
+        table: Table,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> CommitTableResponse:
+        now = self._catalog.load_table(self._branch.table)
+        require_unmoved(now.metadata, self._branch)
+        commit = redirected(self._branch, (requirements, updates))
+        return self._catalog.commit_table(now, *commit)
+
+
+def _swap(table: Table, branch: AuditBranch, snapshot: int) -> Exception | None:
+    """Try to publish; the failure where there was one, which may have come after the swap."""
+    from pyiceberg.table.refs import SnapshotRefType
+    from pyiceberg.table.update import (
+        AssertRefSnapshotId,
+        RemoveSnapshotRefUpdate,
+        SetPropertiesUpdate,
+        SetSnapshotRefUpdate,
+    )
+
+    requirements = (
+        AssertRefSnapshotId(ref=MAIN, snapshot_id=branch.base),
+        AssertRefSnapshotId(ref=branch.name, snapshot_id=snapshot),
+    )
+    updates: tuple[TableUpdate, ...] = (
+        SetSnapshotRefUpdate(
+            ref_name=MAIN,
+            type=SnapshotRefType.BRANCH,
+            snapshot_id=snapshot,
+            max_ref_age_ms=None,
+            max_snapshot_age_ms=None,
+            min_snapshots_to_keep=None,
+        ),
+        *(RemoveSnapshotRefUpdate(ref_name=name) for name in _waiting_in(table.metadata)),
+        SetPropertiesUpdate(updates={LAST_PUBLISHED: _said_of(branch, snapshot)}),
+    )
+    try:
+        table.catalog.commit_table(table, requirements, updates)
+    except Exception as failure:  # noqa: BLE001 - whatever it was, the table is asked what is so
+        return failure
+    return None
+
+
+def require_held(metadata: TableMetadata, branch: AuditBranch, snapshot: int) -> None:
+    """Go on only while the branch holds that snapshot, and `main` is where it was.
+
+    Raises:
+        TableMoved: another commit was faster, or another attempt has taken the branch's place.
+    """
+    require_unmoved(metadata, branch)
+    there = _head(metadata, branch.name)
+    if there != snapshot:
+        raise TableMoved(
+            f"branch {branch.name} of {branch.table}",
+            found=f"snapshot {there}" if there is not None else "no such branch",
+            expected=f"snapshot {snapshot}, which was audited",
+            next_move="make it again: another attempt has taken its place",
+        )
+
+
+def _waiting_in(metadata: TableMetadata) -> list[str]:
+    return [name for name in metadata.refs if name.startswith(PREFIX)]
+
+
+def _head(metadata: TableMetadata, ref: str) -> int | None:
+    found = metadata.refs.get(ref)
+    return None if found is None else found.snapshot_id
+
+
+def _is_published(table: Table, branch: AuditBranch, snapshot: int) -> bool:
+    return table.metadata.properties.get(LAST_PUBLISHED) == _said_of(branch, snapshot)
+
+
+def _said_of(branch: AuditBranch, snapshot: int) -> str:
+    return f"{branch.commit} {snapshot}"

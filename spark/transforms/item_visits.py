@@ -1,0 +1,59 @@
+"""What each visit to the web shop did with each item: looked, put it in the cart, bought it.
+
+An event is of the visit of its visitor during which it happened; visits of one visitor never
+overlap. The hazard is a rate above one: a visit that looks at an item ten times is one visit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from pyspark.sql import Column, DataFrame
+
+STEPS = {"view": "is_viewed", "add_to_cart": "is_carted", "purchase": "is_bought"}
+
+
+def item_visits(events: DataFrame, sessions: DataFrame, as_of: date) -> DataFrame:
+    """One row per visit and item that it touched, with `is_viewed`, `is_carted` and `is_bought`.
+
+    Bots are left out. A visit brings its id, household, day and receipt.
+
+    Args:
+        events: `curated.click_event`.
+        sessions: `curated.click_session`.
+        as_of: last day that counts, in the shop's own time zone.
+    """
+    visits = (
+        sessions.where(~F.col("is_bot") & (F.col("session_date") <= F.lit(as_of)))
+        .select(
+            *("session_id", "visitor_id", "household_id", "session_date"),
+            *("started_at", "ended_at", "basket_id"),
+        )
+        .alias("v")
+    )
+    touched = (
+        events.where(F.col("event_type").isin(*STEPS) & F.col("product_id").isNotNull())
+        .where(F.col("event_date") <= F.lit(as_of))
+        .select("visitor_id", "event_time", "event_type", "product_id")
+        .alias("e")
+    )
+    during = (
+        (F.col("e.visitor_id") == F.col("v.visitor_id"))
+        & (F.col("e.event_time") >= F.col("v.started_at"))
+        & (F.col("e.event_time") <= F.col("v.ended_at"))
+    )
+    met = visits.join(touched, on=during, how="inner")
+    return met.groupBy(
+        *(F.col(f"v.{name}") for name in ("session_id", "household_id", "session_date")),
+        F.col("v.basket_id"),
+        F.col("e.product_id"),
+    ).agg(*(_took(step).alias(name) for step, name in STEPS.items()))
+
+
+def _took(step: str) -> Column:
+    return F.max(F.col("e.event_type") == step)
