@@ -2,6 +2,7 @@
 
     erasures/customer/3f2a…/request.json        from here on, clean lets nobody of that key through
     erasures/customer/3f2a…/found-81b0….json    batches to be made clean again, as they were found
+    erasures/customer/3f2a…/files-90de….json    files of a table that will be deleted
     erasures/customer/3f2a…/proof-….json        what was done, and what a search found afterwards
 
 Each is created and never changed, so asking twice, at the same time or after a crash, is asking
@@ -26,7 +27,7 @@ from resources.secrets import SecretsResource
 from resources.treatment_keys import REFERENCE
 
 FOLDER = "erasures"
-_REQUEST, _FOUND = "request.json", "found-"
+_REQUEST, _FOUND, _FILES = "request.json", "found-", "files-"
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,30 @@ def record_request(clean: ObjectStore, kind: str, pseudonym: str, *, at: str) ->
     put_once(clean, f"{folder_of(kind, pseudonym)}/{_REQUEST}", document)
 
 
+def intend_files(clean: ObjectStore, folder: str, table: str, uris: Iterable[str]) -> None:
+    """Note files of a table before what names them goes, so that they can still be deleted."""
+    files = sorted(uris)
+    if files:
+        key = f"{folder}/{_FILES}{_digest([table, *files])}.json"
+        put_once(clean, key, {"table": table, "files": files})
+
+
+def intended_files(clean: ObjectStore, folder: str, table: str) -> set[str]:
+    """All files of a table that were ever noted for a request; most of them are gone by now."""
+    noted = (json.loads(clean.read(info.key)) for info in clean.list(f"{folder}/{_FILES}"))
+    return {file for each in noted if each["table"] == table for file in each["files"]}
+
+
 def record_found(clean: ObjectStore, kind: str, pseudonym: str, batches: Iterable[str]) -> None:
     """Ask that these batches are made clean again."""
     found = sorted(batches)
-    digest = hashlib.sha256("\n".join(found).encode()).hexdigest()[:12]
     if found:
-        key = f"{folder_of(kind, pseudonym)}/{_FOUND}{digest}.json"
+        key = f"{folder_of(kind, pseudonym)}/{_FOUND}{_digest(found)}.json"
         put_once(clean, key, {"batches": found})
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def erased_subjects(

@@ -16,13 +16,14 @@ which then says so, and the request is asked for again.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from product360_assets.core.contract import SourceContract
+from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.erasures import (
     folder_of,
     put_once,
@@ -31,28 +32,23 @@ from product360_assets.core.erasures import (
     request_id,
 )
 from product360_assets.core.states import CLEAN
-from product360_assets.curated.commits import CODE_VERSION
 from product360_assets.governance.search import mentions
 from product360_assets.governance.subjects import (
     Place,
     batch_of,
     clean_places,
-    condition_of,
-    data_files,
-    published_places,
+    published_place,
+    subject_columns,
     unit_of,
 )
+from product360_assets.governance.table_erasure import TableEraser
 from resources.catalog import CatalogResource
-from resources.ledger import Batch, Ledger
+from resources.ledger import Batch, Ledger, ZoneState
+from resources.locks import holding
 from resources.objects import LakeResource
 from resources.secrets import SecretsResource
 from resources.treatment_keys import current_key, key_of
 from spark.tokens import subject_hash
-
-if TYPE_CHECKING:
-    from pyiceberg.table import Table
-
-ERASURE = "product360.erasure"
 
 
 @dataclass(frozen=True)
@@ -94,16 +90,23 @@ class Eraser:
 
     def find(self) -> list[Place]:
         """Where the subject is; changes nothing."""
-        return [
-            *clean_places(self.contracts, self.lake, self.kind, self.key),
-            *published_places(self.catalog, self.lake, self.kind, self.key),
-        ]
+        held = (
+            place
+            for contract, table in self._cleaned()
+            for place in clean_places(contract, table, self.lake, self.kind, self.key)
+        )
+        published = (
+            published_place(self.catalog, self.lake, *where, self.key)
+            for where in subject_columns(self.kind)
+        )
+        return [*held, *(place for place in published if place)]
 
     def erase(self) -> Proof:
         """Do everything, and search for what is left.
 
         Raises:
-            ObjectMissing, JobFailed: raw lacks a batch, or a run failed; ask again, it goes on.
+            ObjectMissing, JobFailed, LockHeld: raw lacks a batch, a run failed, or somebody was at
+                work on a table all the time; ask again, it goes on.
         """
         subject, clean = self.subject(), self.lake.zone("clean")
         began = datetime.now(UTC)
@@ -111,12 +114,15 @@ class Eraser:
         before = self.find()
         batches = set().union(*(place.batches for place in before))
         record_found(clean, self.kind, subject, batches)
+        tables, columns = self._tables(subject), subject_columns(self.kind)
+        changed = Counter[str]()
         # Before the runs, so that what derives from these tables is made of what stays.
-        changed = dict(self._leave_tables(before, subject))
+        for table, *how in columns:
+            changed[table.identifier] += tables.leave(table, *how).rows
         self.rerun(self._by_source(batches))
-        changed |= self._leave_tables(self.find(), subject)
-        expired = [self._expire(place) for place in self.find() if place.snapshots]
-        removed = self._remove_stale(self.find())
+        cleared = {table.identifier: tables.clear(table, *how) for table, *how in columns}
+        changed.update({name: each.rows for name, each in cleared.items()})
+        removed = [*self._remove_stale(), *(uri for c in cleared.values() for uri in c.files)]
         after = self.find()
         document = {
             "request": request_id(subject),
@@ -126,9 +132,11 @@ class Eraser:
             "ended": datetime.now(UTC).isoformat(),
             "code version": self.code_version,
             "found before": _told(before),
-            "rows changed": changed,
-            "snapshots expired": {each["table"]: each["snapshots"] for each in expired},
-            "files removed": sorted([*removed, *(file for e in expired for file in e["files"])]),
+            "rows changed": dict(+changed),
+            "snapshots expired": {
+                name: list(each.snapshots) for name, each in cleared.items() if each.snapshots
+            },
+            "files removed": sorted(removed),
             "found afterwards": [*_told(after), *mentions(self.lake, self.beside, self.key)],
             "kept on purpose": "landing and raw hold what was delivered until their retention ends",
         }
@@ -140,78 +148,44 @@ class Eraser:
         master = key_of(self.secrets, reference.version)
         return subject_hash(master, reference.version, self.kind)(self.key)
 
+    def _cleaned(self) -> Iterator[tuple[SourceContract, TableContract]]:
+        """The clean tables that hold such keys."""
+        for contract in self.contracts.values():
+            yield from ((contract, each) for each in contract.tables if self.kind in each.subjects)
+
+    def _tables(self, subject: str) -> TableEraser:
+        return TableEraser(
+            self.key,
+            folder_of(self.kind, subject),
+            self.ledger,
+            self.lake,
+            self.catalog,
+            self.code_version,
+            self.log,
+        )
+
     def _by_source(self, batches: set[str]) -> dict[str, set[Batch]]:
-        return {
-            source: found
-            for source, contract in self.contracts.items()
-            if (
-                found := {
-                    batch
-                    for table in contract.tables
-                    if self.kind in table.subjects
-                    for batch in self.ledger.batches(source, table.name)
-                    if batch.batch_id in batches
-                }
-            )
-        }
+        found: dict[str, set[Batch]] = {}
+        for contract, table in self._cleaned():
+            for batch in self.ledger.batches(contract.name, table.name):
+                if batch.batch_id in batches:
+                    found.setdefault(contract.name, set()).add(batch)
+        return found
 
-    def _leave_tables(self, places: list[Place], subject: str) -> Iterator[tuple[str, int]]:
-        """Remove rows or null their key, where readers see them; rows by table."""
-        import pyarrow as pa
-
-        for place in places:
-            if not place.current_rows:
-                continue
-            table = self.catalog.table(place.table)
-            condition = condition_of(table, place.column, self.key)
-            said = {ERASURE: request_id(subject), CODE_VERSION: self.code_version}
-            self.log(f"{place.table}: {place.current_rows} rows, {place.erasure}")
-            if place.erasure == "remove":
-                table.delete(condition, snapshot_properties=said)
-            else:
-                rows = table.scan(row_filter=condition).to_arrow()
-                position = rows.schema.get_field_index(place.column)
-                field = rows.schema.field(position)
-                nobody = pa.nulls(rows.num_rows, field.type)
-                anonymous = rows.set_column(position, field, nobody)
-                table.overwrite(anonymous, condition, snapshot_properties=said)
-            yield place.table, place.current_rows
-
-    def _expire(self, place: Place) -> dict[str, Any]:
-        """Take the snapshots that hold the subject out of the table, and delete their files."""
-        table = self.catalog.table(place.table)
-        before = _named_files(table)
-        current = table.current_snapshot()
-        gone = [each for each in place.snapshots if current and each != current.snapshot_id]
-        for name, ref in table.refs().items():
-            if ref.snapshot_id in gone:
-                named = table.manage_snapshots()
-                is_tag = ref.snapshot_ref_type == "tag"
-                (named.remove_tag(name) if is_tag else named.remove_branch(name)).commit()
-        if gone:
-            table.maintenance.expire_snapshots().by_ids(gone).commit()
-        table.refresh()
-        # Only what an expired snapshot named: a file that nothing names may be about to be.
-        files = sorted(before - _named_files(table))
-        for uri in files:
-            table.io.delete(uri)
-        return {"table": place.table, "snapshots": gone, "files": files}
-
-    def _remove_stale(self, places: list[Place]) -> list[str]:
+    def _remove_stale(self) -> Iterator[str]:
         """Delete files of clean and quarantine that hold the subject and that no batch is in."""
-        clean, removed = self.lake.zone("clean"), []
-        for place in places:
-            if place.zone not in ("clean", "quarantine"):
-                continue
-            source, _, table = place.table.partition(".")
-            states = self.ledger.zone_states(source, table, CLEAN)
-            units = {batch: state.unit for batch, state in states.items()}
-            for file in place.rows:
-                batches = [batch_of(file)] if place.zone == "clean" else place.batches
-                if all(units.get(batch) != unit_of(file) for batch in batches):
-                    clean.delete(file, erased=True)
-                    removed.append(clean.uri_of(file))
-        return removed
+        clean = self.lake.zone("clean")
+        for contract, table in self._cleaned():
+            name = f"{CLEAN}.{contract.name}.{table.name}"
+            # What a job writes is in no batch until it is recorded: none may be at work.
+            with holding(self.ledger, name, work=f"erasure of a {self.kind}", log=self.log):
+                states = self.ledger.zone_states(contract.name, table.name, CLEAN)
+                for place in clean_places(contract, table, self.lake, self.kind, self.key):
+                    for file in place.rows:
+                        one = [batch_of(file)] if place.zone == "clean" else place.batches
+                        if not any(_is_in(states.get(batch), file) for batch in one):
+                            clean.delete(file, erased=True)
+                            yield clean.uri_of(file)
 
     def _proven(self, document: Mapping[str, Any], subject: str, at: datetime) -> Proof:
         name = f"{folder_of(self.kind, subject)}/proof-{at:%Y%m%dT%H%M%S%fZ}"
@@ -221,14 +195,8 @@ class Eraser:
         return Proof(document, f"{name}.json")
 
 
-def _named_files(table: Table) -> set[str]:
-    """URIs of the files that the table's snapshots name, manifests and data alike."""
-    named: set[str] = set()
-    for snapshot in table.metadata.snapshots:
-        named.add(snapshot.manifest_list)
-        named |= {manifest.manifest_path for manifest in snapshot.manifests(table.io)}
-        named |= set(data_files(table, snapshot))
-    return named
+def _is_in(state: ZoneState | None, file: str) -> bool:
+    return state is not None and state.unit == unit_of(file)
 
 
 def _told(places: list[Place]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from product360_assets.core.contract import ColumnContract, SourceContract
+from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
 from resources.arrow_files import file_system, parquet_keys
 from resources.catalog import CatalogResource
 from resources.objects import LakeResource, ObjectStore
@@ -66,56 +66,51 @@ class Place:
 
 
 def clean_places(
-    contracts: Mapping[str, SourceContract], lake: LakeResource, kind: str, key: str
+    contract: SourceContract, table: TableContract, lake: LakeResource, kind: str, key: str
 ) -> Iterator[Place]:
-    """What clean and quarantine hold of a subject; tables without any are not among them."""
-    clean = lake.zone("clean")
-    for source, contract in contracts.items():
-        for table in contract.tables:
-            for column in (each for each in table.columns if each.subject == kind):
-                name = f"{source}.{table.name}"
-                files = parquet_keys(clean, f"{source}/{table.name}/")
-                rows = {each: _rows_of(clean, each, column.name, key) for each in files}
-                if rows := {each: count for each, count in rows.items() if count}:
-                    batches = frozenset(batch_of(each) for each in rows)
-                    yield Place("clean", name, column.name, column.erasure, rows, batches)
-                rows, batches = _quarantined(
-                    clean, f"quarantine/{source}/{table.name}/", column, key
-                )
-                if rows:
-                    yield Place("quarantine", name, column.name, "remove", rows, batches)
+    """What clean and quarantine hold of a subject in one table; nothing where there is none."""
+    clean, name = lake.zone("clean"), f"{contract.name}.{table.name}"
+    folder = f"{contract.name}/{table.name}/"
+    for column in (each for each in table.columns if each.subject == kind):
+        counted = {
+            each: _rows_of(clean, each, column.name, key) for each in parquet_keys(clean, folder)
+        }
+        if rows := {each: count for each, count in counted.items() if count}:
+            batches = frozenset(batch_of(each) for each in rows)
+            yield Place("clean", name, column.name, column.erasure, rows, batches)
+        rows, batches = _quarantined(clean, f"quarantine/{folder}", column, key)
+        if rows:
+            yield Place("quarantine", name, column.name, "remove", rows, batches)
 
 
-def published_places(
-    catalog: CatalogResource, lake: LakeResource, kind: str, key: str
-) -> Iterator[Place]:
-    """What published tables hold of a subject, in every snapshot and beside them."""
-    for table, column, erasure in subject_columns(kind):
-        if not catalog.load().table_exists(table.identifier):
-            continue
-        store = lake.zone("curated" if table.zone == "curated" else "forecast")
-        iceberg = catalog.table(table.identifier)
-        folder = place_of(iceberg.location()).removeprefix(place_of(store.uri)).strip("/")
-        files = parquet_keys(store, f"{folder}/")
-        rows = {each: _rows_of(store, each, column, key) for each in files}
-        rows = {each: count for each, count in rows.items() if count}
-        if not rows:
-            continue
-        uris = {place_of(store.uri_of(each)) for each in rows}
-        snapshots = tuple(
-            snapshot.snapshot_id
-            for snapshot in iceberg.metadata.snapshots
-            if uris & {place_of(each) for each in data_files(iceberg, snapshot)}
-        )
-        yield Place(
-            table.zone,
-            table.identifier,
-            column,
-            erasure,
-            rows,
-            snapshots=snapshots,
-            current_rows=rows_now(iceberg, column, key),
-        )
+def published_place(
+    catalog: CatalogResource,
+    lake: LakeResource,
+    table: Table,
+    column: str,
+    erasure: str,
+    key: str,
+) -> Place | None:
+    """What a published table holds of a subject, in every snapshot and beside them."""
+    if not catalog.load().table_exists(table.identifier):
+        return None
+    store = lake.zone("curated" if table.zone == "curated" else "forecast")
+    iceberg = catalog.table(table.identifier)
+    folder = place_of(iceberg.location()).removeprefix(place_of(store.uri)).strip("/")
+    counted = {
+        each: _rows_of(store, each, column, key) for each in parquet_keys(store, f"{folder}/")
+    }
+    if not (rows := {each: count for each, count in counted.items() if count}):
+        return None
+    uris = {place_of(store.uri_of(each)) for each in rows}
+    snapshots = tuple(
+        snapshot.snapshot_id
+        for snapshot in iceberg.metadata.snapshots
+        if uris & {place_of(each) for each in data_files(iceberg, snapshot)}
+    )
+    now = rows_now(iceberg, column, key)
+    how = (table.zone, table.identifier, column, erasure)
+    return Place(*how, rows, snapshots=snapshots, current_rows=now)
 
 
 def subject_columns(kind: str) -> list[tuple[Table, str, str]]:

@@ -16,7 +16,8 @@ import pytest
 from product360_assets.clean.work import Cleaning
 from product360_assets.core import erasures
 from product360_assets.core.contract import SourceContract, known_contracts
-from product360_assets.governance.erasure import ERASURE, Eraser
+from product360_assets.governance.erasure import Eraser
+from product360_assets.governance.table_erasure import ERASURE
 from resources.catalog import LocalCatalogResource
 from resources.local.secrets import LocalSecrets
 from spark.tables import TABLES
