@@ -52,6 +52,11 @@ def subject_hash(master: bytes, version: str, kind: str) -> Pseudonymise:
     return pseudonymiser(HASH, master, domain=f"erasure.{kind}", version=version)
 
 
+def subject_version(pseudonym: str) -> str:
+    """The version of the master key that a subject was hashed with."""
+    return pseudonym.partition("-")[0][1:]
+
+
 def is_pseudonym(text: str) -> bool:
     """Whether a text looks like a hash or a token, of whatever key."""
     return _PSEUDONYM.fullmatch(text) is not None

@@ -19,6 +19,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from resources.errors import ObjectExists, SecretMissing
@@ -27,7 +28,7 @@ from resources.secrets import SecretsResource
 from resources.treatment_keys import REFERENCE
 
 FOLDER = "erasures"
-_REQUEST, _FOUND, _FILES = "request.json", "found-", "files-"
+_REQUEST, _FOUND, _FILES, _PROOF = "request.json", "found-", "files-", "proof-"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,26 @@ class Erased:
 NOBODY = Erased()
 
 
+@dataclass(frozen=True)
+class Request:
+    """One request to erase a subject, as its documents say.
+
+    Attributes:
+        id: sixteen hexadecimal digits.
+        subject: the keyed hash of the subject.
+        requested_at: when it was put in force, ISO 8601.
+        batches: the batches that held the subject when it was looked for.
+        proofs: keys of the proofs, the oldest first.
+    """
+
+    kind: str
+    id: str
+    subject: str
+    requested_at: str
+    batches: frozenset[str]
+    proofs: tuple[str, ...]
+
+
 def request_id(pseudonym: str) -> str:
     """Sixteen hexadecimal digits that name the request to erase a subject."""
     return hashlib.sha256(pseudonym.encode()).hexdigest()[:16]
@@ -73,6 +94,11 @@ def request_id(pseudonym: str) -> str:
 def folder_of(kind: str, pseudonym: str) -> str:
     """Where the documents of a request are, without the last slash."""
     return f"{FOLDER}/{kind}/{request_id(pseudonym)}"
+
+
+def proof_key(folder: str, at: datetime) -> str:
+    """The key of a proof that was begun then."""
+    return f"{folder}/{_PROOF}{at:%Y%m%dT%H%M%S%fZ}.json"
 
 
 def put_once(clean: ObjectStore, key: str, document: Mapping[str, Any]) -> None:
@@ -113,6 +139,36 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
+def requests(clean: ObjectStore, kind: str = "") -> list[Request]:
+    """Every request that is in force, or those about a kind of subject."""
+    documents: dict[str, list[str]] = {}
+    for info in clean.list(f"{FOLDER}/{kind}/" if kind else f"{FOLDER}/"):
+        folder, _, name = info.key.rpartition("/")
+        if name.endswith(".json"):
+            documents.setdefault(folder, []).append(name)
+    return [
+        _request(clean, folder, names) for folder, names in documents.items() if _REQUEST in names
+    ]
+
+
+def _request(clean: ObjectStore, folder: str, names: Iterable[str]) -> Request:
+    def read(name: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(clean.read(f"{folder}/{name}"))
+        return document
+
+    asked = read(_REQUEST)
+    found = (read(name)["batches"] for name in names if name.startswith(_FOUND))
+    proofs = sorted(f"{folder}/{name}" for name in names if name.startswith(_PROOF))
+    return Request(
+        asked["kind"],
+        folder.rpartition("/")[2],
+        asked["subject"],
+        asked["requested_at"],
+        frozenset(batch for batches in found for batch in batches),
+        tuple(proofs),
+    )
+
+
 def erased_subjects(
     lake: LakeResource, kinds: Collection[str], secrets: SecretsResource | None
 ) -> Erased:
@@ -122,19 +178,8 @@ def erased_subjects(
         SecretMissing: there are requests, and no secrets with the key of their hashes.
     """
     clean = lake.zone("clean")
-    hashes: dict[str, set[str]] = {}
-    batches: dict[str, set[str]] = {}
-    for kind in sorted(kinds):
-        for info in clean.list(f"{FOLDER}/{kind}/"):
-            _, _, request, name = info.key.split("/")
-            if name == _REQUEST:
-                subject = json.loads(clean.read(info.key))["subject"]
-                hashes.setdefault(kind, set()).add(subject)
-                batches.setdefault(request, set())
-            elif name.startswith(_FOUND):
-                found = json.loads(clean.read(info.key))["batches"]
-                batches.setdefault(request, set()).update(found)
-    if not hashes:
+    known = [each for kind in sorted(kinds) for each in requests(clean, kind)]
+    if not known:
         return NOBODY
     if secrets is None:
         raise SecretMissing(
@@ -143,4 +188,7 @@ def erased_subjects(
             expected="the environment's secrets, because subjects were erased",
             next_move="make the table clean with `secrets`",
         )
-    return Erased(secrets.uri_of(REFERENCE), hashes, batches)
+    hashes: dict[str, set[str]] = {}
+    for each in known:
+        hashes.setdefault(each.kind, set()).add(each.subject)
+    return Erased(secrets.uri_of(REFERENCE), hashes, {each.id: each.batches for each in known})

@@ -26,6 +26,7 @@ from typing import Any
 from product360_assets.core.contract import SourceContract, TableContract
 from product360_assets.core.erasures import (
     folder_of,
+    proof_key,
     put_once,
     record_found,
     record_request,
@@ -188,11 +189,10 @@ class Eraser:
                             yield clean.uri_of(file)
 
     def _proven(self, document: Mapping[str, Any], subject: str, at: datetime) -> Proof:
-        name = f"{folder_of(self.kind, subject)}/proof-{at:%Y%m%dT%H%M%S%fZ}"
-        clean = self.lake.zone("clean")
-        put_once(clean, f"{name}.json", document)
-        clean.put(f"{name}.md", _as_markdown(document).encode())
-        return Proof(document, f"{name}.json")
+        key, clean = proof_key(folder_of(self.kind, subject), at), self.lake.zone("clean")
+        put_once(clean, key, document)
+        clean.put(f"{key.removesuffix('.json')}.md", _as_markdown(document).encode())
+        return Proof(document, key)
 
 
 def _is_in(state: ZoneState | None, file: str) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from spark.keys import master_key
-from spark.tokens import subject_hash
+from spark.tokens import subject_hash, subject_version
 from spark.transforms.rules import ERASED
 from spark.transforms.staging import LINEAGE
 
@@ -60,17 +60,13 @@ def without_erased(rows: DataFrame, spec: CleanSpec) -> DataFrame:
 
 
 def _versions(erased: Mapping[str, frozenset[str]]) -> set[str]:
-    return {_version(each) for hashes in erased.values() for each in hashes}
-
-
-def _version(pseudonym: str) -> str:
-    return pseudonym.partition("-")[0][1:]
+    return {subject_version(each) for hashes in erased.values() for each in hashes}
 
 
 def _recogniser(uri: str, subject: str, hashes: frozenset[str]) -> Callable[[str], bool]:
     functions = [
         subject_hash(master_key(uri, version), version, subject)
-        for version in sorted({_version(each) for each in hashes})
+        for version in sorted({subject_version(each) for each in hashes})
     ]
     return lambda value: any(function(value) in hashes for function in functions)
 

@@ -1,4 +1,4 @@
-"""One published table without a subject: under its lock, off its branches, and after a death too."""
+"""One published table without a subject: under its lock, off its branches, and after a death."""
 
 from __future__ import annotations
 
