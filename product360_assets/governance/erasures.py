@@ -25,14 +25,13 @@ from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import governance_key, published_key
 from product360_assets.core.metadata import preview
 from product360_assets.core.states import CLEAN
+from product360_assets.governance.known_erased import KnownErased
 from product360_assets.governance.subjects import subject_columns
 from resources.catalog import CatalogResource
 from resources.ledger import Ledger, LedgerResource
 from resources.objects import LakeResource, ObjectStore
 from resources.secrets import SecretsResource
-from resources.treatment_keys import key_of
 from resources.warehouse import WarehouseResource
-from spark.tokens import subject_hash, subject_version
 
 GROUP = "governance"
 ERASURES = "erasures"
@@ -162,19 +161,18 @@ def returned(
     secrets: SecretsResource,
 ) -> Iterator[str]:
     """Requests whose subject a published table holds now, with the table's name."""
+    known = KnownErased(asked, secrets)
     for kind in sorted({each.kind for each in asked}):
-        erased = {each.subject: each.id for each in asked if each.kind == kind}
-        versions = sorted({subject_version(subject) for subject in erased})
-        hashes = [subject_hash(key_of(secrets, each), each, kind) for each in versions]
+        recognise = known.recognise(kind)
         for table, column, _ in subject_columns(kind):
-            if not catalog.load().table_exists(table.identifier):
+            if recognise is None or not catalog.load().table_exists(table.identifier):
                 continue
             there = warehouse.query(
                 f"SELECT DISTINCT CAST({column} AS VARCHAR) FROM {table.identifier} "
                 f"WHERE {column} IS NOT NULL"
             )
-            found = {erased.get(made(key)) for (key,) in there.rows for made in hashes}
-            yield from (f"{each} in {table.identifier}" for each in sorted(found - {None}, key=str))
+            found = {request for (key,) in there.rows if (request := recognise(key))}
+            yield from (f"{each} in {table.identifier}" for each in sorted(found))
 
 
 def _state(request: Request, clean: ObjectStore, waiting: int) -> str:
