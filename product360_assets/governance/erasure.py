@@ -117,9 +117,11 @@ class Eraser:
         record_found(clean, self.kind, subject, batches)
         tables, columns = self._tables(subject), subject_columns(self.kind)
         changed = Counter[str]()
-        # Before the runs, so that what derives from these tables is made of what stays.
-        for table, *how in columns:
-            changed[table.identifier] += tables.leave(table, *how).rows
+        # Before the runs, so that what derives from these tables is made of what stays. A row that
+        # stays without its key gets so by them: until then it is as the clean one that it is of.
+        for table, column, erasure in columns:
+            if erasure == "remove":
+                changed[table.identifier] += tables.leave(table, column, erasure).rows
         self.rerun(self._by_source(batches))
         cleared = {table.identifier: tables.clear(table, *how) for table, *how in columns}
         changed.update({name: each.rows for name, each in cleared.items()})
