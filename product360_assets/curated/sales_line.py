@@ -80,7 +80,7 @@ CLAIMS = all_claims(
             "if its clean receipt is nobody's too: then its household was erased.",
             f"""
             WITH line AS (
-                SELECT l.basket_id, business_date IS NULL OR store_id IS NULL AS is_alone,
+                SELECT l.business_date IS NULL OR l.store_id IS NULL AS is_alone,
                        l.household_id IS NULL AS is_nobodys,
                        is_nobodys AND b.basket_id IS NOT NULL AND b.household_id IS NULL
                            AS is_erased
