@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
 from resources.arrow_files import file_system, parquet_keys
@@ -44,7 +44,8 @@ class Place:
         erasure: what is done: remove or anonymise.
         rows: rows by the key of the file that holds them, in the zone's store.
         batches: batches that these files are of; clean and quarantine only.
-        snapshots: snapshots that name one of these files; published tables only.
+        snapshots: snapshots that name one of these files, or have the key as the least or greatest
+            value of some file, be it removed since; published tables only.
         current_rows: rows that a reader of the table sees now; published tables only.
     """
 
@@ -100,14 +101,16 @@ def published_place(
     counted = {
         each: _rows_of(store, each, column, key) for each in parquet_keys(store, f"{folder}/")
     }
-    if not (rows := {each: count for each, count in counted.items() if count}):
-        return None
+    rows = {each: count for each, count in counted.items() if count}
     uris = {place_of(store.uri_of(each)) for each in rows}
     snapshots = tuple(
         snapshot.snapshot_id
         for snapshot in iceberg.metadata.snapshots
         if uris & {place_of(each) for each in data_files(iceberg, snapshot)}
+        or _is_a_bound(iceberg, snapshot, column, key)
     )
+    if not (rows or snapshots):
+        return None
     now = rows_now(iceberg, column, key)
     how = (table.zone, table.identifier, column, erasure)
     return Place(*how, rows, snapshots=snapshots, current_rows=now)
@@ -129,6 +132,22 @@ def data_files(table: IcebergTable, snapshot: Snapshot) -> Iterator[str]:
     for manifest in snapshot.manifests(table.io):
         for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
             yield entry.data_file.file_path
+
+
+def _is_a_bound(table: IcebergTable, snapshot: Snapshot, column: str, key: str) -> bool:
+    """Whether a manifest has the key as the least or greatest of a file, be it removed since."""
+    from pyiceberg.conversions import from_bytes
+    from pyiceberg.types import PrimitiveType
+
+    field = table.schema().find_field(column)
+    kind = cast(PrimitiveType, field.field_type)
+    return any(
+        str(from_bytes(kind, bounds[field.field_id])) == key
+        for manifest in snapshot.manifests(table.io)
+        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+        for bounds in (entry.data_file.lower_bounds, entry.data_file.upper_bounds)
+        if bounds and field.field_id in bounds
+    )
 
 
 def condition_of(table: IcebergTable, column: str, key: str) -> BooleanExpression:

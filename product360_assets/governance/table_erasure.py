@@ -90,6 +90,8 @@ class TableEraser:
             rows = self._leave(place) if place else 0
             if rows:
                 place = look()
+            if place and not place.current_rows and self._forget(place):
+                place = look()
             snapshots = self._expire(place) if place else ()
             return Cleared(rows, snapshots, self._delete_intended(table.identifier))
 
@@ -120,6 +122,17 @@ class TableEraser:
             anonymous = rows.set_column(position, field, nobody)
             table.overwrite(anonymous, condition, snapshot_properties=said)
         return place.current_rows
+
+    def _forget(self, place: Place) -> bool:
+        """Let what readers see say nothing of files that are removed, if it says the key."""
+        from resources.forgetting import forget_removed_files
+
+        table = self.catalog.table(place.table)
+        current = table.current_snapshot()
+        if current is None or current.snapshot_id not in place.snapshots:
+            return False
+        forget_removed_files(table, {ERASURE: self._request, CODE_VERSION: self.code_version})
+        return True
 
     def _expire(self, place: Place) -> tuple[int, ...]:
         """Take the snapshots that hold the subject out of the table, with what is named on them."""

@@ -129,3 +129,32 @@ def test_files_are_written_down_before_what_names_them_goes(
     make_eraser().clear(*HOW)
 
     assert on_disk(tmp_path) == ({1, 3} if is_written_down else {1, 1228, 3})
+
+
+def test_no_manifest_says_the_key_as_the_greatest_of_a_file_that_is_gone(
+    tmp_path: Path,
+    catalog: LocalCatalogResource,
+    make_eraser: Callable[..., TableEraser],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(TableEraser, "_forget", lambda *_: False)
+        make_eraser().clear(*HOW)
+    assert on_disk(tmp_path) == {1, 3}
+    assert "1228" in manifest_bounds(catalog)
+
+    make_eraser().clear(*HOW)
+
+    assert manifest_bounds(catalog) == {"1", "3"}
+    assert sorted(catalog.table(NAME).scan().to_arrow()["household_id"].to_pylist()) == [1, 3]
+
+
+def manifest_bounds(catalog: LocalCatalogResource) -> set[str]:
+    """Bounds of households in what the snapshots' manifests say, by PyIceberg's own table of it."""
+    table = catalog.table(NAME)
+    told = [
+        entry["readable_metrics"]["household_id"]
+        for snapshot in table.metadata.snapshots
+        for entry in table.inspect.entries(snapshot.snapshot_id).to_pylist()
+    ]
+    return {str(each[side]) for each in told for side in ("lower_bound", "upper_bound")}
