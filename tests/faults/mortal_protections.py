@@ -12,6 +12,7 @@ from mortality import Mortality
 from product360_assets.clean import request, work
 from product360_assets.clean.work import Cleaning
 from product360_assets.curated.publish import Publisher
+from product360_assets.governance import table_erasure
 from product360_assets.raw import acceptance
 from product360_assets.raw.acceptance import Acceptance
 from product360_assets.raw.keys import manifest_key
@@ -80,6 +81,17 @@ def without_asking_the_snapshots(_: Mortality) -> None:
     Publisher._recover = lambda _self, _publication, _batches: []  # type: ignore[method-assign]
 
 
+def without_files_written_down(_: Mortality) -> None:
+    """What is about to be deleted is known only to who deletes it."""
+    known: dict[str, set[str]] = {}
+
+    def intend(_clean: Any, _folder: str, table: str, uris: set[str]) -> None:
+        known.setdefault(table, set()).update(uris)
+
+    table_erasure.intend_files = intend  # type: ignore[assignment]
+    table_erasure.intended_files = lambda _clean, _folder, table: known.get(table, set())
+
+
 WITHOUT: dict[str, Callable[[Mortality], None]] = {
     "whole-objects": without_whole_objects,
     "finishing-what-was-opened": without_finishing_what_was_opened,
@@ -87,4 +99,5 @@ WITHOUT: dict[str, Callable[[Mortality], None]] = {
     "the-record-last": without_the_record_last,
     "the-same-place": without_the_same_place,
     "asking-the-snapshots": without_asking_the_snapshots,
+    "files-written-down": without_files_written_down,
 }
