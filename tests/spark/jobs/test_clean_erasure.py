@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from resources.local.secrets import LocalSecrets
 from resources.treatment_keys import current_key, key_of
@@ -63,8 +64,10 @@ def test_an_anonymised_fact_keeps_its_value_and_a_rejected_one_its_place(
     assert [row["rule"] for row in cleaned.quarantine] == ["erased"]
 
 
-def test_without_the_request_the_subject_is_there(cleaner: Any) -> None:
-    cleaned = clean(cleaner, "remove", None)
+def test_without_the_request_the_subject_is_there(
+    session: SparkSession, tmp_path: Path, make_cleaner: Any
+) -> None:
+    cleaned = clean(make_cleaner(session, tmp_path), "remove", None)
 
     assert sorted(row["id"] for row in cleaned.rows) == [1, 2, 4, 5]
     assert "4711" in cleaned.quarantine[0]["raw_text"]
