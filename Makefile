@@ -12,7 +12,7 @@ export SCALE PRODUCT360_HOME DAGSTER_HOME
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 # Rooms of tests side by side, in the order of tests/conftest.py. IN_TWO= runs them in one process.
-IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+IN_TWO := -n 2 --dist loadscope --no-loadscope-reorder
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 
 ##@ Run

@@ -69,22 +69,21 @@ def begin(catalog: CatalogResource, identifier: str, commit: str) -> AuditBranch
 
     Raises:
         TableMissing: the catalog has no such table.
+        ServiceUnavailable: the catalog was busy all the time.
     """
-    from pyiceberg.table.update import RemoveSnapshotRefUpdate
-
-    table = catalog.table(identifier)
-    branch = AuditBranch(identifier, commit, _head(table.metadata, MAIN))
-    if branch.name in table.metadata.refs:
-        given_up = RemoveSnapshotRefUpdate(ref_name=branch.name)
-        table.catalog.commit_table(table, (), (given_up,))
-    return branch
+    for _ in range(_TRIES):
+        table = catalog.table(identifier)
+        branch = AuditBranch(identifier, commit, _head(table.metadata, MAIN))
+        if branch.name not in table.metadata.refs:
+            return branch
+        refusal = _give_up(table, branch)
+        if refusal is not None:
+            time.sleep(_PAUSE_SECONDS)
+    raise _busy(identifier, f"to give up {branch.name}", refusal) from refusal
 
 
 def waiting(catalog: CatalogResource, identifier: str) -> Mapping[str, int]:
-    """Commits of a table that wait to be published, or were refused: their snapshots by branch.
-
-    The newest is the last.
-    """
+    """Commits that wait to be published, or were refused: snapshots by branch, the newest last."""
     metadata = catalog.table(identifier).metadata
     landed = {name: _head(metadata, name) for name in _waiting_in(metadata)}
     order = [each.snapshot_id for each in metadata.snapshots]
@@ -168,12 +167,7 @@ def publish(catalog: CatalogResource, branch: AuditBranch, snapshot: int) -> Non
         if not isinstance(failure, CommitFailedException):
             raise failure
         time.sleep(_PAUSE_SECONDS)
-    raise ServiceUnavailable(
-        f"table {branch.table}",
-        found=f"a catalog that refused {_TRIES} times to publish {branch.name} ({failure})",
-        expected="one swap",
-        next_move="materialize the asset again",
-    ) from failure
+    raise _busy(branch.table, f"to publish {branch.name}", failure) from failure
 
 
 def published_and_expired(catalog: CatalogResource, identifier: str, commit: str) -> int | None:
@@ -217,6 +211,18 @@ class _Redirecting:
         return self._catalog.commit_table(now, *commit)
 
 
+def _give_up(table: Table, branch: AuditBranch) -> Exception | None:
+    """Try to end a branch; the refusal where somebody else has committed meanwhile."""
+    from pyiceberg.exceptions import CommitFailedException
+    from pyiceberg.table.update import RemoveSnapshotRefUpdate
+
+    try:
+        table.catalog.commit_table(table, (), (RemoveSnapshotRefUpdate(ref_name=branch.name),))
+    except CommitFailedException as refusal:
+        return refusal
+    return None
+
+
 def _swap(table: Table, branch: AuditBranch, snapshot: int) -> Exception | None:
     """Try to publish; the failure where there was one, which may have come after the swap."""
     from pyiceberg.table.refs import SnapshotRefType
@@ -248,6 +254,15 @@ def _swap(table: Table, branch: AuditBranch, snapshot: int) -> Exception | None:
     except Exception as failure:  # noqa: BLE001 - whatever it was, the table is asked what is so
         return failure
     return None
+
+
+def _busy(identifier: str, what: str, refusal: Exception | None) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"table {identifier}",
+        found=f"a catalog that refused {_TRIES} times {what} ({refusal})",
+        expected="one swap",
+        next_move="materialize the asset again",
+    )
 
 
 def require_held(metadata: TableMetadata, branch: AuditBranch, snapshot: int) -> None:

@@ -1,4 +1,4 @@
-"""Takes new changes of a source's table into a history: only the keys that they touch are read.
+"""Takes new changes of a source's table into a history, and folds the keys that they touch anew.
 
 Clean keeps every change, so it is the history's memory, and nothing has to be remembered beside it:
 the changes of the keys that new batches touch are folded anew, and what comes out takes the place

@@ -255,9 +255,16 @@ def _bounds(rows: DataFrame, table: Table) -> list[str]:
     return bounds
 
 
-def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> None:
-    """Make these rows the whole content of a table, in one commit."""
+def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> int:
+    """Make these rows the whole content of a table, in one commit; how many they are."""
     note_published(session, rows, table)
     source = f"incoming_{table.name}"
     rows.select(*table.column_names).createOrReplaceTempView(source)
-    session.sql(f"INSERT OVERWRITE TABLE {target} SELECT * FROM {source}")
+    said = session.sql(f"INSERT OVERWRITE TABLE {target} SELECT * FROM {source}").collect()
+    if not said:
+        # Sail answers with the number; Apache Spark does not, but its commit says it.
+        said = session.sql(
+            f"SELECT summary['added-records'] FROM {target}.snapshots "
+            "ORDER BY committed_at DESC LIMIT 1"
+        ).collect()
+    return int(said[0][0] or 0)

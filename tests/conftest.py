@@ -1,33 +1,47 @@
 """What takes seconds to start is shared by all rooms: engines, a database server, a whole demo.
 
-Tests run in two processes, as most of them keep one of a laptop's processors busy. A room stays in
-one process, so that nothing it shares is started twice; whatever looks at one run of the demo is a
-room, too. The rooms that take longest come first: the other process has enough to do beside them.
+Tests run in two processes, as most of them keep one of a laptop's processors busy. A room, which is
+a folder, stays in one process, so that nothing it shares is started twice. The rooms that take
+longest come first: the other process has enough to do beside them.
 """
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["databases", "lineages", "sessions"]
 
-LINEAGES = {"sail", "spark", "full", "retailer", "fresh"}
 LONGEST = ["flow", "spark/parity", "spark/jobs", "faults", "faults/jobs", "resources"]
+# Looks at the run of the demo that the flow tests look at.
+OF_THE_FLOW = "tests/faults/test_f26_replay.py"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say of each test in which room it is, and bring the rooms into their order."""
-    places = {item: _room(item, config) for item in items}
-    for item, room in places.items():
-        item.add_marker(pytest.mark.xdist_group(room))
-    items.sort(key=lambda item: _place(places[item]))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the rooms into their order."""
+    items.sort(key=lambda item: _place(room_of(item.nodeid)))
 
 
-def _room(item: pytest.Item, config: pytest.Config) -> str:
-    if LINEAGES & set(getattr(item, "fixturenames", ())):
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Give a process one room after the other."""
+    return RoomScheduling(config, log)
+
+
+class RoomScheduling(LoadScopeScheduling):
+    """Keeps the tests of a room together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return room_of(nodeid)
+
+
+def room_of(nodeid: str) -> str:
+    """The folder of a test below `tests`."""
+    path = nodeid.partition("::")[0]
+    if path == OF_THE_FLOW:
         return "flow"
-    return item.path.parent.relative_to(config.rootpath / "tests").as_posix()
+    return PurePosixPath(path).parent.relative_to("tests").as_posix()
 
 
 def _place(room: str) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from spark.publishing import replace_rows, result
+from spark.derived import publish_derived
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 from spark.transforms.click_session import click_sessions
 
@@ -17,8 +16,5 @@ if TYPE_CHECKING:
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Replace the target by the visits up to the spec's day, in one commit."""
-    events = session.table(spec["inputs"][CLICK_EVENT.identifier])
-    as_of = date.fromisoformat(spec["as_of_date"])
-    replace_rows(session, click_sessions(events, as_of), CLICK_SESSION, spec["target"])
-    rows = int(session.table(spec["target"]).count())
-    report.results([result(CLICK_SESSION.identifier, rows, rows)])
+    inputs = [CLICK_EVENT]
+    publish_derived(session, spec, report, CLICK_SESSION, inputs, click_sessions)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from spark.publishing import replace_rows, result
+from spark.derived import publish_derived
 from spark.tables.curated import PRICE_ELASTICITY, PRODUCT, PRODUCT_WEEK
 from spark.transforms.price_elasticity import price_elasticity
 
@@ -17,10 +16,5 @@ if TYPE_CHECKING:
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Replace the target by the elasticities as of the spec's day, in one commit."""
-    products, weeks = (
-        session.table(spec["inputs"][table.identifier]) for table in (PRODUCT, PRODUCT_WEEK)
-    )
-    made = price_elasticity(products, weeks, date.fromisoformat(spec["as_of_date"]))
-    replace_rows(session, made, PRICE_ELASTICITY, spec["target"])
-    rows = int(session.table(spec["target"]).count())
-    report.results([result(PRICE_ELASTICITY.identifier, rows, rows)])
+    inputs = [PRODUCT, PRODUCT_WEEK]
+    publish_derived(session, spec, report, PRICE_ELASTICITY, inputs, price_elasticity)

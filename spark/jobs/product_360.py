@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from spark.publishing import replace_rows, result
+from spark.derived import publish_derived
 from spark.tables.curated import INTERACTION, PRODUCT, PRODUCT_360, PRODUCT_WEEK, SALES_LINE
 from spark.transforms.product_360 import product_360
 
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Replace the target by the products as of the spec's day, in one commit."""
-    products, lines, weeks, interactions = (
-        session.table(spec["inputs"][table.identifier])
-        for table in (PRODUCT, SALES_LINE, PRODUCT_WEEK, INTERACTION)
-    )
-    as_of = date.fromisoformat(spec["as_of_date"])
-    made = product_360(products, lines, weeks, interactions, as_of, spec["windows"])
-    replace_rows(session, made, PRODUCT_360, spec["target"])
-    rows = int(session.table(spec["target"]).count())
-    report.results([result(PRODUCT_360.identifier, rows, rows)])
+    inputs = [PRODUCT, SALES_LINE, PRODUCT_WEEK, INTERACTION]
+    made = partial(product_360, windows=spec["windows"])
+    publish_derived(session, spec, report, PRODUCT_360, inputs, made)

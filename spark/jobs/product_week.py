@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from spark.publishing import replace_rows, result
+from spark.derived import publish_derived
 from spark.tables.curated import (
     CLICK_EVENT,
     CLICK_SESSION,
@@ -19,27 +18,44 @@ from spark.tables.curated import (
 from spark.transforms.product_week import clicked, priced, product_week, promoted, redeemed, sold
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from pyspark.sql import DataFrame, SparkSession
 
     from spark.report import Report
-    from spark.tables import Table
+
+
+INPUTS = (
+    PRODUCT,
+    SALES_LINE,
+    PRICE_WEEK,
+    PROMOTION_WEEK,
+    INTERACTION,
+    CLICK_EVENT,
+    CLICK_SESSION,
+)
 
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Replace the target by all weeks that are closed on the spec's day, in one commit."""
+    publish_derived(session, spec, report, PRODUCT_WEEK, INPUTS, _weeks)
 
-    def rows_of(table: Table) -> DataFrame:
-        return session.table(spec["inputs"][table.identifier])
 
-    lines = rows_of(SALES_LINE)
+def _weeks(
+    products: DataFrame,
+    lines: DataFrame,
+    prices: DataFrame,
+    promotions: DataFrame,
+    interactions: DataFrame,
+    events: DataFrame,
+    sessions: DataFrame,
+    as_of: date,
+) -> DataFrame:
     sources = (
         sold(lines),
-        priced(rows_of(PRICE_WEEK)),
-        promoted(rows_of(PROMOTION_WEEK)),
-        redeemed(rows_of(INTERACTION), lines),
-        clicked(rows_of(CLICK_EVENT), rows_of(CLICK_SESSION)),
+        priced(prices),
+        promoted(promotions),
+        redeemed(interactions, lines),
+        clicked(events, sessions),
     )
-    weeks = product_week(rows_of(PRODUCT), sources, date.fromisoformat(spec["as_of_date"]))
-    replace_rows(session, weeks, PRODUCT_WEEK, spec["target"])
-    rows = int(session.table(spec["target"]).count())
-    report.results([result(PRODUCT_WEEK.identifier, rows, rows)])
+    return product_week(products, sources, as_of)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from spark.publishing import replace_rows, result
+from spark.derived import publish_derived
 from spark.tables.curated import SALES_LINE
 from spark.tables.forecast import WEEKLY_DEMAND
 from spark.transforms.weekly_demand import weekly_demand
@@ -18,8 +17,5 @@ if TYPE_CHECKING:
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     """Replace the target by the demand up to the spec's day, in one commit."""
-    lines = session.table(spec["inputs"][SALES_LINE.identifier])
-    demand = weekly_demand(lines, date.fromisoformat(spec["as_of_date"]))
-    replace_rows(session, demand, WEEKLY_DEMAND, spec["target"])
-    rows = int(session.table(spec["target"]).count())
-    report.results([result(WEEKLY_DEMAND.identifier, rows, rows)])
+    inputs = [SALES_LINE]
+    publish_derived(session, spec, report, WEEKLY_DEMAND, inputs, weekly_demand)

@@ -27,9 +27,16 @@ CUSTOMER_ACTIVITY = Table(
             nullable=False,
         ),
         Column("baskets_91d", "bigint", "Receipts of the last 91 days.", nullable=False),
-        Column("revenue_91d", "decimal(18,2)", "Sales value of those, USD.", nullable=False),
+        Column(
+            "revenue_91d", "decimal(18,2)", "Sales value of the last 91 days, USD.", nullable=False
+        ),
         Column("baskets_364d", "bigint", "Receipts of the last 364 days.", nullable=False),
-        Column("revenue_364d", "decimal(18,2)", "Sales value of those, USD.", nullable=False),
+        Column(
+            "revenue_364d",
+            "decimal(18,2)",
+            "Sales value of the last 364 days, USD.",
+            nullable=False,
+        ),
         Column("shopping_days_364d", "bigint", "Business days with a receipt.", nullable=False),
         Column("stores_364d", "bigint", "Stores that it bought in, in 364 days.", nullable=False),
         Column("products_364d", "bigint", "Products that it bought.", nullable=False),

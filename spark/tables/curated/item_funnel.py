@@ -25,11 +25,21 @@ ITEM_FUNNEL = Table(
         Column(
             "visits_viewing_and_carting",
             "bigint",
-            "Visits that did both.",
+            "Visits that looked at it and put it in the cart.",
             nullable=False,
         ),
-        Column("visits_carting_and_buying", "bigint", "Visits that did both.", nullable=False),
-        Column("visits_viewing_and_buying", "bigint", "Visits that did both.", nullable=False),
+        Column(
+            "visits_carting_and_buying",
+            "bigint",
+            "Visits that put it in the cart and bought it.",
+            nullable=False,
+        ),
+        Column(
+            "visits_viewing_and_buying",
+            "bigint",
+            "Visits that looked at it and bought it.",
+            nullable=False,
+        ),
         Column(
             "abandoned_carts",
             "bigint",

@@ -198,6 +198,10 @@ def test_f22_a_busy_catalog_is_asked_again(hurried: writers.Writer) -> None:
     at = audit_branches.begin(hurried.catalog, TALLY.identifier, "one")
     with busy(hurried.home, 0.6):
         hurried.write(at)
+    with busy(hurried.home, 0.6):
+        assert audit_branches.begin(hurried.catalog, TALLY.identifier, "one") == at
+    assert audit_branches.head_of(hurried.catalog, at) is None
+    hurried.write(at)
     snapshot = audit_branches.head_of(hurried.catalog, at)
     assert snapshot is not None
     with busy(hurried.home, 0.6):

@@ -222,8 +222,13 @@ def test_every_table_is_published_in_one_commit(lake: Lake) -> None:
 NOT_HERE = (
     "curated.click_event",
     "curated.click_session",
+    "curated.customer_activity",
+    "curated.item_funnel",
+    "curated.price_elasticity",
     "curated.product_week",
     "curated.product_360",
+    "curated.promotion_uplift",
+    "curated.purchase_attribution",
     "forecast.demand_forecast",
     "forecast.demand_backtest",
     "forecast.forecast_accuracy",

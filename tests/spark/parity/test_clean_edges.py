@@ -333,9 +333,12 @@ def without_file(rows: pa.Table, name: str) -> pa.Table:
 
 
 def without_double_texts(rejected: pa.Table) -> pa.Table:
-    """Rejected rows without what engines write differently: doubles, for a person to read."""
+    """Rejected rows without what engines write differently: doubles, for a person to read.
+
+    Nor do rows with them have one name, as names are made of the text.
+    """
     is_double = pc.starts_with(rejected.column("_source_file"), "double")
-    for name in ("reason", "raw_text"):
+    for name in ("reason", "raw_text", "row_name"):
         place = rejected.column_names.index(name)
         shown = pc.if_else(is_double, "", rejected.column(name))
         rejected = rejected.set_column(place, name, shown)
