@@ -18,6 +18,7 @@ from product360_assets.automation.jobs import (
     accept_job,
     audit_job,
     ingest_job,
+    maintain_job,
     publish_job,
     reconcile_job,
     validate_job,
@@ -28,6 +29,7 @@ from product360_assets.automation.sensors import landing_arrivals, upstream_chan
 from product360_assets.automation.source_changes import source_changes
 from product360_assets.core.contract import known_contracts
 from product360_assets.governance.erasures import erasures_asset
+from product360_assets.governance.maintenance import maintenance_assets
 from product360_assets.governance.reconciliation import reconciliation_asset
 from resources.environments import platform_resources
 
@@ -52,6 +54,7 @@ def defs() -> dg.Definitions:
                 ),
                 reconciliation_asset(contracts),
                 erasures_asset(contracts),
+                *maintenance_assets(),
             ],
             asset_checks=[
                 check
@@ -66,6 +69,7 @@ def defs() -> dg.Definitions:
                 validate_job(contracts),
                 reconcile_job(),
                 audit_job(contracts),
+                maintain_job(),
             ],
             schedules=schedules(),
             sensors=[

@@ -44,6 +44,11 @@ def governance_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(["governance", name])
 
 
+def maintenance_key(action: str) -> dg.AssetKey:
+    """What upkeep of one kind did to the published tables."""
+    return dg.AssetKey(["maintenance", action])
+
+
 def published_key(identifier: str) -> dg.AssetKey:
     """The published table that catalogs know as `zone.table`."""
     return dg.AssetKey(identifier.split("."))

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from resources.catalog import CatalogResource
+from resources.maintenance import content_snapshot
 
 COMMIT_ID = "product360.commit-id"
 BATCH_IDS = "product360.batch-ids"
@@ -48,6 +49,12 @@ def snapshot_with(
 
 
 def newest_snapshot(catalog: CatalogResource, identifier: str) -> Mapping[str, str]:
-    """Summary of the table's current snapshot; empty when nothing was ever committed."""
+    """Summary of the table's current snapshot; empty when nothing was ever committed.
+
+    Its `snapshot-id` is that of the snapshot which brought the rows: upkeep changes no row, so
+    nothing that was made from the table is out of date after it.
+    """
     summaries = catalog.snapshot_summaries(identifier)
-    return summaries[0] if summaries else {}
+    if not summaries:
+        return {}
+    return {**summaries[0], "snapshot-id": content_snapshot(summaries[0])}

@@ -31,6 +31,7 @@ NAMES = {
     "saas",
     "forecaster",
     "warehouse",
+    "maintenance",
 }
 
 

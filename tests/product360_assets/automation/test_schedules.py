@@ -22,6 +22,7 @@ def test_schedules_run_from_the_start_in_utc_and_say_what_for() -> None:
         "daily_validation": ("validate", "30 10 * * *"),
         "daily_reconciliation": ("reconcile", "30 11 * * *"),
         "weekly_audit": ("audit", "0 12 * * 1"),
+        "nightly_maintenance": ("maintain", "0 3 * * *"),
     }
     for schedule in schedules():
         assert schedule.execution_timezone == "UTC"
