@@ -56,6 +56,8 @@ def erase(
         rows = [(name, len(value)) for name, value in proof.document.items() if _is_many(value)]
         answer(form, ("what", "count"), rows)
     told(f"Proof: clean/{proof.key}")
+    if (rebuilt := _rebuilt()) is not None:
+        told(f"{rebuilt} is not searched: what a rebuild kept there is yours to remove.")
     if not can_be_searched(eraser.key):
         told(f"A key under {SHORTEST} characters was searched for in its declared columns only.")
     if not proof.is_clean:
@@ -100,6 +102,14 @@ def _beside() -> list[Path]:
     home, instance = settings().home, adopt_instance()
     logs = [home / name for name in ("logs", "events")]
     return [path for path in (*home.glob("*.db"), *logs, instance) if path.exists()]
+
+
+def _rebuilt() -> Path | None:
+    """The folder of homes that `product360 rebuild` kept, if there are any."""
+    from resources.environments import settings
+
+    kept = settings().home / "rebuilt"
+    return kept if kept.is_dir() and any(kept.iterdir()) else None
 
 
 def _rerun(batches: Mapping[str, set[Any]]) -> None:

@@ -2,7 +2,7 @@
 
     erasures/customer/3f2a…/request.json        from here on, clean lets nobody of that key through
     erasures/customer/3f2a…/found-81b0….json    batches to be made clean again, as they were found
-    erasures/customer/3f2a…/files-90de….json    files of a table that will be deleted
+    erasures/customer/3f2a…/files-90de….json    files of a table that will be deleted, tags that end
     erasures/customer/3f2a…/proof-….json        what was done, and what a search found afterwards
 
 Each is created and never changed, so asking twice, at the same time or after a crash, is asking
@@ -113,18 +113,32 @@ def record_request(clean: ObjectStore, kind: str, pseudonym: str, *, at: str) ->
     put_once(clean, f"{folder_of(kind, pseudonym)}/{_REQUEST}", document)
 
 
-def intend_files(clean: ObjectStore, folder: str, table: str, uris: Iterable[str]) -> None:
-    """Note files of a table before what names them goes, so that they can still be deleted."""
-    files = sorted(uris)
-    if files:
-        key = f"{folder}/{_FILES}{_digest([table, *files])}.json"
-        put_once(clean, key, {"table": table, "files": files})
+@dataclass(frozen=True)
+class Intended:
+    """What was to go from one table for a request: URIs of files, and tags and branches."""
+
+    files: frozenset[str]
+    names: frozenset[str]
 
 
-def intended_files(clean: ObjectStore, folder: str, table: str) -> set[str]:
-    """All files of a table that were ever noted for a request; most of them are gone by now."""
-    noted = (json.loads(clean.read(info.key)) for info in clean.list(f"{folder}/{_FILES}"))
-    return {file for each in noted if each["table"] == table for file in each["files"]}
+def intend(
+    clean: ObjectStore, folder: str, table: str, *, files: Iterable[str], names: Iterable[str]
+) -> None:
+    """Note what goes from a table before it does, so that it can be finished, and told."""
+    document = {"table": table, "files": sorted(files), "names": sorted(names)}
+    if document["files"] or document["names"]:
+        noted = _digest([table, *document["files"], *document["names"]])
+        put_once(clean, f"{folder}/{_FILES}{noted}.json", document)
+
+
+def intended_of(clean: ObjectStore, folder: str, table: str) -> Intended:
+    """All that was ever noted of a table for a request; most of it is gone by now."""
+    documents = (json.loads(clean.read(info.key)) for info in clean.list(f"{folder}/{_FILES}"))
+    noted = [each for each in documents if each["table"] == table]
+    return Intended(
+        frozenset(file for each in noted for file in each["files"]),
+        frozenset(name for each in noted for name in each["names"]),
+    )
 
 
 def record_found(clean: ObjectStore, kind: str, pseudonym: str, batches: Iterable[str]) -> None:

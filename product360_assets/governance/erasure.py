@@ -139,6 +139,9 @@ class Eraser:
             "snapshots expired": {
                 name: list(each.snapshots) for name, each in cleared.items() if each.snapshots
             },
+            "tags and branches ended": {
+                name: list(each.names) for name, each in cleared.items() if each.names
+            },
             "files removed": sorted(removed),
             "found afterwards": [*_told(after), *mentions(self.lake, self.beside, self.key)],
             "kept on purpose": "landing and raw hold what was delivered until their retention ends",

@@ -93,20 +93,22 @@ def published_place(
     key: str,
 ) -> Place | None:
     """What a published table holds of a subject, in every snapshot and beside them."""
+    from resources.orphans import files_of, folder_in, place_of
+
     if not catalog.load().table_exists(table.identifier):
         return None
-    store = lake.zone("curated" if table.zone == "curated" else "forecast")
+    store = zone_of(lake, table)
     iceberg = catalog.table(table.identifier)
-    folder = place_of(iceberg.location()).removeprefix(place_of(store.uri)).strip("/")
     counted = {
-        each: _rows_of(store, each, column, key) for each in parquet_keys(store, f"{folder}/")
+        each: _rows_of(store, each, column, key)
+        for each in parquet_keys(store, folder_in(iceberg, store))
     }
     rows = {each: count for each, count in counted.items() if count}
     uris = {place_of(store.uri_of(each)) for each in rows}
     snapshots = tuple(
         snapshot.snapshot_id
         for snapshot in iceberg.metadata.snapshots
-        if uris & {place_of(each) for each in data_files(iceberg, snapshot)}
+        if uris & {place_of(each) for each in files_of(iceberg, [snapshot])}
         or _is_a_bound(iceberg, snapshot, column, key)
     )
     if not (rows or snapshots):
@@ -125,13 +127,6 @@ def subject_columns(kind: str) -> list[tuple[Table, str, str]]:
         for column in table.columns
         if column.subject == kind
     ]
-
-
-def data_files(table: IcebergTable, snapshot: Snapshot) -> Iterator[str]:
-    """URIs of the files that a snapshot of an Iceberg table reads, delete files included."""
-    for manifest in snapshot.manifests(table.io):
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
-            yield entry.data_file.file_path
 
 
 def _is_a_bound(table: IcebergTable, snapshot: Snapshot, column: str, key: str) -> bool:
@@ -160,16 +155,15 @@ def condition_of(table: IcebergTable, column: str, key: str) -> BooleanExpressio
     return EqualTo(term=column, value=int(key)) if key == str(_number(key)) else AlwaysFalse()
 
 
+def zone_of(lake: LakeResource, table: Table) -> ObjectStore:
+    """The zone that a published table lies in."""
+    return lake.zone("curated" if table.zone == "curated" else "forecast")
+
+
 def rows_now(table: IcebergTable, column: str, key: str) -> int:
     """Rows that a reader of the table sees."""
     found = table.scan(row_filter=condition_of(table, column, key), selected_fields=(column,))
     return int(found.to_arrow().num_rows)
-
-
-def place_of(uri: str) -> str:
-    """A file's place however its URI is written: `file:/a`, `file:///a`, `s3a://b/c`."""
-    scheme, _, rest = uri.rpartition(":")
-    return rest.lstrip("/") if scheme else uri.lstrip("/")
 
 
 def batch_of(key: str) -> str:

@@ -13,39 +13,34 @@ Who still reads an expired snapshot loses it, which is what was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from product360_assets.core.erasures import intend_files, intended_files
+from product360_assets.core.erasures import intend, intended_of
 from product360_assets.curated.commits import CODE_VERSION
-from product360_assets.governance.subjects import (
-    Place,
-    condition_of,
-    data_files,
-    published_place,
-)
+from product360_assets.governance.subjects import Place, condition_of, published_place, zone_of
 from resources.catalog import CatalogResource
 from resources.ledger import Ledger
 from resources.locks import holding
 from resources.objects import LakeResource
 from spark.tables import Table
 
-if TYPE_CHECKING:
-    from pyiceberg.table import Table as IcebergTable
-    from pyiceberg.table.snapshots import Snapshot
-
 ERASURE = "product360.erasure"
 
 
 @dataclass(frozen=True)
 class Cleared:
-    """What clearing a table did: rows changed, snapshots expired, URIs of the files deleted."""
+    """What clearing a table did: rows changed, snapshots expired, URIs of the files deleted.
+
+    Attributes:
+        names: tags and branches that ended for the request, now or before a death.
+    """
 
     rows: int
     snapshots: tuple[int, ...] = ()
     files: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,9 @@ class TableEraser:
             if place and not place.current_rows and self._forget(place):
                 place = look()
             snapshots = self._expire(place) if place else ()
-            return Cleared(rows, snapshots, self._delete_intended(table.identifier))
+            intended = intended_of(self.lake.zone("clean"), self.folder, table.identifier)
+            files = self._delete(table, intended.files)
+            return Cleared(rows, snapshots, files, tuple(sorted(intended.names)))
 
     @property
     def _request(self) -> str:
@@ -125,53 +122,41 @@ class TableEraser:
 
     def _forget(self, place: Place) -> bool:
         """Let what readers see say nothing of files that are removed, if it says the key."""
-        from resources.forgetting import forget_removed_files
+        from resources.replacing import forget_removed_files
 
         table = self.catalog.table(place.table)
         current = table.current_snapshot()
         if current is None or current.snapshot_id not in place.snapshots:
             return False
-        forget_removed_files(table, {ERASURE: self._request, CODE_VERSION: self.code_version})
+        said = {ERASURE: self._request, CODE_VERSION: self.code_version}
+        forget_removed_files(table, what="erasure", said=said)
         return True
 
     def _expire(self, place: Place) -> tuple[int, ...]:
-        """Take the snapshots that hold the subject out of the table, with what is named on them."""
-        table = self.catalog.table(place.table)
-        current = table.current_snapshot()
-        gone = [each for each in place.snapshots if current and each != current.snapshot_id]
-        kept = [each for each in table.metadata.snapshots if each.snapshot_id not in gone]
-        named = _named_files(table, table.metadata.snapshots)
-        # Written down first: once the snapshots have expired, nothing else names these files.
-        intended = named - _named_files(table, kept)
-        intend_files(self.lake.zone("clean"), self.folder, place.table, intended)
-        for name, ref in table.refs().items():
-            if ref.snapshot_id in gone:
-                changed = table.manage_snapshots()
-                is_tag = ref.snapshot_ref_type == "tag"
-                (changed.remove_tag(name) if is_tag else changed.remove_branch(name)).commit()
-        if gone:
-            table.maintenance.expire_snapshots().by_ids(gone).commit()
-        return tuple(gone)
+        """Take the snapshots that hold the subject out of the table, with what stands on them."""
+        from resources.expiry import expire, names_on, take_off
+        from resources.orphans import files_of
 
-    def _delete_intended(self, identifier: str) -> tuple[str, ...]:
+        table = self.catalog.table(place.table)
+        ids = set(place.snapshots) - {table.metadata.current_snapshot_id}
+        gone = [each for each in table.metadata.snapshots if each.snapshot_id in ids]
+        kept = [each for each in table.metadata.snapshots if each.snapshot_id not in ids]
+        if not gone:
+            return ()
+        files, names = {*files_of(table, gone)} - {*files_of(table, kept)}, names_on(table, gone)
+        # Written down first: once the snapshots have expired, nothing else names these files.
+        intend(self.lake.zone("clean"), self.folder, place.table, files=files, names=names)
+        take_off(table, names)
+        self.log(f"{place.table}: {expire(table, gone)}")
+        return tuple(each.snapshot_id for each in gone)
+
+    def _delete(self, table: Table, intended: Collection[str]) -> tuple[str, ...]:
         """Delete what expired snapshots named, now or before a death, and no other one names."""
-        intended = intended_files(self.lake.zone("clean"), self.folder, identifier)
+        from resources.orphans import released, remove
+
         if not intended:
             return ()
-        table = self.catalog.table(identifier)
-        deleted = []
-        for uri in sorted(intended - _named_files(table, table.metadata.snapshots)):
-            with suppress(FileNotFoundError):
-                table.io.delete(uri)
-                deleted.append(uri)
-        return tuple(deleted)
-
-
-def _named_files(table: IcebergTable, snapshots: Iterable[Snapshot]) -> set[str]:
-    """URIs of the files that these snapshots of a table name, manifests and data alike."""
-    named: set[str] = set()
-    for snapshot in snapshots:
-        named.add(snapshot.manifest_list)
-        named |= {manifest.manifest_path for manifest in snapshot.manifests(table.io)}
-        named |= set(data_files(table, snapshot))
-    return named
+        iceberg = self.catalog.table(table.identifier)
+        found = released(iceberg, zone_of(self.lake, table), intended)
+        remove(iceberg, found)
+        return tuple(each.uri for each in found)

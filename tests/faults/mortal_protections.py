@@ -11,6 +11,7 @@ from mortality import Mortality
 
 from product360_assets.clean import request, work
 from product360_assets.clean.work import Cleaning
+from product360_assets.core.erasures import Intended
 from product360_assets.curated.publish import Publisher
 from product360_assets.governance import table_erasure
 from product360_assets.raw import acceptance
@@ -83,13 +84,16 @@ def without_asking_the_snapshots(_: Mortality) -> None:
 
 def without_files_written_down(_: Mortality) -> None:
     """What is about to be deleted is known only to who deletes it."""
-    known: dict[str, set[str]] = {}
+    known: dict[str, Intended] = {}
 
-    def intend(_clean: Any, _folder: str, table: str, uris: set[str]) -> None:
-        known.setdefault(table, set()).update(uris)
+    def intend(_clean: Any, _folder: str, table: str, *, files: Any, names: Any) -> None:
+        known[table] = Intended(frozenset(files), frozenset(names))
 
-    table_erasure.intend_files = intend  # type: ignore[assignment]
-    table_erasure.intended_files = lambda _clean, _folder, table: known.get(table, set())
+    def intended_of(_clean: Any, _folder: str, table: str) -> Intended:
+        return known.get(table, Intended(frozenset(), frozenset()))
+
+    table_erasure.intend = intend  # type: ignore[assignment]
+    table_erasure.intended_of = intended_of  # type: ignore[assignment]
 
 
 WITHOUT: dict[str, Callable[[Mortality], None]] = {

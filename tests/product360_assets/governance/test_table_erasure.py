@@ -120,9 +120,9 @@ def test_files_are_written_down_before_what_names_them_goes(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(TableEraser, "_delete_intended", die)
+        patched.setattr(TableEraser, "_delete", die)
         if not is_written_down:
-            patched.setattr(table_erasure, "intend_files", lambda *_: None)
+            patched.setattr(table_erasure, "intend", lambda *_, **__: None)
         with pytest.raises(KeyboardInterrupt):
             make_eraser().clear(*HOW)
 
