@@ -1,7 +1,7 @@
 """Takes a subject out of one published table: out of what readers see, then out of its past.
 
-    eraser.leave(SALES_LINE, "household_id", "anonymise")    # nobody's from now on
-    eraser.clear(SALES_LINE, "household_id", "anonymise")    # and never was
+    eraser.leave(table, "member_id", "anonymise")    # nobody's from now on
+    eraser.clear(table, "member_id", "anonymise")    # and never was
 
 The table's own lock is held meanwhile, which its publishers and derivations hold as well: so none
 of them commits between the last look and the deletion of a file, and none finds its table moved.
