@@ -12,7 +12,8 @@ import pytest
 
 from product360_assets.governance import table_erasure
 from product360_assets.governance.table_erasure import TableEraser
-from resources.audit_branches import begin, branch_table, head_of, publish, waiting
+from resources.audit_branches import begin, head_of, publish, waiting
+from resources.audit_commits import branch_table
 from resources.catalog import LocalCatalogResource
 from resources.errors import TableMoved
 from resources.local.ledger import SqliteLedger
