@@ -17,8 +17,9 @@ from typing import Any, Protocol, TypeVar
 from resources.errors import CredentialsExpired, EngineUnavailable, ServiceUnavailable
 
 SERVICE = "Amazon EMR Serverless"
-ENDED = frozenset({"SUCCESS", "FAILED", "CANCELLED"})
-GIVEN_UP = frozenset({"CANCELLING", "CANCELLED"})
+GONE = "GONE"
+ENDED = frozenset({"SUCCESS", "FAILED", "CANCELLED", GONE})
+GIVEN_UP = frozenset({"CANCELLING", "CANCELLED", GONE})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _COME_BACK = frozenset({"ServiceQuotaExceededException", "InternalServerException"})
 
@@ -45,12 +46,18 @@ class Usage:
 
 @dataclass(frozen=True)
 class JobRun:
-    """A job run as the service sees it; `usage` is known some time after its end."""
+    """A job run as the service sees it; GONE where it knows nothing of it any more.
+
+    Attributes:
+        has_started: whether it had workers.
+        usage: known some time after its end.
+    """
 
     id: str
     state: str
-    details: str
-    usage: Usage | None
+    details: str = ""
+    has_started: bool = False
+    usage: Usage | None = None
 
 
 class EmrServerless:
@@ -77,16 +84,13 @@ class EmrServerless:
 
     def job_run(self, run: str) -> JobRun:
         """The job run as it is now."""
-        answer = self._ask(
-            f"job run {run}",
-            lambda emr: emr.get_job_run(applicationId=self.application, jobRunId=run),
-        )
-        said = answer["jobRun"]
-        # It can be as empty as a text: then it says nothing.
-        details = str(said.get("stateDetails") or "").strip()
-        return JobRun(
-            run, str(said["state"]), details, _usage(said.get("totalResourceUtilization"))
-        )
+        answer = self._ask(f"job run {run}", lambda emr: _found(emr, self.application, run))
+        if answer is None:
+            return JobRun(run, GONE, "the service does not know it any more")
+        # A text that says nothing may be a blank.
+        details = str(answer.get("stateDetails") or "").strip()
+        usage = _usage(answer.get("totalResourceUtilization"))
+        return JobRun(run, str(answer["state"]), details, "startedAt" in answer, usage)
 
     def cancel(self, run: str) -> None:
         """Ask that a job run be ended; one that has ended already is left as it is."""
@@ -169,6 +173,19 @@ def connect() -> EmrClient:
 
     made: EmrClient = client("emr-serverless")
     return made
+
+
+def _found(emr: EmrClient, application: str, run: str) -> Mapping[str, Any] | None:
+    from botocore.exceptions import ClientError
+
+    try:
+        found = emr.get_job_run(applicationId=application, jobRunId=run)
+    except ClientError as error:
+        if _code(error) == "ResourceNotFoundException":
+            return None
+        raise
+    answer: Mapping[str, Any] = found["jobRun"]
+    return answer
 
 
 def _code(error: Any) -> str:  # noqa: ANN401 - the SDK's ClientError

@@ -7,6 +7,7 @@
     PRODUCT360_LAKE_PREFIX   aws: buckets are <prefix>-<zone>
     PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger and the registry
     PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
+    PRODUCT360_EMR           aws: the file that says which EMR Serverless application runs jobs
 
 Region, endpoints and credentials are the AWS SDK's own settings. The hazard: definitions are loaded
 by tools that have none of these. So nothing is read at import, and no resource needs a variable, a
@@ -38,6 +39,7 @@ class Settings:
     ledger_table: str | None
     event_queue: str | None = None
     alert_routes: Path | None = None
+    emr: Path | None = None
 
 
 def settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +62,7 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         alert_routes=Path(routes).absolute()
         if (routes := given.get("PRODUCT360_ALERTS"))
         else None,
+        emr=_path(given.get("PRODUCT360_EMR")),
     )
 
 
@@ -148,9 +151,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
         "registry": DynamoRegistryResource(table=table) if table else no_table,
         "secrets": SecretsManagerSecrets(),
         "catalog": GlueCatalogResource(lake_prefix=prefix) if prefix else buckets,
-        "runner": UnavailableService(
-            service="Amazon EMR", arrives_with="the runner that submits jobs to EMR"
-        ),
+        "runner": _runner(chosen),
         "replication": DmsReplication(),
         "saas": UnavailableService(
             service="Amazon AppFlow", arrives_with="the adapter that runs flows"
@@ -161,6 +162,16 @@ def _aws(chosen: Settings) -> dict[str, object]:
             service="Amazon Athena", arrives_with="the adapter that queries a workgroup"
         ),
     }
+
+
+def _runner(chosen: Settings) -> object:
+    from resources.emr_runner import EmrServerlessJobRunner
+
+    if chosen.lake_prefix is None:
+        return _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
+    if chosen.emr is None:
+        return _missing("Amazon EMR Serverless", "PRODUCT360_EMR")
+    return EmrServerlessJobRunner(settings=str(chosen.emr), lake_prefix=chosen.lake_prefix)
 
 
 def _missing(what: str, variable: str) -> object:
