@@ -21,7 +21,6 @@ from contextlib import contextmanager, suppress
 from resources.errors import ObjectChanged, ObjectMissing
 from resources.objects import ObjectStore
 
-LOOK_EVERY_SECONDS = 5.0
 DRIVER = "/SPARK_DRIVER/"
 # Of one log; a job that prints more is read where its logs are.
 MOST_LINES = 500
@@ -47,10 +46,10 @@ class DriverLogs:
                     self._tell(info.key, gzip.decompress(self._store.read(info.key)))
                     self._seen[info.key] = info.etag
 
-    def look_until(self, ended: threading.Event) -> None:
+    def look_until(self, ended: threading.Event, every_seconds: float) -> None:
         """Look again and again. What goes wrong here, the last look meets in its caller's hands."""
         with suppress(Exception):
-            while not ended.wait(LOOK_EVERY_SECONDS):
+            while not ended.wait(every_seconds):
                 self.look()
 
     def _tell(self, key: str, data: bytes) -> None:
@@ -72,16 +71,21 @@ def without_values(line: str) -> str:
 
 
 @contextmanager
-def driver_logs(store: ObjectStore, prefix: str, log: Callable[[str], None]) -> Iterator[None]:
+def driver_logs(
+    store: ObjectStore, prefix: str, log: Callable[[str], None], every_seconds: float
+) -> Iterator[None]:
     """Tell the driver's lines while the block runs, and what is left of them after it.
 
     Args:
         store: the bucket of the logs.
         prefix: where the service leaves those of the job run.
         log: is told every line, while the job runs, from another thread.
+        every_seconds: the pause between two looks, each of which is a listing.
     """
     logs, ended = DriverLogs(store, prefix, log), threading.Event()
-    follower = threading.Thread(target=logs.look_until, args=(ended,), name="job-logs", daemon=True)
+    follower = threading.Thread(
+        target=logs.look_until, args=(ended, every_seconds), name="job-logs", daemon=True
+    )
     follower.start()
     try:
         yield

@@ -58,7 +58,15 @@ def start_job_run(
         request: the job.
         places: where it finds and leaves things.
         attempt: name of this attempt at the work; the same attempt is started once.
+
+    Raises:
+        ValueError: a commit may stand in a table once, and nothing there could keep it so.
     """
+    if request.once is not None and request.branch is None:
+        raise ValueError(
+            f"Job {request.name}: found a commit that may come once and no branch for it. Expected "
+            "a branch: without a bridge to refuse the second one, it is what tells them apart."
+        )
     size = settings.size_of(request.job)
     return {
         "applicationId": settings.application,

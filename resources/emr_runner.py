@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from resources.emr_jobs import EmrJobs
-from resources.emr_logs import driver_logs
+from resources.emr_logs import driver_logs, without_values
 from resources.emr_requests import JobPlaces
 from resources.emr_serverless import EmrServerless, JobRun, connect
 from resources.emr_settings import EmrSettings, read_settings
@@ -48,7 +48,7 @@ class EmrServerlessJobRunner(JobRunner):
     Attributes:
         settings: the file that says which application (`resources.emr_settings`).
         lake_prefix: buckets are <prefix>-<zone>.
-        poll_seconds: the pause between two questions to the service.
+        poll_seconds: the pause between two looks at the job run, its report and its logs.
         patience_seconds: how long beyond a job's timeout to wait for its start and its end.
     """
 
@@ -80,8 +80,8 @@ class EmrServerlessJobRunner(JobRunner):
         minutes = settings.size_of(request.job).timeout_minutes
         with (
             jobs.cancelled_if_left(attempt),
-            followed(results, report_prefix, log) as report,
-            driver_logs(results, _logs_of(settings, attempt), log),
+            followed(results, report_prefix, log, self.poll_seconds) as report,
+            driver_logs(results, _logs_of(settings, attempt), log, self.poll_seconds),
         ):
             run = jobs.ended(attempt, deadline_seconds=minutes * 60 + self.patience_seconds)
         report_uri = results.uri_of(report_prefix).removesuffix("/")
@@ -161,11 +161,16 @@ def _raise_failure(
         return
     raise JobFailed(
         f"job {request.job} ({request.name}), job run {run.id}",
-        found=told if told is not None else f"it {run.state}: {run.details or 'no details'}",
+        found=told if told is not None else f"it {run.state}: {_details(run)}",
         expected="a job that runs to its end",
         next_move=f"correct the cause and run it again; its report is {report_uri}, its logs are "
         f"below {logs_uri}",
     )
+
+
+def _details(run: JobRun) -> str:
+    # They end with the last exceptions of the driver's log, which may quote a value.
+    return without_values(run.details) or "no details"
 
 
 def _facts(run: JobRun) -> dict[str, str | float]:

@@ -46,10 +46,10 @@ class JobReportReader:
                 if event["event"] == "progress":
                     self._log(event["message"])
 
-    def look_until(self, ended: threading.Event) -> None:
+    def look_until(self, ended: threading.Event, every_seconds: float) -> None:
         """Look again and again. What goes wrong here, the last look meets in its caller's hands."""
         with suppress(Exception):
-            while not ended.wait(LOOK_EVERY_SECONDS):
+            while not ended.wait(every_seconds):
                 # A file may be renamed between listing and reading; the next look finds it.
                 with suppress(ObjectMissing, ObjectChanged):
                     self.look()
@@ -66,7 +66,10 @@ class JobReportReader:
 
 @contextmanager
 def followed(
-    results: ObjectStore, prefix: str, log: Callable[[str], None]
+    results: ObjectStore,
+    prefix: str,
+    log: Callable[[str], None],
+    every_seconds: float = LOOK_EVERY_SECONDS,
 ) -> Iterator[JobReportReader]:
     """Follow the report while the block runs; after it, `events` holds all of them.
 
@@ -74,11 +77,12 @@ def followed(
         results: the zone that holds the report.
         prefix: the report's folder, with a slash at its end.
         log: is told every progress event, while the job runs, from another thread.
+        every_seconds: the pause between two looks, each of which is a listing.
     """
     reader = JobReportReader(results, prefix, log)
     ended = threading.Event()
     follower = threading.Thread(
-        target=reader.look_until, args=(ended,), name="job-report", daemon=True
+        target=reader.look_until, args=(ended, every_seconds), name="job-report", daemon=True
     )
     follower.start()
     try:

@@ -119,6 +119,13 @@ def test_a_failed_job_delivers_its_report_and_its_logs(emr: Emr) -> None:
     assert [key for key in keys(emr, "job-costs/") if "used=" in key]
 
 
+def test_a_driver_that_dies_is_told_of_by_the_service_without_what_it_quotes(emr: Emr) -> None:
+    with pytest.raises(JobFailed, match=r"found it FAILED: ExitCode: 137") as failed:
+        emr.run("die")
+    assert "OutOfMemoryException: (message withheld)" in str(failed.value)
+    assert "Smith" not in str(failed.value)
+
+
 def test_a_silent_job_has_failed(emr: Emr) -> None:
     with pytest.raises(ReportMissing, match="job say_nothing"):
         emr.run("say_nothing")

@@ -36,6 +36,9 @@ class Python:
                     process.kill()
             return process.returncode
 
+    def last_exceptions(self) -> str:
+        return ""
+
 
 @pytest.fixture
 def server(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmrServer]:

@@ -114,6 +114,11 @@ def test_a_commit_to_be_audited_lands_on_its_branch_and_no_other_job_names_one()
     assert "spark.wap.branch" not in confs(started(request=plain))
 
 
+def test_a_commit_that_may_come_once_needs_a_branch() -> None:
+    with pytest.raises(ValueError, match="no branch"):
+        started(request=JobRequest("sales_line", "n", {}, {"id": "1"}, once="id"))
+
+
 def test_jobs_find_glue_under_the_name_that_all_engines_know() -> None:
     said = confs(started())
     assert said["spark.sql.catalog.lake"] == "org.apache.iceberg.spark.SparkCatalog"
