@@ -275,4 +275,9 @@ class GlueCatalogResource(CatalogResource):
     def _open(self) -> Catalog:
         from pyiceberg.catalog.glue import GlueCatalog
 
-        return GlueCatalog(CATALOG_NAME)
+        from resources.aws import client
+
+        # What reads and writes its files is another library than the SDK, and asks nobody else.
+        s3 = client("s3").meta
+        places = {"s3.endpoint": s3.endpoint_url, "s3.region": s3.region_name}
+        return GlueCatalog(CATALOG_NAME, **places)
