@@ -76,7 +76,7 @@ class EmrJobs:
                 begun = self._begin(name, request, identity, places)
                 if begun.identity == identity:
                     return begun
-            elif last.identity == identity and not self._is_given_up(last):
+            elif last.identity == identity and self._is_wanted(last, request):
                 self.log(f"found {last.name} at work, which somebody else began")
                 return last
             else:
@@ -123,17 +123,15 @@ class EmrJobs:
             DeadlineExceeded: it is still at work.
             CredentialsExpired: nobody can ask for it any more.
         """
-        last_state = ""
+        told = ""
 
         def look() -> JobRun | None:
-            nonlocal last_state
-            run = self._look(attempt)
-            if run is None:
-                return None
-            if run.state != last_state:
-                last_state = run.state
-                self.log(f"job run {run.id} is {run.state}")
-            return run if run.state in ENDED else None
+            nonlocal told
+            run, said = self._asked(attempt)
+            if said != told:
+                told = said
+                self.log(f"job run {attempt.run} {said}")
+            return run if run is not None and run.state in ENDED else None
 
         return wait_until(
             look,
@@ -168,17 +166,22 @@ class EmrJobs:
         self, name: str, request: JobRequest, identity: str, places: Callable[[str], JobPlaces]
     ) -> Attempt:
         self._require_release()
-        day = self.budget.reserve(name, self.settings.size_of(request.job).most_vcpu_hours)
         report = f"{name}-{identity}"
         parameters = start_job_run(self.settings, request, places(report), attempt=report)
+        day = self.budget.reserve(name, self.settings.size_of(request.job).most_vcpu_hours)
         return self.attempts.begin(Attempt(name, identity, parameters, report, day))
 
-    def _is_given_up(self, attempt: Attempt) -> bool:
-        return attempt.run is not None and self.emr.job_run(attempt.run).state in GIVEN_UP
+    def _is_wanted(self, attempt: Attempt, request: JobRequest) -> bool:
+        """Whether its outcome may be taken; a failure is told to who asks."""
+        if attempt.run is None:
+            return True
+        state = self.emr.job_run(attempt.run).state
+        # What it had committed on a branch was given up when the branch was begun anew.
+        return state not in GIVEN_UP and not (request.branch is not None and state == "SUCCESS")
 
     def _make_way(self, attempt: Attempt) -> None:
         """End an attempt whose outcome nobody wants any more."""
-        self.log(f"{attempt.name} is of another state of code or table, or was cancelled")
+        self.log(f"{attempt.name} is not what is asked for now")
         # Whether it was started is not known until the service is asked the same again; if it
         # refuses, the attempt is over.
         with suppress(EngineUnavailable):
@@ -195,17 +198,20 @@ class EmrJobs:
             self.log(f"cancelling job run {attempt.run}: {why}")
             self.emr.cancel(attempt.run)
 
-    def _look(self, attempt: Attempt) -> JobRun | None:
-        """The job run; None while the service does not answer, as the job goes on all the same."""
+    def _asked(self, attempt: Attempt) -> tuple[JobRun | None, str]:
+        """The job run, and that in words; none while the service does not answer.
+
+        The job goes on all the same.
+        """
         assert attempt.run is not None
         try:
-            return self.emr.job_run(attempt.run)
+            run = self.emr.job_run(attempt.run)
         except ServiceUnavailable as error:
-            self.log(f"job run {attempt.run}: {error.found}; asking again")
-            return None
+            return None, f"cannot be asked for ({error.found}); asking again"
+        return run, f"is {run.state}"
 
     def _with_usage(self, attempt: Attempt) -> JobRun | None:
-        run = self._look(attempt)
+        run, _ = self._asked(attempt)
         return run if run is not None and run.usage is not None else None
 
     def _require_release(self) -> None:

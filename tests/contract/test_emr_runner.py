@@ -19,6 +19,7 @@ from emr_server import Fault
 
 from resources import aws as aws_clients
 from resources import emr_requests
+from resources.audit_branches import AuditBranch
 from resources.emr_serverless import EmrServerless
 from resources.errors import (
     BudgetExceeded,
@@ -164,6 +165,15 @@ def test_what_a_job_without_a_worker_has_done_meanwhile_is_delivered(emr: Emr) -
     with pytest.raises(JobFailed, match="no such key"):
         emr.run("trip")
     assert len(emr.runs) == 1
+
+
+def test_what_it_committed_on_a_branch_that_was_given_up_since_is_made_again(emr: Emr) -> None:
+    branch = AuditBranch("curated.thing", "1f3a", None)
+    left_behind(emr, "count", rows=7, branch=branch)
+    until(lambda: emr.runs[0].state == "SUCCESS")
+    with pytest.raises(KeyboardInterrupt):
+        emr.run("count", rows=7, branch=branch, log=interrupted_when_it_runs(emr))
+    assert len(emr.runs) == 2
 
 
 def test_a_job_whose_start_was_never_answered_is_started_once(emr: Emr) -> None:
