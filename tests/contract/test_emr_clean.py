@@ -24,7 +24,7 @@ from resources.local.runner import LocalJobRunner
 from resources.objects import LakeResource
 
 __all__ = ["shop"]
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.long]
 SAID = {"order_id", "member", "total", "column", "rule", "reason", "raw_text"}
 DAY = date(2017, 5, 1)
 ORDERS = "order_id,Member,total\n1,ann,9.50\n2,,120.00\n3,bob,-1.00\nx,eve,1.00\n1,ann,9.50\n"

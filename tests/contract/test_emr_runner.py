@@ -133,29 +133,35 @@ def test_a_silent_job_has_failed(emr: Emr) -> None:
     assert emr.runs[0].state == "SUCCESS"
 
 
-def test_a_worker_killed_in_the_middle_of_a_job_leaves_one_job(emr: Emr, package: Path) -> None:
-    emr.application.capacity.clear()
-    request = {"job": "count", "name": "count-test", "spec": {"rows": 7}}
-    arguments = [str(emr.settings), emr.lake_prefix, str(package), json.dumps(request)]
+def test_a_worker_killed_in_the_middle_of_a_job_leaves_one_job(
+    emr: Emr, package: Path, tmp_path: Path
+) -> None:
+    spec = {"until": str(tmp_path / "the worker is dead")}
+    request = json.dumps({"job": "hold", "name": "hold-test", "spec": spec})
     worker = subprocess.Popen(
-        [sys.executable, emr_worker.__file__, *arguments],
+        [sys.executable, emr_worker.__file__, emr.settings, emr.lake_prefix, package, request],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
+    assert worker.stderr is not None
     try:
-        until(lambda: any("started" in key for key in keys(emr, "job-runs/")))
+        # The job has said so by its report, so it is at work, and its worker is following it.
+        assert any("at work" in line for line in worker.stderr)
     finally:
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
-    emr.application.capacity.set()
+        worker.stderr.close()
+    assert emr.runs[0].state == "RUNNING"
+    Path(spec["until"]).touch()
     emr.configure(log_key=ANOTHER_KEY)
-    report = emr.run("count", rows=7)
+    report = emr.run("hold", **spec)
     (run,) = emr.runs
-    assert (report.results[0].rows_out, report.facts["job run"]) == (7, run.id)
+    assert report.facts["job run"] == run.id
     assert emr.server.calls["StartJobRun"] == 1
     # It is over now: who asks again wants it done again.
     with pytest.raises(KeyboardInterrupt):
-        emr.run("count", rows=7, log=interrupted_when_it_runs(emr))
+        emr.run("hold", **spec, log=interrupted_when_it_runs(emr))
     assert len(emr.runs) == 2
 
 
