@@ -18,6 +18,7 @@ from product360_assets.automation.jobs import (
     accept_job,
     audit_job,
     ingest_job,
+    maintain_job,
     publish_job,
     reconcile_job,
     validate_job,
@@ -26,7 +27,9 @@ from product360_assets.automation.jobs import (
 from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.automation.source_changes import source_changes
+from product360_assets.automation.streaming import stream_job, stream_schedule, stream_sensor
 from product360_assets.core.contract import known_contracts
+from product360_assets.governance.maintenance import maintenance_assets
 from product360_assets.governance.reconciliation import reconciliation_asset
 from resources.environments import platform_resources
 
@@ -50,6 +53,7 @@ def defs() -> dg.Definitions:
                     for asset in dg.load_assets_from_package_module(zone)
                 ),
                 reconciliation_asset(contracts),
+                *maintenance_assets(),
             ],
             asset_checks=[
                 check
@@ -64,12 +68,15 @@ def defs() -> dg.Definitions:
                 validate_job(contracts),
                 reconcile_job(),
                 audit_job(contracts),
+                maintain_job(),
+                stream_job(),
             ],
-            schedules=schedules(),
+            schedules=[*schedules(), stream_schedule()],
             sensors=[
                 source_changes(contracts, ingesting),
                 landing_arrivals(contracts, accepting),
                 upstream_changes(),
+                stream_sensor(),
                 *alert_sensors(),
             ],
             resources=platform_resources(),

@@ -17,6 +17,7 @@ attacker.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +44,22 @@ def content_digest(rows: pa.RecordBatchReader) -> str:
     count, high, low = (int(value or 0) for value in sums)
     summary = f"{','.join(columns)}|{count}|{high & LOW_64_BITS}|{low & LOW_64_BITS}"
     return hashlib.sha256(summary.encode()).hexdigest()[:32]
+
+
+def files_digest(files: Sequence[str]) -> str:
+    """The digest of all rows of Parquet files, by URI, without lineage columns (`_…`).
+
+    A column that some of the files lack is null there.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    paths = [each.removeprefix("file://") for each in files]
+    schemas = [ds.dataset(path, format="parquet").schema for path in paths]
+    schema = pa.unify_schemas(schemas, promote_options="permissive")
+    columns = [name for name in schema.names if not name.startswith("_")]
+    rows = ds.dataset(paths, schema=schema, format="parquet").scanner(columns=columns)
+    return content_digest(rows.to_reader())
 
 
 def _value_text(field: pa.Field) -> str:

@@ -8,6 +8,11 @@
     PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger and the registry
     PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
     PRODUCT360_EMR           aws: the file that says which EMR Serverless application runs jobs
+    PRODUCT360_MAINTENANCE   product360 (default), or on aws glue: who keeps the published tables
+    PRODUCT360_OPTIMIZER_ROLE  aws: the ARN of the role that Glue's optimizers work under
+    PRODUCT360_CONSUMERS     who reads them, by commas, of athena (default), duckdb and spark
+    PRODUCT360_LONGEST_WRITE_HOURS, PRODUCT360_LONGEST_READ_HOURS, PRODUCT360_SNAPSHOT_DAYS
+                             what upkeep has to allow for: 24, 24 and 7
 
 Region, endpoints and credentials are the AWS SDK's own settings. The hazard: definitions are loaded
 by tools that have none of these. So nothing is read at import, and no resource needs a variable, a
@@ -23,6 +28,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from resources.errors import SettingInvalid
+from resources.maintenance import NEWEST_FORMAT, Keeper, MaintenanceResource
 
 Environment = Literal["local", "aws"]
 Engine = Literal["sail", "spark"]
@@ -40,6 +46,12 @@ class Settings:
     event_queue: str | None = None
     alert_routes: Path | None = None
     emr: Path | None = None
+    keeper: Keeper = "product360"
+    optimizer_role: str | None = None
+    consumers: tuple[str, ...] = ("athena",)
+    longest_write_hours: float = 24.0
+    longest_read_hours: float = 24.0
+    snapshot_days: float = 7.0
 
 
 def settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -63,6 +75,12 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         if (routes := given.get("PRODUCT360_ALERTS"))
         else None,
         emr=_path(given.get("PRODUCT360_EMR")),
+        keeper=cast(Keeper, _choice(given, "PRODUCT360_MAINTENANCE", get_args(Keeper))),
+        optimizer_role=given.get("PRODUCT360_OPTIMIZER_ROLE") or None,
+        consumers=tuple(_words(given, "PRODUCT360_CONSUMERS", "athena", tuple(NEWEST_FORMAT))),
+        longest_write_hours=_amount(given, "PRODUCT360_LONGEST_WRITE_HOURS", 24.0),
+        longest_read_hours=_amount(given, "PRODUCT360_LONGEST_READ_HOURS", 24.0),
+        snapshot_days=_amount(given, "PRODUCT360_SNAPSHOT_DAYS", 7.0),
     )
 
 
@@ -121,6 +139,7 @@ def _local(chosen: Settings) -> dict[str, object]:
         "saas": LocalSaas(),
         "forecaster": LocalForecaster(),
         "warehouse": LocalWarehouse(catalog=catalog),
+        "maintenance": _maintenance(chosen),
     }
 
 
@@ -161,6 +180,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
         "warehouse": UnavailableService(
             service="Amazon Athena", arrives_with="the adapter that queries a workgroup"
         ),
+        "maintenance": _maintenance(chosen),
     }
 
 
@@ -172,6 +192,25 @@ def _runner(chosen: Settings) -> object:
     if chosen.emr is None:
         return _missing("Amazon EMR Serverless", "PRODUCT360_EMR")
     return EmrServerlessJobRunner(settings=str(chosen.emr), lake_prefix=chosen.lake_prefix)
+
+
+def _maintenance(chosen: Settings) -> MaintenanceResource:
+    if chosen.keeper == "glue" and chosen.environment == "local":
+        raise SettingInvalid(
+            "PRODUCT360_MAINTENANCE",
+            found="'glue', where there is no Glue Data Catalog",
+            expected="product360, which keeps the tables itself",
+            next_move="unset it, or set PRODUCT360_ENV=aws",
+        )
+    return MaintenanceResource(
+        keeper=chosen.keeper,
+        consumers=list(chosen.consumers),
+        longest_write_hours=chosen.longest_write_hours,
+        longest_read_hours=chosen.longest_read_hours,
+        kept_days=chosen.snapshot_days,
+        has_optimizers=chosen.environment == "aws",
+        optimizer_role=chosen.optimizer_role,
+    )
 
 
 def _missing(what: str, variable: str) -> object:
@@ -190,3 +229,28 @@ def _choice(given: Mapping[str, str], variable: str, possible: tuple[str, ...]) 
         expected=" or ".join(possible),
         next_move=f"unset it for {possible[0]}, or set it to one of these",
     )
+
+
+def _words(
+    given: Mapping[str, str], variable: str, usual: str, possible: tuple[str, ...]
+) -> list[str]:
+    words = [word.strip() for word in (given.get(variable) or usual).split(",")]
+    for word in words:
+        _choice({variable: word}, variable, possible)
+    return words
+
+
+def _amount(given: Mapping[str, str], variable: str, usual: float) -> float:
+    text = given.get(variable) or str(usual)
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 < amount < float("inf"):
+        raise SettingInvalid(
+            variable,
+            found=repr(text),
+            expected="a number above 0",
+            next_move=f"unset it for {usual:g}, or set it to one",
+        )
+    return amount

@@ -34,6 +34,7 @@
         ├── ChangesLost           a source system no longer has changes that were not delivered
         ├── TableMissing          no such table in the catalog
         ├── AuditFailed           rows that a blocking check keeps from being published
+        ├── MaintenanceRefused    upkeep of a table that would hurt its writers or its readers
         ├── QueryRejected         SQL that this reader may not run
         ├── HomeMismatch          a home that holds something else than asked for
         ├── StorageFull           a disk without room for what is being written
@@ -237,6 +238,10 @@ class TableMissing(TerminalError):
 
 class AuditFailed(TerminalError):
     """What was to be published breaks a blocking check, so no reader gets to see it."""
+
+
+class MaintenanceRefused(TerminalError):
+    """Upkeep of a table that would hurt a writer or a reader of it."""
 
 
 class QueryRejected(TerminalError):

@@ -11,9 +11,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
 
 import dagster as dg
+
+# A moment with its zone, or the name of a tag.
+AsOf: TypeAlias = datetime | str
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,10 @@ class WarehouseResource(dg.ConfigurableResource[Any], ABC):
         *,
         parameters: Sequence[object] = (),
         files: Mapping[str, Sequence[str]] | None = None,
+        as_of: AsOf | None = None,
         at: Mapping[str, int] | None = None,
     ) -> Answer:
-        """Answer one read-only statement, each table as of its newest snapshot.
+        """Answer one read-only statement, each table as of its newest snapshot or as it once was.
 
         Args:
             sql: SELECT (or WITH, VALUES, FROM …), DESCRIBE, SHOW, SUMMARIZE or EXPLAIN. Tables are
@@ -58,10 +63,11 @@ class WarehouseResource(dg.ConfigurableResource[Any], ABC):
             parameters: values for `?` in the statement.
             files: further relations by name, as URIs of Parquet files that share one schema; for
                 the platform's own checks, never for a user's text.
-            at: other snapshots to read, by identifier of their tables; one that is not published
-                yet may be among them.
+            as_of: a moment, or the name of a tag: every table is read as it was then.
+            at: snapshots to read whatever `as_of` says, by identifier of their tables; one that
+                is not published yet may be among them.
 
         Raises:
             QueryRejected: another statement, more than one, or one that the engine refuses.
-            TableMissing: a table that the catalog does not have.
+            TableMissing: a table that the catalog does not have, or did not have then.
         """

@@ -7,9 +7,11 @@
     validate           databases against what was delivered of them
     reconcile          source against raw against clean, for every day that changed
     audit              all of raw hashed again
+    maintain           upkeep of the published tables' files and snapshots
 
 The first three follow one another only through what is in landing and the ledger. So each can be
-run at any time, twice, or after any other, and does what is left to do. The others only look.
+run at any time, twice, or after any other, and does what is left to do. The others only look, but
+for the last, which changes how tables lie on disk and never what they hold.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ WATCH = "watch"
 VALIDATE = "validate"
 RECONCILE = "reconcile"
 AUDIT = "audit"
+MAINTAIN = "maintain"
 
 
 def accept_name(system: str) -> str:
@@ -127,6 +130,15 @@ def audit_job(contracts: Sequence[SourceContract]) -> UnresolvedAssetJobDefiniti
         AUDIT,
         selection=_audits(contracts),
         description="Hash everything again that was ever accepted, and compare with the ledger.",
+    )
+
+
+def maintain_job() -> UnresolvedAssetJobDefinition:
+    """Upkeep of every published table."""
+    return dg.define_asset_job(
+        MAINTAIN,
+        selection=dg.AssetSelection.groups("maintenance"),
+        description="Compact small files and manifests, expire old snapshots, remove orphans.",
     )
 
 

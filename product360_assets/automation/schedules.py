@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import dagster as dg
 
-from product360_assets.automation.jobs import AUDIT, INGEST, PUBLISH, RECONCILE, VALIDATE, WATCH
+from product360_assets.automation.jobs import (
+    AUDIT,
+    INGEST,
+    MAINTAIN,
+    PUBLISH,
+    RECONCILE,
+    VALIDATE,
+    WATCH,
+)
 
 # After the business day has closed from New York to Los Angeles, before the office opens.
 EVERY_MORNING = "0 9 * * *"
@@ -17,6 +25,7 @@ AN_HOUR_LATER = "0 10 * * *"
 WHEN_IT_IS_ACCEPTED = "30 10 * * *"
 AFTER_PUBLICATION = "0 11 * * *"
 AFTER_THE_WATCH = "30 11 * * *"
+WHEN_READERS_SLEEP = "0 3 * * *"
 # The business week ends on Sunday; by then the last of its files has been accepted.
 MONDAYS_AT_NOON = "0 12 * * 1"
 
@@ -30,6 +39,7 @@ def schedules() -> list[dg.ScheduleDefinition]:
         daily_watch(),
         daily_reconciliation(),
         weekly_audit(),
+        nightly_maintenance(),
     ]
 
 
@@ -96,6 +106,17 @@ def weekly_audit() -> dg.ScheduleDefinition:
         MONDAYS_AT_NOON,
         "Every Monday, when the business week is closed and its files are in, hash all of raw "
         "again and compare it with what was accepted.",
+    )
+
+
+def nightly_maintenance() -> dg.ScheduleDefinition:
+    """Runs `maintain` every night."""
+    return _schedule(
+        "nightly_maintenance",
+        MAINTAIN,
+        WHEN_READERS_SLEEP,
+        "Every night, compact what has become many small files, and let go of snapshots and files "
+        "that nobody can need any more. Most nights there is nothing to do.",
     )
 
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from product360_assets.cli import pseudonyms, quarantine, replay
+from product360_assets.cli import (
+    maintain,
+    pseudonyms,
+    quarantine,
+    rebuild,
+    replay,
+    rollback,
+    tags,
+)
 from product360_assets.cli.output import (
     Format,
     FormatOption,
@@ -41,11 +49,18 @@ app.add_typer(source)
 
 app.add_typer(quarantine.app, name="quarantine")
 app.command("replay")(replay.replay)
+app.command("maintain")(maintain.maintain)
+app.command("tag")(tags.tag)
+app.command("rollback")(rollback.rollback)
+app.command("rebuild")(rebuild.rebuild)
 
 
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT, DESCRIBE, SHOW or EXPLAIN; - for stdin.")],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="A tag, or a time: every table as it was then.")
+    ] = None,
     form: FormatOption = Format.table,
     unpublished: Annotated[
         list[str] | None,
@@ -55,6 +70,7 @@ def query(
     ] = None,
 ) -> None:
     """Ask the published tables one question in SQL. Curated names need no zone."""
+    from product360_assets.cli.tags import moment_or_tag
     from resources.audit_branches import unpublished_snapshot
     from resources.environments import platform_resources
 
@@ -62,8 +78,9 @@ def query(
         resources = platform_resources()
         catalog = cast("CatalogResource", resources["catalog"])
         at = {table: unpublished_snapshot(catalog, table) for table in unpublished or ()}
+        state = None if as_of is None else moment_or_tag(as_of)
         warehouse = cast("WarehouseResource", resources["warehouse"])
-        found = warehouse.query(_text(sql), at=at)
+        found = warehouse.query(_text(sql), as_of=state, at=at)
     answer(form, found.columns, found.rows)
     if form is Format.table:
         write(f"{len(found.rows)} row{'' if len(found.rows) == 1 else 's'}")

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from resources.catalog import CatalogResource
+from resources.maintenance import content_snapshot, is_silent
 
 COMMIT_ID = "product360.commit-id"
 BATCH_IDS = "product360.batch-ids"
@@ -48,6 +49,14 @@ def snapshot_with(
 
 
 def newest_snapshot(catalog: CatalogResource, identifier: str) -> Mapping[str, str]:
-    """Summary of the table's current snapshot; empty when nothing was ever committed."""
+    """Summary of the table's current snapshot; empty when nothing was ever committed.
+
+    Its `snapshot-id` is that of the snapshot which brought the rows: upkeep changes no row, so
+    nothing that was made from the table is out of date after it. Upkeep by others, such as Glue's
+    optimizers, is looked through as long as what it rearranged is kept.
+    """
     summaries = catalog.snapshot_summaries(identifier)
-    return summaries[0] if summaries else {}
+    if not summaries:
+        return {}
+    newest = next((each for each in summaries if not is_silent(each)), summaries[0])
+    return {**newest, "snapshot-id": content_snapshot(newest)}

@@ -11,15 +11,16 @@ import importlib
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from resources.errors import JobFailed, Product360Error
 from resources.job_report import REPORTS, failure_in, followed, publish_spec, results_in
 from resources.jobs import JobReport, JobRequest, JobRunner
-from resources.local.engines import Lease, lease_engine
+from resources.local.engines import EngineName, Lease, lease_engine
 from resources.objects import LakeResource
 from resources.storage import refusal_in
 
@@ -51,7 +52,7 @@ class LocalJobRunner(JobRunner):
     """
 
     home: str
-    engine: Literal["sail", "spark"] = "sail"
+    engine: EngineName = "sail"
 
     def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
         """See `JobRunner.run`."""
@@ -63,8 +64,10 @@ class LocalJobRunner(JobRunner):
         spec_uri = publish_spec(results, work, request)
         report_uri = results.uri_of(report_prefix).removesuffix("/")
         started = time.monotonic()
-        with lease_engine(self.engine, home=home) as lease:
-            log(f"job {request.job} on {self.engine} ({work})")
+        # Sail has no Structured Streaming.
+        engine: EngineName = "spark" if request.streams else self.engine
+        with lease_engine(engine, home=home) as lease:
+            log(f"job {request.job} on {engine} ({work})")
             arguments = [request.job, "--spec", spec_uri, "--report", report_uri]
             with (
                 lease.bridge.stamp(request.commit, once=request.once, branch=request.branch),
@@ -79,6 +82,15 @@ class LocalJobRunner(JobRunner):
             seconds=time.monotonic() - started,
             report_uri=report_uri,
         )
+
+    def streaming(
+        self, request: JobRequest, *, log: Callable[[str], None]
+    ) -> AbstractContextManager[JobRunner]:
+        """See `JobRunner.streaming`."""
+        from resources.local.streams import listening
+
+        lake = LakeResource(uri=f"file://{Path(self.home).absolute()}/lake")
+        return listening(self, lake, request, log=log)
 
     def code_version(self) -> str:
         """See `JobRunner.code_version`."""

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from resources.catalog import CatalogResource
 from resources.errors import QueryRejected, TableMissing
-from resources.warehouse import Answer, WarehouseResource
+from resources.snapshots import snapshot_to_read
+from resources.warehouse import Answer, AsOf, WarehouseResource
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -41,6 +43,7 @@ class LocalWarehouse(WarehouseResource):
         *,
         parameters: Sequence[object] = (),
         files: Mapping[str, Sequence[str]] | None = None,
+        as_of: AsOf | None = None,
         at: Mapping[str, int] | None = None,
     ) -> Answer:
         """See `WarehouseResource.query`."""
@@ -52,7 +55,8 @@ class LocalWarehouse(WarehouseResource):
             catalog, views = self.catalog.load(), self.catalog.views()
             known = [*_published(catalog), *views]
             wanted = _wanted_with_views(session, sql, known, views)
-            _fence(session, _register(session, catalog, wanted, views, at or {}), files)
+            read = partial(snapshot_to_read, as_of=as_of, at=at or {})
+            _fence(session, _register(session, catalog, wanted, views, read), files)
             try:
                 result = session.execute(sql, list(parameters))
                 rows = tuple(result.fetchall())
@@ -181,7 +185,7 @@ def _register(
     catalog: Catalog,
     identifiers: Sequence[str],
     views: Mapping[str, str],
-    at: Mapping[str, int],
+    read: Callable[[str, Table], int | None],
 ) -> list[str]:
     """Make each readable under `zone.name` and `name`; returns the files that tables lie in."""
     files: list[str] = []
@@ -193,7 +197,7 @@ def _register(
             _register_view(session, identifier, views[identifier])
         else:
             table = catalog.load_table(identifier)
-            files += _register_table(session, identifier, table, at.get(identifier))
+            files += _register_table(session, identifier, table, read(identifier, table))
     if zones:
         session.execute(f"SET search_path = '{','.join([*zones, 'main'])}'")
     return files
@@ -221,7 +225,7 @@ def _register_table(
         session.unregister("rows_of_table")
         return []
     paths = [_path(task.file.file_path) for task in tasks]
-    columns = ", ".join(f'"{column}"' for column in table.schema().column_names)
+    columns = ", ".join(f'"{column}"' for column in scan.projection().column_names)
     session.execute(
         f'CREATE VIEW "{zone}"."{name}" AS SELECT {columns} FROM {_read_parquet(paths)}'
     )

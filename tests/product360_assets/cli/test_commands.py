@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from product360_assets.cli.commands import app
 from product360_assets.cli.surroundings import adopt_env_file, adopt_instance
-from resources.audit_branches import begin, branch_table
+from resources.audit_branches import begin
+from resources.audit_commits import branch_table
 from resources.catalog import LocalCatalogResource
 from spark.tables.forecast import WEEKLY_DEMAND
 
@@ -67,6 +68,13 @@ def test_a_query_reads_what_an_audit_keeps_back_where_it_is_asked_to(home: Path)
     table.append(catalog.table(name).scan().to_arrow())
     assert run(*question).stdout == "n\n2\n"
     assert run(*asked).stdout == "n\n4\n"
+
+    # Beside a tag, only the table that was named is read unpublished.
+    assert run("tag", "v1").exit_code == 0
+    catalog.table(name).delete("demand < 1")
+    assert run(*question).stdout == "n\n1\n"
+    assert run(*question, "--as-of", "v1").stdout == "n\n2\n"
+    assert run(*asked, "--as-of", "v1").stdout == "n\n4\n"
 
 
 @pytest.mark.usefixtures("home")
