@@ -30,7 +30,7 @@ from product360_assets.curated.publish import Publication, Published, Publisher
 from product360_assets.curated.since import Since, since
 from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
-from resources.jobs import JobReport, JobRequest, JobRunner
+from resources.jobs import JobReport, JobRequest, JobRunner, facts_of
 from resources.ledger import Ledger, LedgerResource
 from resources.locks import holding
 from resources.objects import LakeResource
@@ -254,6 +254,7 @@ def _job_facts(report: JobReport) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "job seconds": round(report.seconds, 2),
         "job report": report.report_uri,
+        **facts_of([report]),
     }
     for result in report.results:
         for name, text in result.details.items():

@@ -20,9 +20,9 @@ from dataclasses import replace
 from pydantic import PrivateAttr
 
 from resources.errors import JobFailed, ObjectChanged, ObjectMissing
+from resources.job_report import JobReportReader
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.local.engines import end_engine_under_its_job, stamping_bridge
-from resources.local.job_report import JobReportReader
 from resources.objects import LakeResource
 from resources.polling import wait_until
 from resources.streams import Offers, offered
