@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import dagster as dg
@@ -164,12 +165,16 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
                 is_kept=made.is_kept,
             )
 
+            told: dict[str, Any] = {}
+
             def write(properties: Properties, branch: AuditBranch) -> None:
                 changed = since(catalog, branch, properties) if made.is_kept else None
-                if isinstance(changed, str):
-                    context.log.info(f"{table.identifier} is made whole: {changed}.")
                 request = _job_request(made.job, derivation, properties, branch, changed)
-                remember(catalog, table, runner.run(request, log=context.log.info))
+                report = runner.run(request, log=context.log.info)
+                remember(catalog, table, report)
+                told.update(_job_facts(report))
+                if isinstance(changed, str):
+                    told["made whole, as"] = changed
 
             audit = TableAudit(
                 table, made.claims, opened, catalog, warehouse, lake, said_to(context)
@@ -182,6 +187,7 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
                 catalog=catalog,
                 warehouse=warehouse,
                 plots=shown,
+                told=told,
             )
 
     return derive
@@ -205,11 +211,15 @@ def derived(
     catalog: CatalogResource,
     warehouse: WarehouseResource,
     plots: Sequence[Plot] = (),
+    told: Mapping[str, Any] = MappingProxyType({}),
 ) -> dg.MaterializeResult[None]:
-    """Make the table anew with `write` if what it depends on has changed, and show it."""
+    """Make the table anew with `write` if what it depends on has changed, and show it.
+
+    `told` is what `write` says of its work, if it is called.
+    """
     deriver = Deriver(catalog, context.log.info, context.run.run_id, audit)
     outcome = deriver.derive(derivation, write)
-    facts = {"outcome": outcome, "as of": derivation.as_of.isoformat()}
+    facts = {"outcome": outcome, "as of": derivation.as_of.isoformat(), **told}
     table = derivation.table
     before = last_said(context.instance, asset_key(table))
     return materialized(table, catalog, warehouse, facts=facts, plots=plots, before=before)
