@@ -27,6 +27,7 @@ from product360_assets.automation.jobs import (
 from product360_assets.automation.schedules import schedules
 from product360_assets.automation.sensors import landing_arrivals, upstream_changes
 from product360_assets.automation.source_changes import source_changes
+from product360_assets.automation.streaming import stream_job, stream_schedule, stream_sensor
 from product360_assets.core.contract import known_contracts
 from product360_assets.governance.maintenance import maintenance_assets
 from product360_assets.governance.reconciliation import reconciliation_asset
@@ -68,12 +69,14 @@ def defs() -> dg.Definitions:
                 reconcile_job(),
                 audit_job(contracts),
                 maintain_job(),
+                stream_job(),
             ],
-            schedules=schedules(),
+            schedules=[*schedules(), stream_schedule()],
             sensors=[
                 source_changes(contracts, ingesting),
                 landing_arrivals(contracts, accepting),
                 upstream_changes(),
+                stream_sensor(),
                 *alert_sensors(),
             ],
             resources=platform_resources(),

@@ -144,6 +144,19 @@ def redirected(branch: AuditBranch, commit: Commit) -> Commit:
     return (*requirements, unmoved), aside
 
 
+def remembered(commit_id: str, commit: Commit) -> Commit:
+    """The commit to `main` itself, by which the table remembers it as published last."""
+    from pyiceberg.table.update import SetPropertiesUpdate, SetSnapshotRefUpdate
+
+    requirements, updates = commit
+    said = tuple(
+        SetPropertiesUpdate(updates={LAST_PUBLISHED: f"{commit_id} {update.snapshot_id}"})
+        for update in updates
+        if isinstance(update, SetSnapshotRefUpdate) and update.ref_name == MAIN
+    )
+    return requirements, (*updates, *said)
+
+
 def publish(catalog: CatalogResource, branch: AuditBranch, snapshot: int) -> None:
     """Let `main` be the branch's snapshot, in one swap, and end the branch.
 

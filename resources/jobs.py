@@ -10,12 +10,14 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
 from resources.audit_branches import AuditBranch
+from resources.errors import ServiceUnavailable
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class JobRequest:
             that may do the same again.
         branch: where the commit to one of the job's tables lands, to be audited before anybody
             reads it; None for a job whose commits are read at once.
+        streams: whether it needs Structured Streaming, which not every engine has.
     """
 
     job: str
@@ -40,6 +43,7 @@ class JobRequest:
     commit: Mapping[str, str] = field(default_factory=dict)
     once: str | None = None
     branch: AuditBranch | None = None
+    streams: bool = False
 
     @property
     def document(self) -> bytes:
@@ -98,6 +102,21 @@ class JobRunner(dg.ConfigurableResource[Any], ABC):
             ReportMissing: the job ended without reporting results.
             EngineUnavailable: no engine could be started to run it.
         """
+
+    def streaming(
+        self, request: JobRequest, *, log: Callable[[str], None]
+    ) -> AbstractContextManager[JobRunner]:
+        """Keep a streaming job at work during the block; the runner given hands it its work.
+
+        Raises:
+            ServiceUnavailable: this runner has no such jobs.
+        """
+        raise ServiceUnavailable(
+            f"job {request.job}",
+            found=f"{type(self).__name__}, which runs no job that goes on",
+            expected="a runner that keeps a streaming job at work",
+            next_move="run it as an asset instead: it takes in what is there, and ends",
+        )
 
     @abstractmethod
     def code_version(self) -> str:

@@ -39,6 +39,11 @@ def forecast_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["forecast", table])
 
 
+def stream_key(table: str) -> dg.AssetKey:
+    """A stream that takes rows into a published table, and how far it has come."""
+    return dg.AssetKey(["stream", table])
+
+
 def governance_key(name: str) -> dg.AssetKey:
     """A proof about what other rooms made."""
     return dg.AssetKey(["governance", name])

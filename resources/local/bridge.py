@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from resources.audit_branches import AuditBranch, redirected, require_unmoved
+from resources.audit_branches import AuditBranch, redirected, remembered, require_unmoved
 from resources.errors import TableMoved
 from resources.local.bridge_errors import (
     CommitFault,
@@ -88,7 +88,8 @@ class CatalogBridge:
 
         A commit is refused where the table already has one with the same property `once`; where
         there is a `branch`, that holds for its table alone. What is committed to that table lands
-        on it, once, and is refused if the table has moved since.
+        on it, once, and is refused if the table has moved since. Without a branch a commit is
+        published as it lands, and the table remembers its `once` as that of its last publication.
         """
         only = {once: properties[once]} if once is not None else {}
         self._stamps.append(_Stamp(dict(properties), only, branch))
@@ -160,13 +161,17 @@ class CatalogBridge:
                 yield from stamp.once.items()
 
     def _aside(self, table: Table, commit: Commit) -> Commit:
-        """The commit as it lands, where its table's commits are audited before anybody reads them.
+        """The commit as it lands: on its branch, if it is to be audited before anybody reads it.
 
         Refused with 400: an engine takes 409 for an invitation to put its old rows on top.
         """
         name = _name_of(table)
         branch = next((s.branch for s in self._stamps if s.branch and s.branch.table == name), None)
-        if branch is None or not _snapshots(commit[1]):
+        if not _snapshots(commit[1]):
+            return commit
+        if branch is None:
+            for _, value in self._only_once_in(name):
+                commit = remembered(value, commit)
             return commit
         try:
             require_unmoved(table.metadata, branch)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from resources.catalog import LocalCatalogResource
+from resources.errors import EngineUnavailable
 from resources.local.bridge import CatalogBridge
 
 EngineName = Literal["sail", "spark"]
@@ -91,6 +92,31 @@ def lease_engine(name: EngineName, *, home: Path) -> Iterator[Lease]:
             # Interrupted: what the job asked for may still be at work, so its engine goes with it.
             stop_engine()
             raise
+
+
+def stamping_bridge() -> CatalogBridge:
+    """The bridge of the job that runs in another thread, for stamping what it commits.
+
+    Raises:
+        EngineUnavailable: no engine runs.
+    """
+    if _running is None:
+        raise EngineUnavailable(
+            "the engine of this process",
+            found="none that runs",
+            expected="one that a job in another thread holds",
+            next_move="start the job first; if it has ended, its error says why",
+        )
+    return _running.bridge
+
+
+def end_engine_under_its_job() -> None:
+    """End the engine without waiting for the job that holds it: the job fails, and commits nothing.
+
+    For a job that cannot be told to end.
+    """
+    if _running is not None:
+        _running.engine.stop()
 
 
 def stop_engine() -> None:

@@ -11,15 +11,15 @@ import importlib
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from resources.errors import JobFailed, ObjectExists, Product360Error, ReportMissing
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
-from resources.local.engines import Lease, lease_engine
+from resources.local.engines import EngineName, Lease, lease_engine
 from resources.local.job_report import followed
 from resources.objects import LakeResource, ObjectStore
 from resources.storage import refusal_in
@@ -54,7 +54,7 @@ class LocalJobRunner(JobRunner):
     """
 
     home: str
-    engine: Literal["sail", "spark"] = "sail"
+    engine: EngineName = "sail"
 
     def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
         """See `JobRunner.run`."""
@@ -66,8 +66,10 @@ class LocalJobRunner(JobRunner):
         spec_uri = _publish_spec(results, f"{SPECS}/{work}.json", request.document)
         report_uri = results.uri_of(report_prefix).removesuffix("/")
         started = time.monotonic()
-        with lease_engine(self.engine, home=home) as lease:
-            log(f"job {request.job} on {self.engine} ({work})")
+        # Sail has no Structured Streaming.
+        engine: EngineName = "spark" if request.streams else self.engine
+        with lease_engine(engine, home=home) as lease:
+            log(f"job {request.job} on {engine} ({work})")
             arguments = [request.job, "--spec", spec_uri, "--report", report_uri]
             with (
                 lease.bridge.stamp(request.commit, once=request.once, branch=request.branch),
@@ -90,6 +92,15 @@ class LocalJobRunner(JobRunner):
             seconds=time.monotonic() - started,
             report_uri=report_uri,
         )
+
+    def streaming(
+        self, request: JobRequest, *, log: Callable[[str], None]
+    ) -> AbstractContextManager[JobRunner]:
+        """See `JobRunner.streaming`."""
+        from resources.local.streams import listening
+
+        lake = LakeResource(uri=f"file://{Path(self.home).absolute()}/lake")
+        return listening(self, lake, request, log=log)
 
     def code_version(self) -> str:
         """See `JobRunner.code_version`."""

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 
 FAULTS = Path(__file__).parents[1] / "faults"
-# Faults of streaming have no tests yet.
-NOT_YET = {5}
 
 
 def test_each_fault_has_tests_with_its_number_in_their_names() -> None:
@@ -17,4 +15,4 @@ def test_each_fault_has_tests_with_its_number_in_their_names() -> None:
         for name in re.findall(r"^def test_((?:f\d+_)+)", path.read_text(), re.MULTILINE)
         for number in re.findall(r"f(\d+)_", name)
     }
-    assert found == set(range(1, 29)) - NOT_YET
+    assert found == set(range(1, 29))

@@ -1,0 +1,136 @@
+"""Work for a streaming job: offers in a folder, and a runner that makes one offer at a time.
+
+    runner = now(job_runner, lake)      # takes in what is offered, and ends
+    runner.run(request, log=log)
+
+An offer is the document that the job would have had as its spec, with the commit that it is to make
+(`spark/offers.py` reads it). So whatever asks for a job can ask for a stream instead, and keeps its
+own account of what is done: the folder holds work to do and remembers nothing.
+
+The hazard is Spark's memory of names: it never looks again at an offer of a name that it has seen.
+So the same work, tried again, is an offer of another name. And a run that slept past its lock finds
+another's offer in its place: it is told which commit is its own, and leaves every other alone.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from resources.errors import ObjectExists
+from resources.jobs import JobReport, JobRequest, JobRunner
+from resources.objects import LakeResource, ObjectStore
+
+STREAMS = "streams"
+# Whoever uses this place holds the locks of the tables that the job writes.
+NOW = "now"
+_FOLDER = "_folder"
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What one streaming job is offered, in a place of its own.
+
+    Attributes:
+        place: names the folder. Jobs that may live at once have different ones, or each would do
+            the other's work.
+    """
+
+    results: ObjectStore
+    job: str
+    place: str
+
+    @property
+    def folder(self) -> str:
+        """The prefix of everything that belongs to the stream."""
+        return f"{STREAMS}/{self.job}/{self.place}/"
+
+    def spec(self, *, continuous: bool) -> dict[str, Any]:
+        """What the job is told when it starts."""
+        return {
+            "offers": self.results.uri_of(f"{self.folder}offers/").removesuffix("/"),
+            "checkpoint": self.results.uri_of(f"{self.folder}checkpoint/").removesuffix("/"),
+            "continuous": continuous,
+        }
+
+    def put(self, document: Mapping[str, Any]) -> str:
+        """Offer this document; returns the offer's key. The job answers below `answers`."""
+        name = secrets.token_hex(8)
+        key = f"{self.folder}offers/{name}.json"
+        told = {**document, "answer": self.results.uri_of(self.answers(key)).removesuffix("/")}
+        self.results.put(key, json.dumps(told, sort_keys=True).encode())
+        return key
+
+    def forget(self) -> None:
+        """Remove the place and Spark's checkpoint in it: the job will not come back."""
+        for info in list(self.results.list(self.folder)):
+            self.results.delete(info.key)
+
+    def put_end(self) -> str:
+        """Offer the end: the job that reads it does no more; returns the offer's key."""
+        return self.put({"end": True})
+
+    def answers(self, key: str) -> str:
+        """The prefix under which the job reports what it made of an offer."""
+        return f"{self.folder}answers/{key.rpartition('/')[2].removesuffix('.json')}/"
+
+    def take_away(self, key: str) -> None:
+        """Offer this no more, and forget what was answered."""
+        for each in [key, *(info.key for info in list(self.results.list(self.answers(key))))]:
+            self.results.delete(each)
+
+    def clear(self) -> None:
+        """Take away what a stream that died has left; its commits are found by other means."""
+        with suppress(ObjectExists):
+            # A job can only listen to a folder that is there; engines do not read such names.
+            self.results.put(f"{self.folder}offers/{_FOLDER}", b"")
+        for info in list(self.results.list(f"{self.folder}offers/")):
+            if not info.key.endswith(_FOLDER):
+                self.take_away(info.key)
+
+
+def offered(request: JobRequest) -> dict[str, Any]:
+    """The request as an offer; it names the property by which its commits are known.
+
+    Raises:
+        ValueError: the request has none, so nobody could tell whether it was done.
+    """
+    if request.once is None:
+        raise ValueError(f"request {request.name} has no property that only one commit may carry")
+    return {**request.spec, "commit": {request.once: request.commit[request.once]}}
+
+
+class NowRunner(JobRunner):
+    """Runs each request as a stream that takes in one offer and ends."""
+
+    lake: LakeResource
+    _runner: JobRunner = PrivateAttr()
+
+    def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
+        """See `JobRunner.run`."""
+        offers = Offers(self.lake.zone("results"), request.job, NOW)
+        offers.clear()
+        offer = offered(request)
+        key = offers.put(offer)
+        spec = {**offers.spec(continuous=False), "commit": offer["commit"]}
+        try:
+            return self._runner.run(replace(request, spec=spec, streams=True), log=log)
+        finally:
+            offers.take_away(key)
+
+    def code_version(self) -> str:
+        """See `JobRunner.code_version`."""
+        return self._runner.code_version()
+
+
+def now(runner: JobRunner, lake: LakeResource) -> NowRunner:
+    """A runner of streams that end by themselves, on top of another."""
+    made = NowRunner(lake=lake)
+    made._runner = runner
+    return made
