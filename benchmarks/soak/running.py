@@ -109,8 +109,10 @@ class Soak:
         return [f"{what} differ" for what, (found, wanted) in pairs.items() if found != wanted]
 
     def freshness(self) -> list[float]:
-        """Seconds from clean to visible, of each batch of clicks but the first, for which the
-        stream had to start."""
+        """Seconds from clean to visible, of each batch of clicks but the first.
+
+        For that one the stream had to start.
+        """
         publication = click_stream.PUBLICATION
         batches = survey(self.ledger, publication.zone, publication.inputs)
         spans = [
