@@ -21,6 +21,7 @@ import typer
 from benchmarks.__main__ import RESULTS, commit_measured
 from benchmarks.curated.page import render
 from benchmarks.machine import load, this_machine
+from resources.environments import settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Into = Annotated[Path | None, typer.Option(help="the results' JSON file")]
@@ -36,6 +37,21 @@ def commits(
     from benchmarks.curated.commits import commits as measured
 
     _keep("commits", list(measured(count, every, typer.echo)), into)
+
+
+@app.command()
+def modes(
+    home: Annotated[
+        Path | None, typer.Option(help="a finished demo's; this one by default")
+    ] = None,
+    days: Annotated[int, typer.Option(help="of changes, the last ones of the table")] = 7,
+    into: Into = None,
+) -> None:
+    """Merge days of changes into a copy of the sales lines, in both of Iceberg's ways."""
+    from benchmarks.curated.modes import modes as measured
+
+    chosen = (home or settings().home).absolute()
+    _keep("modes", list(measured(chosen, days, typer.echo)), into)
 
 
 def _keep(part: str, found: Sequence[Mapping[str, Any]], into: Path | None) -> None:

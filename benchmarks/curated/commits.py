@@ -23,8 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
-import psutil
-
+from benchmarks.curated.processor import cpu_seconds
 from benchmarks.machine import load
 from benchmarks.soak.running import LIMITS
 from benchmarks.soak.shop import ZONE, Shop
@@ -104,10 +103,10 @@ def _series(home: Path, how: str, count: int, every: int, say: Callable[[str], N
     upkeep: list[float] = []
     for number in range(count + 1):
         shop.deliver_clicks()
-        began, spent = time.monotonic(), _cpu()
+        began, spent = time.monotonic(), cpu_seconds()
         publisher.publish(PUBLICATION, {"time_zone": ZONE})
         seconds.append(round(time.monotonic() - began, 4))
-        cpu.append(round(_cpu() - spent, 4))
+        cpu.append(round(cpu_seconds() - spent, 4))
         if every and number and number % every == 0:
             upkeep.append(_keep(resources))
         if number % 100 == 0:
@@ -144,13 +143,6 @@ def _keep(resources: Mapping[str, Any]) -> float:
     steps = list(keeper.apply(kept_tables(resources["catalog"]), work="a benchmark"))
     assert all(step.outcome == DONE for step in steps), steps
     return round(time.monotonic() - began, 3)
-
-
-def _cpu() -> float:
-    """CPU seconds of this process and of what runs below it."""
-    mine = psutil.Process()
-    times = [each.cpu_times() for each in (mine, *mine.children(recursive=True))]
-    return sum(each.user + each.system for each in times)
 
 
 def _unheard(_message: str) -> None:

@@ -40,15 +40,15 @@ def _commits(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"## {len(found[0]['seconds'])} small commits"
     yield ""
     heads = ("", "first 50: s", "last 50: s", "first 50: CPU s", "last 50: CPU s", "grew by")
-    rows = []
-    for each in found:
-        wall = [median(part) for part in _ends(each["seconds"])]
-        cpu = [median(part) for part in _ends(each["cpu"])]
-        times = [f"{value:.2f}" for value in (*wall, *cpu)]
-        rows.append((each["how"], *times, f"{cpu[1] / cpu[0] - 1:+.0%} of CPU"))
-    yield from table(heads, rows)
+    yield from table(heads, [_grown(each) for each in found])
     heads = ("", "snapshots", "manifests", "files named", "files there", "metadata MB", "upkeep")
     yield from table(heads, [_left(each) for each in found])
+
+
+def _grown(each: Mapping[str, Any]) -> Sequence[str]:
+    first, last = (median(part) for part in _ends(each["cpu"]))
+    wall = [f"{median(part):.2f}" for part in _ends(each["seconds"])]
+    return (each["how"], *wall, f"{first:.2f}", f"{last:.2f}", f"{last / first - 1:+.0%} of CPU")
 
 
 def _ends(values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:

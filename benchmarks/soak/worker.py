@@ -5,7 +5,9 @@
     python -m benchmarks.soak.worker read       asks the warehouse four times a second
 
 Each says what it did, a line of JSON for each turn. In an ordinary installation a run publishes and
-ends; here one process does so for half an hour, so that whatever it leaves behind adds up.
+ends, and its engine with it; here one process does so for half an hour, so that whatever it leaves
+behind adds up. Its engine has the life of a long run: Sail's server keeps about a megabyte of each
+job, and is ended after so many.
 
 The hazard is a worker that has stopped working and does not say so: an error ends it, and the soak
 with it.
@@ -19,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +31,7 @@ from product360_assets.curated.sales_line import PUBLICATION
 from product360_assets.governance.upkeep import ACTIONS, DONE, Keeper, kept_tables
 from resources.environments import platform_resources
 from resources.errors import TableMissing
+from resources.local import engines
 from resources.locks import holding
 from spark.tables.curated import CLICK_EVENT, PRODUCT, SALES_LINE
 
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from resources.warehouse import WarehouseResource
 
 Turn = Callable[[], Mapping[str, Any]]
+JOBS_OF_AN_ENGINE = 20
 PUBLISH_SECONDS, KEEP_SECONDS, READ_SECONDS = 2.0, 20.0, 0.25
 
 
@@ -50,6 +55,7 @@ def publisher(resources: Mapping[str, object]) -> Turn:
     runner = cast("JobRunner", resources["runner"])
     catalog.ensure_table(PRODUCT)
     parameters = {"time_zone": ZONE, "product": f"lake.{PRODUCT.identifier}"}
+    jobs = count(1)
 
     def turn() -> Mapping[str, Any]:
         began = time.monotonic()
@@ -58,6 +64,8 @@ def publisher(resources: Mapping[str, object]) -> Turn:
                 PUBLICATION, parameters
             )
         seconds = round(time.monotonic() - began, 2)
+        if taken.batch_ids and next(jobs) % JOBS_OF_AN_ENGINE == 0:
+            engines.stop_engine()
         return {"batches": len(taken.batch_ids), "seconds": seconds}
 
     return turn
