@@ -41,8 +41,8 @@ def _commits(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield ""
     heads = ("", "first 50: s", "last 50: s", "first 50: CPU s", "last 50: CPU s", "grew by")
     yield from table(heads, [_grown(each) for each in found])
-    heads = ("", "snapshots", "manifests", "files named", "files there", "metadata MB", "upkeep")
-    yield from table(heads, [_left(each) for each in found])
+    left = ("", "snapshots", "manifests", "files named", "files there", "metadata MB", "upkeep")
+    yield from table(left, [_left(each) for each in found])
 
 
 def _grown(each: Mapping[str, Any]) -> Sequence[str]:
@@ -62,4 +62,36 @@ def _left(each: Mapping[str, Any]) -> Sequence[str]:
     return (each["how"], *counts, f"{each['metadata_bytes'] / 1e6:.1f}", kept)
 
 
-_SECTIONS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType({"commits": _commits})
+def _modes(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    merges = [each for each in found if each["kind"] == "Merged"]
+    reads = [each for each in found if each["kind"] == "Read"]
+    days = max(each["days"] for each in reads)
+    yield f"## One day's changes, by copy-on-write and merge-on-read, days: {days}"
+    yield ""
+    heads = ("a day's", "mode", "rows", "data kB", "delete kB", "written / changed", "s", "CPU s")
+    kinds = sorted({(each["what"], each["mode"]) for each in merges}, reverse=True)
+    yield from table(heads, [_merged(merges, *kind) for kind in kinds])
+    heads_of_reads = ("reading all rows", "mode", "days of changes", "s", "CPU s")
+    yield from table(heads_of_reads, [_read(each) for each in reads])
+
+
+def _merged(merges: Sequence[Mapping[str, Any]], what: str, mode: str) -> Sequence[str]:
+    mine = [each for each in merges if (each["what"], each["mode"]) == (what, mode)]
+
+    def middle(name: str) -> float:
+        return float(median(each[name] for each in mine))
+
+    written = median((each["data"] + each["deletes"]) / each["changed"] for each in mine)
+    sizes = [f"{middle(name) / 1e3:,.0f}" for name in ("data", "deletes")]
+    times = [f"{middle(name):.1f}" for name in ("seconds", "cpu")]
+    return (what, mode, f"{middle('rows'):,.0f}", *sizes, f"{written:,.0f}", *times)
+
+
+def _read(each: Mapping[str, Any]) -> Sequence[str]:
+    times = [f"{each[name]:.2f}" for name in ("seconds", "cpu")]
+    return (each["reader"], each["mode"], f"{each['days']}", *times)
+
+
+_SECTIONS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType(
+    {"commits": _commits, "modes": _modes}
+)
