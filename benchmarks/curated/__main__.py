@@ -54,6 +54,17 @@ def modes(
     _keep("modes", list(measured(chosen, days, typer.echo)), into)
 
 
+@app.command()
+def freshness(
+    files: Annotated[int, typer.Option(help="of one click each")] = 100,
+    into: Into = None,
+) -> None:
+    """Land files while everything is at work, and see when their rows are there."""
+    from benchmarks.curated.freshness import freshness as measured
+
+    _keep("freshness", [measured(settings().home / "bench", files, typer.echo)], into)
+
+
 def _keep(part: str, found: Sequence[Mapping[str, Any]], into: Path | None) -> None:
     machine, now = this_machine(), datetime.now(UTC)
     file = into or RESULTS / f"{now:%Y-%m-%d}-{machine.short_name}-curated.json"

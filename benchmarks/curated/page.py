@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import median
+from statistics import median, quantiles
 from types import MappingProxyType
 from typing import Any
 
@@ -92,6 +92,19 @@ def _read(each: Mapping[str, Any]) -> Sequence[str]:
     return (each["reader"], each["mode"], f"{each['days']}", *times)
 
 
+def _freshness(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "## From an event file in landing to its row, with a stream that goes on"
+    yield ""
+    heads = ("files", "p50", "p99", "quickest", "slowest")
+    yield from table(heads, [_fresh(each["seconds"]) for each in found])
+
+
+def _fresh(seconds: Sequence[float]) -> Sequence[str]:
+    cuts = quantiles(seconds, n=100, method="inclusive")
+    times = (cuts[49], cuts[98], min(seconds), max(seconds))
+    return (f"{len(seconds)}", *(f"{each:.1f} s" for each in times))
+
+
 _SECTIONS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType(
-    {"commits": _commits, "modes": _modes}
+    {"commits": _commits, "modes": _modes, "freshness": _freshness}
 )
