@@ -61,6 +61,7 @@ class Soak:
     loads: list[float] = field(default_factory=list)
     streams: list[int] = field(default_factory=list)
     _cursor: str | None = None
+    _look_at: float = 0.0
     _workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,27 +87,30 @@ class Soak:
             self._deliver_for(timedelta(minutes=minutes))
             self._wait_until_taken_in()
         for name in WORKERS:
-            told = (self._log(name)).read_text().splitlines()
+            told = self._log(name).read_text().splitlines()
             self.turns[name] = [json.loads(line) for line in told]
 
     def wrong(self) -> list[str]:
         """In words, where the tables do not hold what must have come of the deliveries."""
-        events = {
+        events = [
             (row["event_id"], row["visitor_id"], row["event_time"])
             for row in self._rows(CLICK_EVENT.identifier)
-        }
-        expected = {(name, *event) for name, event in self.shop.events.items()}
+        ]
         visits = [
             (row["visitor_id"], row["started_at"], row["ended_at"], row["events"])
             for row in self._rows(CLICK_SESSION.identifier)
         ]
-        lines = {row["product_id"]: row["quantity"] for row in self._rows(SALES_LINE.identifier)}
-        pairs: Mapping[str, tuple[object, object]] = {
-            "events": (events, expected),
-            "visits": (sorted(visits), sorted(self.shop.visits())),
-            "lines": (lines, self.shop.lines),
+        lines = [(row["product_id"], row["quantity"]) for row in self._rows(SALES_LINE.identifier)]
+        expected: Mapping[str, tuple[list[Any], list[Any]]] = {
+            "events": (events, [(name, *event) for name, event in self.shop.events.items()]),
+            "visits": (visits, list(self.shop.visits())),
+            "lines": (lines, list(self.shop.lines.items())),
         }
-        return [f"{what} differ" for what, (found, wanted) in pairs.items() if found != wanted]
+        return [
+            f"{what} differ"
+            for what, (found, wanted) in expected.items()
+            if sorted(found) != sorted(wanted)
+        ]
 
     def freshness(self) -> list[float]:
         """Seconds from clean to visible, of each batch of clicks but the first.
@@ -133,10 +137,9 @@ class Soak:
 
     def _deliver_for(self, span: timedelta) -> None:
         began = time.monotonic()
-        due = {"deliver": began, "look": began, "sample": began}
+        due = {"deliver": began, "sample": began}
         steps: Mapping[str, tuple[Callable[[], None], float]] = {
             "deliver": (self._deliver, DELIVER_SECONDS),
-            "look": (self._look, LOOK_SECONDS),
             "sample": (self._sample, SAMPLE_SECONDS),
         }
         while time.monotonic() - began < span.total_seconds():
@@ -144,10 +147,14 @@ class Soak:
                 if time.monotonic() >= due[name]:
                     step()
                     due[name] = time.monotonic() + seconds
+            self._look_if_due()
             time.sleep(0.2)
 
-    def _look(self) -> None:
-        """One look of the sensor that keeps the stream alive."""
+    def _look_if_due(self) -> None:
+        """One look of the sensor that keeps the stream alive, unless it looked lately."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_SECONDS
         given = {name: self._resources[name] for name in ("ledger", "warehouse")}
         with dg.build_sensor_context(resources=given, cursor=self._cursor) as context:
             seen = cast("dg.SensorResult", streaming.stream_sensor()(context))
@@ -172,13 +179,12 @@ class Soak:
         try:
             for name in WORKERS:
                 self._start(name)
-            self._look()
             yield
         finally:
             Wish(self.home).withdraw()
             for process in self._workers.values():
                 process.communicate(timeout=PATIENCE_SECONDS)
-            self._wait(lambda: streaming.living(self.ledger) is None, "the stream ends")
+            _wait(lambda: streaming.living(self.ledger) is None, "the stream ends")
 
     def _start(self, name: str) -> None:
         log = self._log(name)
@@ -196,28 +202,25 @@ class Soak:
         return self.home / "logs" / f"soak-{name}.log"
 
     def _wait_until_taken_in(self) -> None:
-        self._wait(lambda: not self._pending(), "everything is taken in")
+        _wait(lambda: not self._pending(), "everything is taken in")
 
     def _pending(self) -> bool:
-        if any(
+        """Whether a batch waits; a stream's has been taken in when its visits have."""
+        self._look_if_due()
+        return any(
             batch.is_pending
             for publication in _WATCHED
             for batch in survey(self.ledger, publication.zone, publication.inputs)
-        ):
-            return True
-        tables = (CLICK_EVENT, CLICK_SESSION)
-        newest = [self.catalog.snapshot_summaries(each.identifier) for each in tables]
-        return not all(newest)
-
-    def _wait(self, holds: Callable[[], bool], what: str) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
-        while not holds():
-            if time.monotonic() > until:
-                raise BenchmarkFailed(f"after {PATIENCE_SECONDS:g} s it is not so that {what}")
-            if what != "the stream ends" and time.monotonic() % LOOK_SECONDS < 1:
-                self._look()
-            time.sleep(1)
+        )
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.catalog.table(table).scan().to_arrow().to_pylist()
         return found
+
+
+def _wait(holds: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > until:
+            raise BenchmarkFailed(f"after {PATIENCE_SECONDS:g} s it is not so that {what}")
+        time.sleep(1)

@@ -97,6 +97,7 @@ def test_half_an_hour_of_deliveries_leaves_memory_files_and_orphans_flat(tmp_pat
     result = tmp_path / "soak.json"
     command = [sys.executable, "-m", "benchmarks.soak", "--minutes", minutes]
     done = subprocess.run([*command, "--into", result], cwd=ROOT, check=False)
+    assert result.exists(), "the soak ended before its time; see above"
     found = json.loads(result.read_text())
     assert found["wrong"] == []
     assert [each for each in found["trends"] if not each["flat"]] == []
