@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.tables import table
 
 QUIET = 2.0
+FEW = 50
 
 
 def render(results: Mapping[str, Any]) -> str:
@@ -39,20 +40,22 @@ def _circumstances(part: Mapping[str, Any]) -> Iterator[str]:
 def _commits(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"## {len(found[0]['seconds'])} small commits"
     yield ""
-    heads = ("", "first 50: s", "last 50: s", "first 50: CPU s", "last 50: CPU s", "grew by")
-    yield from table(heads, [_grown(each) for each in found])
+    heads = ("", "seconds of the first 50", "middle 50", "last 50")
+    yield from table((*heads, "CPU seconds of the first 50", *heads[2:]), map(_grown, found))
     left = ("", "snapshots", "manifests", "files named", "files there", "metadata MB", "upkeep")
-    yield from table(left, [_left(each) for each in found])
+    yield from table(left, map(_left, found))
 
 
 def _grown(each: Mapping[str, Any]) -> Sequence[str]:
-    first, last = (median(part) for part in _ends(each["cpu"]))
-    wall = [f"{median(part):.2f}" for part in _ends(each["seconds"])]
-    return (each["how"], *wall, f"{first:.2f}", f"{last:.2f}", f"{last / first - 1:+.0%} of CPU")
+    medians = (median(part) for name in ("seconds", "cpu") for part in _parts(each[name]))
+    return (each["how"], *(f"{value:.2f}" for value in medians))
 
 
-def _ends(values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
-    return values[:50], values[-50:]
+def _parts(values: Sequence[float]) -> Iterator[Sequence[float]]:
+    """The first fifty, fifty around the middle, and the last."""
+    middle = max(len(values) // 2 - FEW // 2, 0)
+    for start in (0, middle, max(len(values) - FEW, 0)):
+        yield values[start : start + FEW]
 
 
 def _left(each: Mapping[str, Any]) -> Sequence[str]:
