@@ -23,6 +23,7 @@ import typer
 from benchmarks.__main__ import RESULTS, commit_measured
 from benchmarks.machine import this_machine
 from benchmarks.soak.running import Soak
+from benchmarks.soak.samples import trends
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -69,7 +70,9 @@ def _found(soaked: Soak) -> dict[str, Any]:
         "lives of the stream": len(soaked.streams),
         "rows": soaked.counts(),
         "wrong": soaked.wrong(),
-        "trends": [{**asdict(each), "flat": each.is_flat} for each in soaked.samples.trends()],
+        "trends": [
+            {**asdict(each), "flat": each.is_flat} for each in trends(soaked.samples.series)
+        ],
         "series": dict(soaked.samples.series),
     }
 

@@ -1,16 +1,17 @@
 """Whether a series is flat once it is warm: its last third against the third before.
 
-The first third is the warm-up: caches fill, a JVM takes what it is allowed to. Medians of thirds do
-not mind single samples, taken while something was written. The hazard is a limit that every leak
-fits under: so the room is a tenth and a floor, and a test shows what a leak of that kind looks like
-after half an hour.
+The first third is the warm-up: caches fill, connections open. Medians of thirds do not mind single
+samples, taken while something was written. Of memory the low marks are compared (a tenth of the
+samples lie below): a JVM takes what it is allowed to and gives it back after a while, and a leak is
+what is never given back. The hazard is a limit that every leak fits under: so the room is a tenth
+and a floor, and a test shows what a leak of that kind looks like after half an hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 ROOM = 0.10
 # Of fewer samples nothing can be said.
@@ -19,9 +20,9 @@ FEWEST = 9
 
 @dataclass(frozen=True)
 class Trend:
-    """One series: medians of its middle and of its last third, and how much more would be growth.
+    """One series: its middle third and its last, and how much more would be growth.
 
-    `unit` is of the medians and of the floor.
+    `unit` is of `before`, `after` and `floor`: medians or low marks of the two thirds.
     """
 
     what: str
@@ -38,7 +39,9 @@ class Trend:
         return self.samples >= FEWEST and grown <= max(ROOM * self.before, self.floor)
 
 
-def trend(what: str, unit: str, values: Sequence[float], *, floor: float) -> Trend:
+def trend(
+    what: str, unit: str, values: Sequence[float], *, floor: float, lows: bool = False
+) -> Trend:
     """The trend of values taken at equal distances.
 
     Args:
@@ -46,14 +49,15 @@ def trend(what: str, unit: str, values: Sequence[float], *, floor: float) -> Tre
         unit: their unit.
         values: in the order of time.
         floor: so much more is never growth, however small the values are.
+        lows: compare low marks instead of medians.
     """
     third = len(values) // 3
-    middle, last = values[third : 2 * third], values[2 * third :]
-    return Trend(
-        what,
-        unit,
-        median(middle) if middle else 0.0,
-        median(last) if last else 0.0,
-        floor,
-        len(values),
-    )
+    mark = low_mark if lows else median
+    parts = values[third : 2 * third], values[2 * third :]
+    before, after = (mark(part) if len(part) > 1 else 0.0 for part in parts)
+    return Trend(what, unit, before, after, floor, len(values))
+
+
+def low_mark(values: Sequence[float]) -> float:
+    """What a tenth of the values lie below."""
+    return quantiles(values, n=10, method="inclusive")[0]

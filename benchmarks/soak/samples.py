@@ -12,7 +12,7 @@ read any more. So the listing comes first, and a look that failed over it is mad
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ from resources.orphans import named_files
 MEGABYTE = 1e6
 MEMORY, FILES = "memory", "open files"
 LEFT_OVER, STORED, SNAPSHOTS = "left-over bytes", "stored files", "snapshots"
-# Unit, and what is never growth. A JVM's heap moves in regions of megabytes.
+# Unit, and what is never growth.
 _KINDS: Mapping[str, tuple[str, float]] = {
     MEMORY: ("MB", 24.0),
     FILES: ("files", 8.0),
@@ -60,14 +60,6 @@ class Samples:
                 self._add(f"{what}: {FILES}", files)
         for what, value in self._of_warehouse().items():
             self._add(f"warehouse: {what}", value)
-
-    def trends(self) -> list[Trend]:
-        """The trend of each series."""
-        found = []
-        for what, values in self.series.items():
-            unit, floor = _KINDS[what.partition(": ")[2]]
-            found.append(trend(what, unit, values, floor=floor))
-        return found
 
     def _add(self, what: str, value: float) -> None:
         self.series[what].append(round(value, 3))
@@ -98,6 +90,16 @@ class Samples:
             STORED: len(there),
             SNAPSHOTS: sum(len(table.metadata.snapshots) for table in tables),
         }
+
+
+def trends(series: Mapping[str, Sequence[float]]) -> list[Trend]:
+    """The trend of each series."""
+    found = []
+    for what, values in series.items():
+        kind = what.partition(": ")[2]
+        unit, floor = _KINDS[kind]
+        found.append(trend(what, unit, values, floor=floor, lows=kind == MEMORY))
+    return found
 
 
 def _of_process(name: str, pid: int | None) -> Iterator[tuple[str, int, int]]:

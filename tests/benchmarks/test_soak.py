@@ -45,6 +45,14 @@ def test_a_leak_of_five_megabytes_a_minute_and_one_of_a_file_a_minute_grow() -> 
     assert not trend("open files", "files", files, floor=8.0).is_flat
 
 
+def test_memory_that_is_given_back_is_flat_and_a_leak_below_it_is_not() -> None:
+    heap = series(lambda number: 2000.0 + 90.0 * (number % 13) + 2.0 * number)
+    given_back = [value - 2.0 * number for number, value in enumerate(heap)]
+    assert trend("memory", "MB", given_back, floor=24.0, lows=True).is_flat
+    leak = [value + 4.0 * number for number, value in enumerate(heap)]
+    assert not trend("memory", "MB", leak, floor=24.0, lows=True).is_flat
+
+
 def test_of_too_few_samples_nothing_is_flat() -> None:
     assert not trend("memory", "MB", [1.0] * 8, floor=24.0).is_flat
 
