@@ -149,7 +149,7 @@ class _Work:
         self._merge("", history.slice(0, 1))
         yield from self._readings(0)
         for number, day in enumerate(known, start=1):
-            changes = _changes(rows, day, number)
+            changes = changes_of(rows, day, number)
             yield self._merge(NEW, changes.new)
             yield self._merge(CORRECTED, changes.corrected)
             if number in (1, count):
@@ -203,7 +203,7 @@ class _Work:
         return {str(file.relative_to(folder)): file.stat().st_size for file in found}
 
 
-def _changes(rows: pa.Table, day: date, number: int) -> Changes:
+def changes_of(rows: pa.Table, day: date, number: int) -> Changes:
     """The day's lines, and as many of the lines before, each dearer than it was."""
     new = rows.filter(pc.equal(rows["business_date"], day))
     before = rows.filter(pc.less(rows["business_date"], day))
