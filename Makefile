@@ -7,7 +7,9 @@ SHELL := /bin/sh
 SCALE ?= demo
 PRODUCT360_HOME ?= $(CURDIR)/.product360
 DAGSTER_HOME ?= $(PRODUCT360_HOME)/dagster
-export SCALE PRODUCT360_HOME DAGSTER_HOME
+# How long `make test-long` lets batches land while it watches for what grows.
+SOAK_MINUTES ?= 30
+export SCALE PRODUCT360_HOME DAGSTER_HOME SOAK_MINUTES
 
 BIN := .venv/bin
 UV_VERSION := 0.13.9

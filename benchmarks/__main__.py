@@ -90,10 +90,10 @@ def results_of_today(into: Path | None, *, add: bool) -> tuple[Path, Results]:
     file = into or RESULTS / f"{now:%Y-%m-%d}-{machine.short_name}.json"
     if add and file.exists():
         return file, read_results(file)
-    return file, Results(machine, _commit(), now.isoformat(timespec="minutes"))
+    return file, Results(machine, commit_measured(), now.isoformat(timespec="minutes"))
 
 
-def _commit() -> str:
+def commit_measured() -> str:
     """What is measured: the commit, and whether files differ from it."""
     said = subprocess.run(
         ["git", "describe", "--always", "--dirty"],

@@ -6,13 +6,11 @@
 
 Readers read `main`, so they see a commit as a whole and audited, or not at all. An engine that can
 write no branch needs none: on its way to the catalog, what it does to `main` is done to the branch
-(`audit_commits`). On a cluster, without anybody in between, Iceberg's own setting does the same
-(`spark.wap.branch`, for tables with `write.wap.enabled`).
+(`audit_commits`). On a cluster Iceberg's own setting does it (`spark.wap.branch`, `take_branches`).
 
 The hazard is `main` that moves meanwhile, by compaction or by another writer: what was made from
 its former state must not be put on top, or the other's commit is lost without a word. So a branch
-names the state that it starts from, and both its commit and its publication are refused once that
-is not `main` any more: whoever wanted it makes it again.
+names its state; once that is not `main` any more, its commit and its publication are refused.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from resources.branch_writers import require_one_job
 from resources.catalog import CatalogResource
 from resources.errors import ServiceUnavailable, TableMissing, TableMoved
 
@@ -68,6 +67,7 @@ def begin(catalog: CatalogResource, identifier: str, commit: str) -> AuditBranch
         TableMissing: the catalog has no such table.
         ServiceUnavailable: the catalog was busy all the time.
     """
+    catalog.take_branches(identifier)
     for _ in range(_TRIES):
         table = catalog.table(identifier)
         branch = AuditBranch(identifier, commit, _head(table.metadata, MAIN))
@@ -233,6 +233,7 @@ def require_held(metadata: TableMetadata, branch: AuditBranch, snapshot: int) ->
             expected=f"snapshot {snapshot}, which was audited",
             next_move="make it again: another attempt has taken its place",
         )
+    require_one_job(metadata, branch, snapshot)
 
 
 def _waiting_in(metadata: TableMetadata) -> list[str]:

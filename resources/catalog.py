@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
+# Asked for by `spark.wap.branch`: without it, Iceberg commits to the table itself.
+TAKES_BRANCHES = "write.wap.enabled"
 # The catalog's name in every engine. In the SQLite file it is part of every key.
 CATALOG_NAME = "lake"
 LOCK_WAIT_SECONDS = 30
@@ -73,6 +75,14 @@ class CatalogResource(dg.ConfigurableResource[Any], ABC):
     @abstractmethod
     def views(self) -> Mapping[str, str]:
         """The query of every view, by identifier."""
+
+    @abstractmethod
+    def take_branches(self, identifier: str) -> None:
+        """Have the table take commits on a branch from engines that write to it by themselves.
+
+        Raises:
+            TableMissing: the catalog has no such table.
+        """
 
     @abstractmethod
     def _open(self) -> Catalog:
@@ -187,6 +197,9 @@ class LocalCatalogResource(CatalogResource):
 
         return published_views(self._file())
 
+    def take_branches(self, identifier: str) -> None:
+        """See `CatalogResource.take_branches`: here the bridge stands in between, and does it."""
+
     def _file(self) -> Path:
         return self._checked_home() / "catalog.db"
 
@@ -252,7 +265,19 @@ class GlueCatalogResource(CatalogResource):
         """None: see `publish_view`."""
         return {}
 
+    def take_branches(self, identifier: str) -> None:
+        """See `CatalogResource.take_branches`; at the first time it is a commit of its own."""
+        table = self.table(identifier)
+        if table.properties.get(TAKES_BRANCHES) != "true":
+            with table.transaction() as transaction:
+                transaction.set_properties({TAKES_BRANCHES: "true"})
+
     def _open(self) -> Catalog:
         from pyiceberg.catalog.glue import GlueCatalog
 
-        return GlueCatalog(CATALOG_NAME)
+        from resources.aws import client
+
+        # What reads and writes its files is another library than the SDK, and asks nobody else.
+        s3 = client("s3").meta
+        places = {"s3.endpoint": s3.endpoint_url, "s3.region": s3.region_name}
+        return GlueCatalog(CATALOG_NAME, **places)

@@ -9,6 +9,7 @@
     PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger and the registry
     PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
     PRODUCT360_SECRETS_PREFIX  aws: stands before the names of all secrets; none by default
+    PRODUCT360_EMR           aws: the file that says which EMR Serverless application runs jobs
     PRODUCT360_MAINTENANCE   product360 (default), or on aws glue: who keeps the published tables
     PRODUCT360_OPTIMIZER_ROLE  aws: the ARN of the role that Glue's optimizers work under
     PRODUCT360_CONSUMERS     who reads them, by commas, of athena (default), duckdb and spark
@@ -47,6 +48,7 @@ class Settings:
     ledger_table: str | None
     event_queue: str | None = None
     alert_routes: Path | None = None
+    emr: Path | None = None
     keeper: Keeper = "product360"
     optimizer_role: str | None = None
     consumers: tuple[str, ...] = ("athena",)
@@ -76,6 +78,7 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         alert_routes=Path(routes).absolute()
         if (routes := given.get("PRODUCT360_ALERTS"))
         else None,
+        emr=_path(given.get("PRODUCT360_EMR")),
         keeper=cast(Keeper, _choice(given, "PRODUCT360_MAINTENANCE", get_args(Keeper))),
         optimizer_role=given.get("PRODUCT360_OPTIMIZER_ROLE") or None,
         consumers=tuple(_words(given, "PRODUCT360_CONSUMERS", "athena", tuple(NEWEST_FORMAT))),
@@ -180,9 +183,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
         "registry": DynamoRegistryResource(table=table) if table else no_table,
         "secrets": SecretsManagerSecrets(prefix=chosen.secrets_prefix),
         "catalog": GlueCatalogResource(lake_prefix=prefix) if prefix else buckets,
-        "runner": UnavailableService(
-            service="Amazon EMR", arrives_with="the runner that submits jobs to EMR"
-        ),
+        "runner": _runner(chosen),
         "replication": DmsReplication(),
         "saas": UnavailableService(
             service="Amazon AppFlow", arrives_with="the adapter that runs flows"
@@ -194,6 +195,16 @@ def _aws(chosen: Settings) -> dict[str, object]:
         ),
         "maintenance": _maintenance(chosen),
     }
+
+
+def _runner(chosen: Settings) -> object:
+    from resources.emr_runner import EmrServerlessJobRunner
+
+    if chosen.lake_prefix is None:
+        return _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
+    if chosen.emr is None:
+        return _missing("Amazon EMR Serverless", "PRODUCT360_EMR")
+    return EmrServerlessJobRunner(settings=str(chosen.emr), lake_prefix=chosen.lake_prefix)
 
 
 def _maintenance(chosen: Settings) -> MaintenanceResource:

@@ -21,6 +21,8 @@
         ├── EventInvalid          a message that announces nothing that can be read
         ├── RoutingInvalid        a file of alert routes that contradicts itself
         ├── SecretMissing         a connection that nobody published
+        ├── CredentialsExpired    credentials of ours that ended, and that nothing renews
+        ├── BudgetExceeded        work that could cost more than is allowed
         ├── TokenUnknown          no token, or none that a key of ours made
         ├── ContractInvalid       a source's YAML contradicts itself or its data
         ├── ContractBreaking      a contract that would break what relies on the published one
@@ -184,6 +186,14 @@ class RoutingInvalid(TerminalError):
 
 class SecretMissing(TerminalError):
     """A connection that nobody published."""
+
+
+class CredentialsExpired(TerminalError):
+    """Credentials of ours have ended, and nothing renews them."""
+
+
+class BudgetExceeded(TerminalError):
+    """Work that could cost more than is allowed."""
 
 
 class TokenUnknown(TerminalError):

@@ -17,6 +17,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.snapshots import Snapshot, ancestors_of
+from pyiceberg.table.update import RemoveSnapshotRefUpdate
 
 from resources.replacing import table_moved
 
@@ -72,6 +73,29 @@ def expire(table: Table, snapshots: Collection[Snapshot]) -> str:
     current = table.current_snapshot()
     stays = current.snapshot_id if current else "none"
     return f"{len(table.metadata.snapshots)} snapshots stay, {stays} is the newest"
+
+
+def names_on(table: Table, snapshots: Collection[Snapshot]) -> list[str]:
+    """The tags and branches that stand on one of the snapshots; `main` is never among them."""
+    ids = {snapshot.snapshot_id for snapshot in snapshots}
+    refs = table.metadata.refs.items()
+    return sorted(name for name, ref in refs if name != MAIN_BRANCH and ref.snapshot_id in ids)
+
+
+def take_off(table: Table, names: Collection[str]) -> None:
+    """End these tags and branches, so that what they stand on can expire.
+
+    Raises:
+        TableMoved: another commit came meanwhile.
+    """
+    if not names:
+        return
+    ends = tuple(RemoveSnapshotRefUpdate(ref_name=name) for name in names)
+    try:
+        table.catalog.commit_table(table, (), ends)
+    except CommitFailedException as error:
+        raise table_moved(table, error) from error
+    table.refresh()
 
 
 def _named(table: Table, history: Collection[int]) -> set[int]:

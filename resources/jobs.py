@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,12 +82,32 @@ class JobResult:
 
 @dataclass(frozen=True)
 class JobReport:
-    """A finished job. `seconds` is wall time as the runner saw it."""
+    """A finished job.
+
+    Attributes:
+        seconds: wall time as the runner saw it.
+        facts: what else the runner knows, by the name under which an asset shows it: what a
+            service calls the job, and what it counted for it.
+    """
 
     job: str
     results: tuple[JobResult, ...]
     seconds: float
     report_uri: str
+    facts: Mapping[str, str | float] = field(default_factory=dict)
+
+
+def facts_of(reports: Iterable[JobReport]) -> dict[str, str | float]:
+    """The facts of several jobs: numbers added up, texts one after the other."""
+    together: dict[str, str | float] = {}
+    for report in reports:
+        for name, fact in report.facts.items():
+            known = together.get(name)
+            if isinstance(fact, str):
+                together[name] = fact if known is None else f"{known}, {fact}"
+            else:
+                together[name] = round(fact + float(known or 0), 4)
+    return together
 
 
 class JobRunner(dg.ConfigurableResource[Any], ABC):

@@ -29,6 +29,8 @@ Zone = Literal["landing", "raw", "clean", "curated", "forecast", "results"]
 
 # Delivering services clean up their own area, and results are the reader's own; all else is kept.
 DELETABLE: frozenset[Zone] = frozenset({"landing", "results"})
+# Zones that keep objects, but for those that tell of an erased subject.
+ERASABLE: frozenset[Zone] = frozenset({"clean"})
 
 CHUNK_BYTES = 8 * 1024 * 1024
 
@@ -88,11 +90,11 @@ class ObjectStore:
     answer, ServiceUnavailable.
     """
 
-    def __init__(self, bucket: str, backend: Backend, *, deletable: bool) -> None:
+    def __init__(self, bucket: str, backend: Backend, zone: Zone) -> None:
         self.bucket = bucket
         self.uri = backend.uri
         self._backend = backend
-        self._deletable = deletable
+        self._zone = zone
 
     def __repr__(self) -> str:
         return f"ObjectStore({self.uri!r})"
@@ -153,13 +155,13 @@ class ObjectStore:
         )
         return iter(sorted(found, key=lambda info: info.key))
 
-    def delete(self, key: str) -> None:
-        """Remove an object; one that is not there is no error.
+    def delete(self, key: str, *, erased: bool = False) -> None:
+        """Remove an object, which may tell of an `erased` subject; one not there is no error.
 
         Raises:
             DeleteRefused: the zone keeps what was written.
         """
-        if not self._deletable:
+        if self._zone not in (DELETABLE | ERASABLE if erased else DELETABLE):
             raise DeleteRefused(
                 self._name(key),
                 found=f"a request to delete from {self.bucket}, where objects are kept for ever",
@@ -281,12 +283,11 @@ class LakeResource(dg.ConfigurableResource[Any]):
 
     def _open_zone(self, name: Zone) -> ObjectStore:
         parts = urlsplit(self.uri)
-        deletable = name in DELETABLE
         if parts.scheme == "s3":
             from resources.s3 import Bucket
 
             bucket = f"{parts.netloc}-{name}"
-            return ObjectStore(bucket, Bucket(bucket), deletable=deletable)
+            return ObjectStore(bucket, Bucket(bucket), name)
         from resources.local.announcing import AnnouncingFolder
         from resources.local.events import FolderQueue
         from resources.local.folder import Folder
@@ -294,4 +295,4 @@ class LakeResource(dg.ConfigurableResource[Any]):
         folder: Backend = Folder(Path(self.uri.removeprefix("file://")) / name)
         if name == "landing" and self.events:
             folder = AnnouncingFolder(folder, name, FolderQueue(Path(self.events)))
-        return ObjectStore(name, folder, deletable=deletable)
+        return ObjectStore(name, folder, name)

@@ -9,12 +9,13 @@ is found among those that are there, names are not understood and nothing is rem
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
 
 from resources.errors import JobFailed, MaintenanceRefused
 from resources.objects import ObjectStore
@@ -40,17 +41,36 @@ def orphans(table: Table, store: ObjectStore, *, before: datetime) -> list[Orpha
     Raises:
         MaintenanceRefused: a file that the table names is not there under that name.
     """
+    return [each for each in _nameless(table, store) if each.modified < before]
+
+
+def released(table: Table, store: ObjectStore, uris: Collection[str]) -> list[Orphan]:
+    """Those of the files that no snapshot names any more, by name, however young they are.
+
+    Args:
+        table: the table as it is now.
+        store: the zone that the table lies in.
+        uris: files that snapshots of the table named once: so no write under way waits for them.
+
+    Raises:
+        MaintenanceRefused: a file that the table names is not there under that name.
+    """
+    places = {place_of(uri) for uri in uris}
+    return [each for each in _nameless(table, store) if place_of(each.uri) in places]
+
+
+def _nameless(table: Table, store: ObjectStore) -> list[Orphan]:
     table.refresh()
     current = [task.file.file_path for task in table.scan().plan_files()]
     there = [
         Orphan(store.uri_of(each.key), each.size, each.modified)
-        for each in store.list(_key_of(table, store))
+        for each in store.list(folder_in(table, store))
     ]
-    _require_understood(table, current, {_place(each.uri) for each in there})
+    _require_understood(table, current, {place_of(each.uri) for each in there})
     # Read after the listing: a commit that came meanwhile names some of what was listed.
     table.refresh()
-    named = {_place(uri) for uri in named_files(table)}
-    return [each for each in there if each.modified < before and _place(each.uri) not in named]
+    named = {place_of(uri) for uri in named_files(table)}
+    return [each for each in there if place_of(each.uri) not in named]
 
 
 def remove(table: Table, found: Sequence[Orphan]) -> int:
@@ -61,9 +81,9 @@ def remove(table: Table, found: Sequence[Orphan]) -> int:
         MaintenanceRefused: the table names one of them by now; nothing was removed.
     """
     table.refresh()
-    named = {_place(uri) for uri in named_files(table)}
+    named = {place_of(uri) for uri in named_files(table)}
     for orphan in found:
-        if _place(orphan.uri) in named:
+        if place_of(orphan.uri) in named:
             raise MaintenanceRefused(
                 f"removing {orphan.uri}",
                 found="a snapshot that names it since it was planned",
@@ -88,15 +108,20 @@ def _require_whole(table: Table) -> int:
     return len(files)
 
 
-def named_files(table: Table) -> Iterable[str]:
+def named_files(table: Table) -> Iterator[str]:
     """URIs of every file that the table's metadata names, of all its snapshots."""
     metadata = table.metadata
     yield table.metadata_location
     yield from (entry.metadata_file for entry in metadata.metadata_log)
     yield from (each.statistics_path for each in metadata.statistics)
     yield from (each.statistics_path for each in metadata.partition_statistics)
+    yield from files_of(table, metadata.snapshots)
+
+
+def files_of(table: Table, snapshots: Iterable[Snapshot]) -> Iterator[str]:
+    """URIs of the files that these snapshots name: lists of manifests, manifests, and data."""
     seen: set[str] = set()
-    for snapshot in metadata.snapshots:
+    for snapshot in snapshots:
         yield snapshot.manifest_list
         for manifest in snapshot.manifests(table.io):
             if manifest.manifest_path in seen:
@@ -108,7 +133,7 @@ def named_files(table: Table) -> Iterable[str]:
 
 
 def _require_understood(table: Table, current: Sequence[str], listed: Collection[str]) -> None:
-    missing = sorted(uri for uri in current if _place(uri) not in listed)
+    missing = sorted(uri for uri in current if place_of(uri) not in listed)
     if missing:
         raise MaintenanceRefused(
             f"removing orphans of {'.'.join(table.name())}",
@@ -119,11 +144,12 @@ def _require_understood(table: Table, current: Sequence[str], listed: Collection
         )
 
 
-def _key_of(table: Table, store: ObjectStore) -> str:
-    return _place(table.location()).removeprefix(_place(store.uri)).strip("/") + "/"
+def folder_in(table: Table, store: ObjectStore) -> str:
+    """The folder of the table in its zone, with a slash at its end."""
+    return place_of(table.location()).removeprefix(place_of(store.uri)).strip("/") + "/"
 
 
-def _place(uri: str) -> str:
+def place_of(uri: str) -> str:
     """A file's place however its URI is written: `file:/a`, `file:///a`, `s3a://b/c`, `%20`."""
     parts = urlsplit(uri)
     return f"{parts.netloc}/{unquote(parts.path).lstrip('/')}"

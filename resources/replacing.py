@@ -10,11 +10,16 @@ from the snapshot that it follows in the end, at every attempt anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pyiceberg.exceptions import CommitFailedException, ValidationException
-from pyiceberg.manifest import DataFile, ManifestContent, ManifestFile
+from pyiceberg.manifest import (
+    DataFile,
+    ManifestContent,
+    ManifestEntryStatus,
+    ManifestFile,
+)
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation, Summary
@@ -72,6 +77,30 @@ def merge_manifests(table: Table, *, what: str) -> None:
         ).commit()
 
 
+def forget_removed_files(table: Table, *, what: str, said: Mapping[str, str]) -> None:
+    """List the same files by manifests that list nothing else, in one commit.
+
+    A manifest keeps an entry for every file that its commit removed, with the least and greatest
+    value of each column, until some later commit happens to write it anew.
+
+    Args:
+        table: only its main branch changes.
+        what: what for, as every commit of upkeep says it.
+        said: other properties of the new snapshot.
+
+    Raises:
+        TableMoved: other commits were always faster.
+    """
+    with committing(table) as transaction:
+        _ForgetRemoved(
+            operation=Operation.APPEND,
+            transaction=transaction,
+            io=table.io,
+            snapshot_properties={**said, MAINTENANCE: what},
+        ).commit()
+    table.refresh()
+
+
 @contextmanager
 def committing(table: Table) -> Iterator[Transaction]:
     """One transaction, whose sure failure to commit is an error of ours."""
@@ -118,11 +147,15 @@ class _ReplaceFiles(_OverwriteFiles):
         )
 
 
-class _MergeManifests(_FastAppendFiles):
+class _SameFiles(_FastAppendFiles):
+    """Adds no file, and may list those that are there otherwise."""
+
     def _summary(self, snapshot_properties: dict[str, str] | None = None) -> Summary:
         said = super()._summary(snapshot_properties or {})
         return _replacing(said, self._transaction.table_metadata, self._parent_snapshot_id)
 
+
+class _MergeManifests(_SameFiles):
     def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
         merging = _ManifestMergeManager(
             target_size_bytes=MANIFEST_BYTES,
@@ -133,3 +166,24 @@ class _MergeManifests(_FastAppendFiles):
         data = [each for each in manifests if each.content == ManifestContent.DATA]
         deletes = [each for each in manifests if each.content == ManifestContent.DELETES]
         return merging.merge_manifests(data) + deletes
+
+
+class _ForgetRemoved(_SameFiles):
+    def _existing_manifests(self) -> list[ManifestFile]:
+        before = self._transaction.table_metadata.snapshot_by_id(self._parent_snapshot_id or 0)
+        manifests = before.manifests(self._io) if before else []
+        written = (self._without_removed(each) for each in manifests)
+        return [each for each in written if each]
+
+    def _without_removed(self, manifest: ManifestFile) -> ManifestFile | None:
+        """The manifest, or one without its entries of removed files; None if nothing is left."""
+        entries = manifest.fetch_manifest_entry(self._io, discard_deleted=False)
+        left = [each for each in entries if each.status != ManifestEntryStatus.DELETED]
+        if len(left) == len(entries) or manifest.content == ManifestContent.DELETES:
+            return manifest
+        if not left:
+            return None
+        with self.new_manifest_writer(self.spec(manifest.partition_spec_id)) as writer:
+            for entry in left:
+                writer.existing(entry)
+        return writer.to_manifest_file()

@@ -103,5 +103,5 @@ def _nowhere(table: Table, found: str) -> TableMissing:
         f"table {'.'.join(table.name())}",
         found=found,
         expected=f"one of {', '.join([*sorted(tags), *ids[-10:]]) or 'no state: it has one only'}",
-        next_move="choose one of these; older ones went by `product360 maintain`",
+        next_move="choose one of these; others went by `product360 maintain` or `product360 erase`",
     )

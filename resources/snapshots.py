@@ -76,5 +76,6 @@ def _missing(table: Table, found: str, expected: str) -> int:
         f"table {'.'.join(table.name())}",
         found=found,
         expected=expected,
-        next_move="ask for another state; old ones go by `product360 maintain`, unless tagged",
+        next_move="ask for another state; old ones go by `product360 maintain`, unless tagged, and "
+        "those with somebody who was erased by `product360 erase`",
     )

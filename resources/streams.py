@@ -80,8 +80,12 @@ class Offers:
         """The prefix under which the job reports what it made of an offer."""
         return f"{self.folder}answers/{key.rpartition('/')[2].removesuffix('.json')}/"
 
+    def withdraw(self, key: str) -> None:
+        """Offer this no more. The job may still be at its answer, so that stays."""
+        self.results.delete(key)
+
     def take_away(self, key: str) -> None:
-        """Offer this no more, and forget what was answered."""
+        """Offer this no more, and forget what was answered by a job that is done with it."""
         for each in [key, *(info.key for info in list(self.results.list(self.answers(key))))]:
             self.results.delete(each)
 

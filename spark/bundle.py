@@ -30,6 +30,11 @@ def bundle(package: Path = PACKAGE) -> bytes:
     return buffer.getvalue()
 
 
+def entry_point(package: Path = PACKAGE) -> bytes:
+    """Return the script that starts a job where the zip is on the path."""
+    return (package / "__main__.py").read_bytes()
+
+
 def code_version(package: Path = PACKAGE) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of the zip."""
     return hashlib.sha256(bundle(package)).hexdigest()[:16]

@@ -1,5 +1,7 @@
 """The one entry of every job, everywhere: `python -m spark JOB --spec URI --report URI`.
 
+On a cluster `--commit JSON` adds properties that each of the job's commits shall carry.
+
 A job is the module `spark.jobs.<job>` with `run(session, spec, report)`; there is no second list
 of names. The spec is one JSON document, read with the session's own reader so that it may lie in
 any store the engine can reach. A failure is reported first and raised after, so that the process
@@ -41,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = Report(session, options.report)
     try:
         report.started(options.job)
+        if options.commit:
+            from spark.stamping import stamp_commits
+
+            stamp_commits(session, json.loads(options.commit))
         with noted():
             load_job(options.job)(session, read_spec(session, options.spec), report)
     except Exception as error:
@@ -82,4 +88,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("job", choices=job_names(), metavar="JOB", help=", ".join(job_names()))
     parser.add_argument("--spec", required=True, metavar="URI", help="the job's JSON document")
     parser.add_argument("--report", required=True, metavar="URI", help="where to report to")
+    parser.add_argument("--commit", metavar="JSON", help="properties of each of its commits")
     return parser

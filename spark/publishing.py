@@ -20,7 +20,7 @@ from spark.transforms.together import together
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
     from spark.tables import Table
 
@@ -185,6 +185,26 @@ def replace_keys(
         held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
     gone = held.join(wanted.select(*table.key), on=list(table.key), how="left_anti")
     incoming = _with_fate(wanted.subtract(held), gone, table)
+    _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
+
+
+def merge_few(
+    session: SparkSession, rows: Sequence[Row], table: Table, target: str, gone: DataFrame
+) -> None:
+    """Put rows in place of those of their keys, and take keys out, in one commit.
+
+    The rows are here already and not still to be computed: engines look at what they merge twice.
+
+    Args:
+        session: the engine's session.
+        rows: one per key, with the table's columns in their order.
+        table: what the target is.
+        target: its name in the catalog.
+        gone: keys, none of them among the rows, that the target is not to hold.
+    """
+    layout = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+    few = session.createDataFrame(list(rows), layout)
+    incoming = _with_fate(few, gone, table)
     _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
 
 

@@ -47,6 +47,16 @@ def pseudonymiser(how: str, master: bytes, *, domain: str, version: str) -> Pseu
     return lambda value: f"t{version}-{_encrypted(value, tag_key, stream_key)}"
 
 
+def subject_hash(master: bytes, version: str, kind: str) -> Pseudonymise:
+    """The function that hashes a subject's key, as text, for requests to erase it."""
+    return pseudonymiser(HASH, master, domain=f"erasure.{kind}", version=version)
+
+
+def subject_version(pseudonym: str) -> str:
+    """The version of the master key that a subject was hashed with."""
+    return pseudonym.partition("-")[0][1:]
+
+
 def is_pseudonym(text: str) -> bool:
     """Whether a text looks like a hash or a token, of whatever key."""
     return _PSEUDONYM.fullmatch(text) is not None

@@ -120,7 +120,8 @@ def reconcile_job() -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         RECONCILE,
         selection=dg.AssetSelection.groups("governance"),
-        description="Compare what sources delivered with raw, and raw with clean, file by file.",
+        description="Compare what sources delivered with raw, and raw with clean, file by file; "
+        "say how far requests to erase somebody are.",
     )
 
 

@@ -20,6 +20,7 @@ import dagster as dg
 from product360_assets.automation.jobs import PUBLISH, accept_name
 from product360_assets.automation.refresh import COMPOSITION, Refresh
 from product360_assets.core.contract import known_contracts
+from product360_assets.core.erasures import FOLDER as ERASURES
 from product360_assets.core.keys import clean_key, published_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.core.states import CLEAN, RAW, RELEASED
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 # What a rebuild starts from: what was accepted, and what people corrected since.
 GIVEN = (RAW, RELEASED)
+# And who was erased, or they would come out of raw again.
+GIVEN_FOLDERS = (f"{CLEAN}/{ERASURES}",)
 COMPARED_COLUMNS = ("table", "live", "rebuilt", "outcome")
 EQUAL, DIFFERENT = "equal", "DIFFERENT"
 # In place of a digest.

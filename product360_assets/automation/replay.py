@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
@@ -25,6 +25,7 @@ from product360_assets.core.keys import clean_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.core.states import CLEAN, RAW
 from resources.environments import platform_resources
+from resources.errors import JobFailed
 from resources.ledger import Batch, Ledger
 from spark.tables import TABLES
 
@@ -161,3 +162,33 @@ def _steps(
 
 def _identifiers() -> list[str]:
     return [table.identifier for table in TABLES.values()]
+
+
+def run_again(
+    batches: Mapping[str, Collection[Batch]],
+    instance: dg.DagsterInstance,
+    log: Callable[[str], None],
+) -> None:
+    """Run what makes these batches clean, by source, then publish; what is done is not done again.
+
+    Raises:
+        JobFailed: a run failed.
+        DeadlineExceeded: another process's runs did not end.
+    """
+    definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
+    work = Refresh(instance, definitions.get_repository_def(), log)
+    runs = []
+    for source, some in batches.items():
+        days = {batch.landing_date for batch in some}
+        register_landing_dates(instance, source, days)
+        assets = [clean_key(source, table) for table in sorted({batch.table for batch in some})]
+        runs.append(work.run(accept_name(source), run_tags(instance, source, days), assets=assets))
+    if not any(run.failures for run in runs):
+        runs.append(work.run(PUBLISH))
+    if failures := [failure for run in runs for failure in run.failures]:
+        raise JobFailed(
+            f"making {sum(map(len, batches.values()))} batches again",
+            found=failures[0],
+            expected="every run to end well",
+            next_move="look at the run in Dagster, then ask again; it goes on where it stopped",
+        )

@@ -25,7 +25,7 @@ from product360_assets.core.partitions import days_of, landing_dates
 from product360_assets.core.references import contract_reference
 from product360_assets.core.states import CLEAN
 from product360_assets.ingestion.assets import table_tags
-from resources.jobs import JobRunner
+from resources.jobs import JobRunner, facts_of
 from resources.ledger import LedgerResource
 from resources.locks import holding
 from resources.objects import LakeResource
@@ -120,6 +120,7 @@ def clean_asset(
                 "jobs": len(cleaned.reports),
                 "job seconds": sum(report.seconds for report in cleaned.reports),
                 "reports": [report.report_uri for report in cleaned.reports],
+                **facts_of(cleaned.reports),
                 "dagster/column_lineage": column_lineage(
                     declared, raw_key(contract.name, table.name), renamed=True
                 ),

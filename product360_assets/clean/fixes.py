@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from product360_assets.clean.cells import CellReader, Cells, touched
-from product360_assets.clean.quarantine import Rejected
+from product360_assets.clean.quarantine import ERASED, Rejected
 from product360_assets.clean.releases import AT, BY, ROW_ID
 from resources.errors import CorrectionRefused
 from spark.records import FILE
@@ -80,6 +80,13 @@ def _found(fix: Fix, rejected: Mapping[str, Rejected]) -> Rejected:
 
 
 def _expect_record(row: Rejected) -> None:
+    if row.rule == ERASED:
+        raise CorrectionRefused(
+            f"row {row.row_id} of batch {row.batch.batch_id}",
+            found="a row of which nothing is kept, because its subject was erased",
+            expected="a record that can be corrected",
+            next_move="leave it out: it waits for nobody",
+        )
     if row.rule == FILE:
         raise CorrectionRefused(
             f"row {row.row_id} of batch {row.batch.batch_id}",

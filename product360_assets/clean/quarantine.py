@@ -31,6 +31,8 @@ from spark.row_names import plain_name
 BY_RULE = "quarantine."
 # The rule of a row that would pass by now, but whose correction stands for it already.
 SUPERSEDED = "released"
+# The rule of a row of which nothing was kept, because its subject was erased.
+ERASED = "erased"
 _PROBLEM = ("column", "rule", "reason", "raw_text")
 
 
@@ -61,8 +63,8 @@ class Held:
 
     @property
     def waiting(self) -> int:
-        """Rows that wait for somebody."""
-        return self.rows - self.released
+        """Rows that wait for somebody; of those whose subject was erased, nothing is left."""
+        return 0 if self.rule == ERASED else self.rows - self.released
 
 
 def held_rows(ledger: Ledger, lake: LakeResource, source: str, table: str) -> Iterator[Held]:

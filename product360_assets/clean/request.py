@@ -14,6 +14,7 @@ from typing import Any
 
 from product360_assets.clean.columns import ORIGIN
 from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
+from product360_assets.core.erasures import NOBODY, Erased
 from product360_assets.ingestion.corrections import CORRECTION
 from resources.jobs import JobRequest
 from resources.ledger import AcceptedObject, Batch, ZoneState
@@ -56,6 +57,7 @@ class CleanUnit:
     config_version: str
     key: KeyReference | None = None
     replay: str = ""
+    erased: Erased = NOBODY
 
     @property
     def id(self) -> str:
@@ -66,7 +68,7 @@ class CleanUnit:
         key = [self.key.version] if self.key else []
         replay = [self.replay] if self.replay else []
         made_by = [self.code_version, self.config_version, *key]
-        parts = "\n".join([*ids, *made_by, *released, *replay])
+        parts = "\n".join([*ids, *made_by, *released, *replay, *self.erased.ids])
         return hashlib.sha256(parts.encode()).hexdigest()[:12]
 
     @property
@@ -102,6 +104,7 @@ class CleanUnit:
                 for each in self.table.columns
             ],
             "keys": asdict(self.key) if self.key else None,
+            **({"erased": self.erased.document} if self.erased.ids else {}),
             "key": list(self.table.key),
             "rules": [
                 {"name": rule.name, "expression": rule.expression, "action": rule.action}
@@ -127,6 +130,7 @@ def units(
     code_version: str,
     key: KeyReference | None = None,
     replay: str = "",
+    erased: Erased = NOBODY,
 ) -> Iterator[CleanUnit]:
     """The batches in units of limited size and of one form, in the order given.
 
@@ -136,7 +140,7 @@ def units(
     delivered = [each for each in batches if each.batch.kind != CORRECTION]
     corrections = [each for each in batches if each.batch.kind == CORRECTION]
     for taken in (*_portions(delivered), *_portions(corrections)):
-        yield CleanUnit(contract, table, taken, code_version, config_version, key, replay)
+        yield CleanUnit(contract, table, taken, code_version, config_version, key, replay, erased)
 
 
 def _portions(batches: Sequence[RawBatch]) -> Iterator[tuple[RawBatch, ...]]:
@@ -174,6 +178,7 @@ def _column(column: ColumnContract) -> dict[str, Any]:
         "type": column.type,
         "nullable": column.nullable,
         "allowed": list(column.allowed) if column.allowed is not None else None,
+        **({"subject": column.subject, "erasure": column.erasure} if column.subject else {}),
     }
 
 

@@ -22,6 +22,7 @@ from product360_assets.clean.releases import released_ids
 from product360_assets.clean.replays import Replay
 from product360_assets.clean.request import CleanUnit, RawBatch, units
 from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.erasures import NOBODY, Erased, erased_subjects
 from product360_assets.core.states import CLEAN, RAW, REFUSED, published_as, record_once
 from resources.errors import SecretMissing
 from resources.jobs import JobReport, JobResult, JobRunner
@@ -39,6 +40,8 @@ NULLS = "nulls."
 KEY_VERSION = "key version"
 # Names the replay that made it, if one did.
 REPLAYED = "replay"
+# The requests for erasure that were obeyed when it was made.
+ERASED = "erasures"
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,13 @@ class Cleaning:
                 before stays; the rest is still to do.
             SecretMissing: a column is treated, and there is no key.
         """
-        code_version, key = self.runner.code_version(), self._key()
+        code_version, key, erased = self.runner.code_version(), self._key(), self._erased()
         earlier = self.ledger.zone_states(self.contract.name, self.table.name, CLEAN)
         done: list[CleanedBatch] = []
         to_do: list[RawBatch] = []
         for raw in self._raw_batches(landing_dates):
             state = earlier.get(raw.batch.batch_id)
-            if state is not None and self._is_done(raw, state, code_version, key):
+            if state is not None and self._is_done(raw, state, code_version, key, erased):
                 done.append(CleanedBatch(raw, state, made=False))
             else:
                 to_do.append(raw)
@@ -114,6 +117,7 @@ class Cleaning:
             code_version=code_version,
             key=key or self._key_for(going),
             replay=self.replay.name if self.replay else "",
+            erased=erased,
         ):
             made, wrong, held, report = self._make(unit, earlier)
             drift.update(held)
@@ -151,6 +155,11 @@ class Cleaning:
             )
         return current_key(self.secrets)
 
+    def _erased(self) -> Erased:
+        if not self.table.subjects:
+            return NOBODY
+        return erased_subjects(self.lake, self.table.subjects, self.secrets)
+
     def _key_for(self, batches: Sequence[RawBatch]) -> KeyReference | None:
         """The key of a table without treated columns, if rows were released while it had some."""
         released = (name_of(row_id) for raw in batches for row_id in raw.released)
@@ -160,8 +169,15 @@ class Cleaning:
         return replace(raw, released=released_ids(raw.batch, ledger=self.ledger, lake=self.lake))
 
     def _is_done(
-        self, raw: RawBatch, state: ZoneState, code_version: str, key: KeyReference | None
+        self,
+        raw: RawBatch,
+        state: ZoneState,
+        code_version: str,
+        key: KeyReference | None,
+        erased: Erased,
     ) -> bool:
+        if not erased.of(raw.batch.batch_id) <= set(state.details.get(ERASED, "").split()):
+            return False
         replay = self.replay
         if replay is not None and replay.covers(raw.batch.landing_date):
             was_replayed = state.details.get(REPLAYED) == replay.name
@@ -196,10 +212,13 @@ class Cleaning:
         held = self._hold(unit, by_batch)
         nulls = null_counts(unit, clean=self.lake.zone("clean"))
         made = []
+        again = self._erased().ids
         for raw in unit.batches:
             batch_id = raw.batch.batch_id
             if released_ids(raw.batch, ledger=self.ledger, lake=self.lake) != raw.released:
                 wrong[batch_id] = "rows of it were released in the meantime; make it clean again"
+            if again != unit.erased.ids:
+                wrong[batch_id] = "a subject was erased in the meantime; make it clean again"
             if batch_id in wrong:
                 self.log(f"{batch_id}: {wrong[batch_id]}")
                 continue
@@ -270,6 +289,7 @@ def _state(
             FILES: str(result.files),
             BYTES: str(result.bytes),
             **({KEY_VERSION: unit.key.version} if unit.key and unit.table.is_treated else {}),
+            **({ERASED: " ".join(unit.erased.ids)} if unit.erased.ids else {}),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},
         },
     )

@@ -48,7 +48,7 @@ def rebuild(
             )
         live = again.digests()
         beside = chosen.home / "rebuilt" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        home_beside(chosen.home, beside, kept_states=again.GIVEN)
+        home_beside(chosen.home, beside, kept_states=again.GIVEN, kept_folders=again.GIVEN_FOLDERS)
         (beside / "dagster").mkdir()
         if (how := chosen.home / "dagster" / "dagster.yaml").exists():
             shutil.copy(how, beside / "dagster")

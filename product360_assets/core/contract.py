@@ -20,15 +20,11 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
-from pydantic import (
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from product360_assets.core.rules import QuarantineContract, RuleContract, UniqueContract
-from product360_assets.core.treatments import FOR_KEYS, Name, Text, Treated
+from product360_assets.core.subject import OfSubject
+from product360_assets.core.treatments import FOR_KEYS, Name, Text
 from product360_assets.core.treatments import Strict as _Strict
 from resources.errors import ContractInvalid
 
@@ -43,7 +39,7 @@ DriftMode = Literal["strict", "evolve", "freeze", "discard"]
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+)$")]
 
 
-class ColumnContract(Treated):
+class ColumnContract(OfSubject):
     """One column: what is delivered, and how clean publishes it."""
 
     name: Name
@@ -118,6 +114,11 @@ class TableContract(_Strict):
         return tuple(column for column in self.columns if column.is_published)
 
     @property
+    def subjects(self) -> frozenset[str]:
+        """The kinds of person whose keys it holds."""
+        return frozenset(column.subject for column in self.columns if column.subject)
+
+    @property
     def is_treated(self) -> bool:
         """Whether a column is treated; making the table clean then needs a key."""
         return any(column.treatment != "keep" for column in self.columns)
@@ -130,6 +131,8 @@ class TableContract(_Strict):
                     f"table {self.name}: key column {column.name!r} has the treatment "
                     f"{column.treatment}; a key can be {', '.join(sorted(FOR_KEYS))}"
                 )
+            if complaint := column.erasure_complaint(is_key=column.name in self.key):
+                raise ValueError(f"table {self.name}: column {column.name!r} {complaint}")
             if column.name == self.order and column.treatment != "keep":
                 raise ValueError(
                     f"table {self.name}: order column {column.name!r} has the treatment "
@@ -231,9 +234,8 @@ class SourceContract(_Strict):
         parts: dict[str, Any] = declared.model_dump(
             include={"format", "key", "order", "drift", "source_name"}
         )
-        parts["columns"] = [
-            column.model_dump(exclude={"description", "sensitivity"}) for column in declared.columns
-        ]
+        unseen = {"description", "sensitivity", "subject", "erasure"}
+        parts["columns"] = [column.model_dump(exclude=unseen) for column in declared.columns]
         parts["rules"] = [rule.model_dump(exclude={"why"}) for rule in declared.rules]
         parts["unique"] = declared.unique.action if declared.unique else None
         parts["source"] = [self.name, self.kind, self.time_zone]

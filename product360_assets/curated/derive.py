@@ -18,15 +18,17 @@ from product360_assets.curated.commits import (
     AS_OF_DATE,
     CODE_VERSION,
     INPUTS,
+    MADE_FROM,
     RUN_ID,
     digest_of,
     newest_snapshot,
 )
 from product360_assets.curated.gate import Audit, admit, again_if_moved, unaudited
+from product360_assets.curated.since import Origin, origin_of
 from resources.audit_branches import AuditBranch
 from resources.audit_commits import branch_table
 from resources.catalog import CatalogResource
-from resources.errors import JobFailed, TableMissing
+from resources.errors import JobFailed, TableMissing, TableMoved
 from spark.tables import Table
 
 if TYPE_CHECKING:
@@ -40,13 +42,14 @@ Write = Callable[[Properties, AuditBranch], None]
 
 @dataclass(frozen=True)
 class Derivation:
-    """A table that is made as a whole.
+    """A table that is made from others.
 
     Attributes:
         upstream: identifiers of the published tables that it reads.
         as_of: last business day that it may know of.
         code_version: of whatever computes it.
         parameters: what else its content depends on; JSON.
+        is_kept: whether it is brought up to date where that can be done, and not made whole.
     """
 
     table: Table
@@ -54,6 +57,7 @@ class Derivation:
     as_of: date
     code_version: str
     parameters: Mapping[str, Any]
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,13 @@ class Deriver:
     def derive(self, derivation: Derivation, write: Write) -> Literal["published", "unchanged"]:
         """Call `write`, unless the table is what it would become.
 
-        `write` replaces the whole table in one commit that carries the properties it is given, and
-        lands where it is told.
+        `write` makes the table what it is to be in one commit that carries the properties it is
+        given, and lands where it is told.
 
         Raises:
             TableMissing: an upstream table was never published.
             AuditFailed: the new rows break a blocking claim; the table is as it was.
+            TableMoved: somebody else committed meanwhile, every time.
             JobFailed: `write` returned and the table does not carry the commit.
         """
         self.catalog.ensure_table(derivation.table)
@@ -89,7 +94,7 @@ class Deriver:
             identifier,
             properties[INPUTS],
             write=lambda branch: write(properties, branch),
-            audit=self.audit,
+            audit=lambda branch, snapshot: self._audit(derivation, properties, branch, snapshot),
             log=self.log,
         )
         if not self._is_current(identifier, properties):
@@ -101,22 +106,48 @@ class Deriver:
             )
         return "published"
 
+    def _audit(
+        self, derivation: Derivation, properties: Properties, branch: AuditBranch, snapshot: int
+    ) -> None:
+        self.audit(branch, snapshot)
+        if derivation.is_kept:
+            self._require_unmoved(origin_of(properties[MADE_FROM]))
+
+    def _require_unmoved(self, origin: Origin) -> None:
+        """Go on only while the inputs are what the commit says that they were.
+
+        A job reads them as they are. What it read of a later state, the next one would take for
+        what it was in this one, and leave it so.
+        """
+        for name, snapshot in origin.snapshots.items():
+            now = self._snapshot(name)
+            if now != snapshot:
+                raise TableMoved(
+                    f"table {name}",
+                    found=f"snapshot {now}, committed while a table was made from it",
+                    expected=f"snapshot {snapshot}, of which the table was to be made",
+                    next_move="make it again, from what stands there now",
+                )
+
     def _properties(self, derivation: Derivation) -> Properties:
-        document = {
-            "upstream": {name: self._snapshot(name) for name in derivation.upstream},
-            "as_of": derivation.as_of.isoformat(),
+        how = {
             "code": derivation.code_version,
             "columns": [[column.name, column.type] for column in derivation.table.columns],
             "parameters": dict(derivation.parameters),
         }
+        origin = Origin(
+            digest_of([json.dumps(how, sort_keys=True)]),
+            {name: self._snapshot(name) for name in derivation.upstream},
+        )
         return {
-            INPUTS: digest_of([json.dumps(document, sort_keys=True)]),
+            INPUTS: digest_of([origin.text(), derivation.as_of.isoformat()]),
+            MADE_FROM: origin.text(),
             AS_OF_DATE: derivation.as_of.isoformat(),
             CODE_VERSION: derivation.code_version,
             RUN_ID: self.run_id,
         }
 
-    def _snapshot(self, identifier: str) -> str:
+    def _snapshot(self, identifier: str) -> int:
         snapshot = newest_snapshot(self.catalog, identifier).get("snapshot-id")
         if snapshot is None:
             raise TableMissing(
@@ -125,7 +156,7 @@ class Deriver:
                 expected="a table that has been published",
                 next_move=f"materialize the asset {identifier.replace('.', '/')} first",
             )
-        return snapshot
+        return int(snapshot)
 
     def _is_current(self, identifier: str, properties: Properties) -> bool:
         return newest_snapshot(self.catalog, identifier).get(INPUTS) == properties[INPUTS]

@@ -1,8 +1,9 @@
 """`curated.product_360`: each product as the business sees it on one day.
 
-Made anew, every product of it, whenever a source or the day has changed. Windows end with the as-of
-date, which is the latest closed business day in the data. The hazard is a clock: "the last 28 days"
-of the machine's today would change without any sale.
+Brought up to date whenever a source or the day has changed: only the products that the change or
+the day touches are made anew. Windows end with the as-of date, which is the latest closed business
+day in the data. The hazard is a clock: "the last 28 days" of the machine's today would change
+without any sale.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ product_360 = job_table_asset(
         parameters={"windows": list(WINDOW_DAYS)},
         plots=PLOTS,
         claims=CLAIMS,
+        is_kept=True,
     )
 )
 

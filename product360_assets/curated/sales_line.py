@@ -76,12 +76,24 @@ CLAIMS = all_claims(
         ),
         Claim(
             "every_line_has_its_receipt",
-            "A line without a receipt has no day, no store and no household.",
-            """
-            SELECT count(*) = 0 AS holds, count(*) AS lines_without_receipt
-            FROM curated.sales_line
-            WHERE business_date IS NULL OR store_id IS NULL OR household_id IS NULL
+            "A line without a receipt has no day, no store and no household. It is nobody's only "
+            "if its clean receipt is nobody's too: then its household was erased.",
+            f"""
+            WITH line AS (
+                SELECT l.business_date IS NULL OR l.store_id IS NULL AS is_alone,
+                       l.household_id IS NULL AS is_nobodys,
+                       is_nobodys AND b.basket_id IS NOT NULL AND b.household_id IS NULL
+                           AS is_erased
+                FROM curated.sales_line l
+                LEFT JOIN {newest("clean_pos_basket", "basket_id")} b USING (basket_id)
+            )
+            SELECT count(*) FILTER (is_alone OR is_nobodys AND NOT is_erased) = 0 AS holds,
+                   count(*) FILTER (is_alone) AS lines_without_receipt,
+                   count(*) FILTER (is_nobodys AND NOT is_erased) AS lines_without_household,
+                   count(*) FILTER (is_erased) AS lines_of_erased_households
+            FROM line
             """,
+            clean=(BASKETS,),
         ),
         Claim(
             "no_sale_is_after_2037",

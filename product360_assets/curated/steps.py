@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import dagster as dg
@@ -27,9 +28,10 @@ from product360_assets.curated.lineage import remember
 from product360_assets.curated.plots import Plot, last_said, plots_of
 from product360_assets.curated.presentation import asset_key, materialized, table_spec
 from product360_assets.curated.publish import Publication, Published, Publisher
+from product360_assets.curated.since import Since, since
 from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
-from resources.jobs import JobReport, JobRequest, JobRunner
+from resources.jobs import JobReport, JobRequest, JobRunner, facts_of
 from resources.ledger import Ledger, LedgerResource
 from resources.locks import holding
 from resources.objects import LakeResource
@@ -112,11 +114,12 @@ def publication_asset(
 
 @dataclass(frozen=True)
 class JobTable:
-    """A table that a job makes as a whole from published tables.
+    """A table that a job makes from published tables.
 
     `as_of` finds the last business day that the table may know of; `plots` are what a run shows of
     the table, by default its rows by week if it has a day; `claims` are what must hold of the table
-    before readers see it.
+    before readers see it; `is_kept` says that the job can be told what has changed `since` the
+    table was made, and then brings it up to date instead of making it whole.
     """
 
     table: Table
@@ -126,6 +129,7 @@ class JobTable:
     parameters: Mapping[str, Any]
     plots: tuple[Plot, ...] = ()
     claims: tuple[Claim, ...] = ()
+    is_kept: bool = False
 
 
 def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
@@ -158,11 +162,19 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
                 as_of=made.as_of(warehouse, opened),
                 code_version=runner.code_version(),
                 parameters=made.parameters,
+                is_kept=made.is_kept,
             )
 
+            told: dict[str, Any] = {}
+
             def write(properties: Properties, branch: AuditBranch) -> None:
-                request = _job_request(made.job, derivation, properties, branch)
-                remember(catalog, table, runner.run(request, log=context.log.info))
+                changed = since(catalog, branch, properties) if made.is_kept else None
+                request = _job_request(made.job, derivation, properties, branch, changed)
+                report = runner.run(request, log=context.log.info)
+                remember(catalog, table, report)
+                told.update(_job_facts(report))
+                if isinstance(changed, str):
+                    told["made whole, as"] = changed
 
             audit = TableAudit(
                 table, made.claims, opened, catalog, warehouse, lake, said_to(context)
@@ -175,6 +187,7 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
                 catalog=catalog,
                 warehouse=warehouse,
                 plots=shown,
+                told=told,
             )
 
     return derive
@@ -198,18 +211,26 @@ def derived(
     catalog: CatalogResource,
     warehouse: WarehouseResource,
     plots: Sequence[Plot] = (),
+    told: Mapping[str, Any] = MappingProxyType({}),
 ) -> dg.MaterializeResult[None]:
-    """Make the table anew with `write` if what it depends on has changed, and show it."""
+    """Make the table anew with `write` if what it depends on has changed, and show it.
+
+    `told` is what `write` says of its work, if it is called.
+    """
     deriver = Deriver(catalog, context.log.info, context.run.run_id, audit)
     outcome = deriver.derive(derivation, write)
-    facts = {"outcome": outcome, "as of": derivation.as_of.isoformat()}
+    facts = {"outcome": outcome, "as of": derivation.as_of.isoformat(), **told}
     table = derivation.table
     before = last_said(context.instance, asset_key(table))
     return materialized(table, catalog, warehouse, facts=facts, plots=plots, before=before)
 
 
 def _job_request(
-    job: str, derivation: Derivation, properties: Properties, branch: AuditBranch
+    job: str,
+    derivation: Derivation,
+    properties: Properties,
+    branch: AuditBranch,
+    changed: Since | str | None,
 ) -> JobRequest:
     identifier = derivation.table.identifier
     return JobRequest(
@@ -220,6 +241,7 @@ def _job_request(
             "inputs": {name: f"lake.{name}" for name in derivation.upstream},
             "target": f"lake.{identifier}",
             **derivation.parameters,
+            **({"since": changed.document()} if isinstance(changed, Since) else {}),
         },
         commit=properties,
         branch=branch,
@@ -242,6 +264,7 @@ def _job_facts(report: JobReport) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "job seconds": round(report.seconds, 2),
         "job report": report.report_uri,
+        **facts_of([report]),
     }
     for result in report.results:
         for name, text in result.details.items():

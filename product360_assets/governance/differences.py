@@ -56,6 +56,7 @@ class DayResult:
         source, raw, clean: what each zone holds, by what is counted; None is not counted.
         sums: column → (raw, clean), over the files in which sums could be compared.
         pending: what is still on its way, in words; no difference.
+        explained: what differs because subjects were erased, and by as much as they explain.
         clean_files: rows of each file in clean, so that one that goes can be named.
     """
 
@@ -68,11 +69,13 @@ class DayResult:
     sums: Mapping[str, tuple[str, str]]
     pending: tuple[str, ...]
     differences: tuple[Difference, ...]
+    explained: tuple[Difference, ...]
     clean_files: Mapping[str, int]
 
     def document(self) -> dict[str, Any]:
         """The result as JSON knows it."""
-        return {**vars(self), "differences": [vars(each) for each in self.differences]}
+        named = {"differences": self.differences, "explained": self.explained}
+        return {**vars(self), **{what: list(map(vars, some)) for what, some in named.items()}}
 
 
 def day_result_of(document: Mapping[str, Any]) -> DayResult:
@@ -83,5 +86,6 @@ def day_result_of(document: Mapping[str, Any]) -> DayResult:
             "sums": {name: (pair[0], pair[1]) for name, pair in document["sums"].items()},
             "pending": tuple(document["pending"]),
             "differences": tuple(Difference(**each) for each in document["differences"]),
+            "explained": tuple(Difference(**each) for each in document["explained"]),
         }
     )

@@ -3,17 +3,22 @@
 Three accounts of one batch are compared: the records counted in raw, the rows that the written
 files hold by the raw file they came from, and what the ledger was told. Sums of numbers and a
 checksum of keys then say whether they are the same rows, where none was set aside.
+
+The hazard is whoever was erased: raw keeps their key, clean has null. A sum may differ by exactly
+the keys of those whose requests the batch was made clean by, and by nothing else; that is said, and
+is no difference.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import chain
 from typing import TypeAlias
 
+from product360_assets.clean.quarantine import ERASED
+from product360_assets.clean.work import ERASED as OBEYED
 from product360_assets.governance.differences import Difference
 from product360_assets.governance.evidence import (
     DayEvidence,
@@ -24,7 +29,7 @@ from product360_assets.governance.evidence import (
 from product360_assets.governance.records import Bytes
 from product360_assets.governance.sums import KEY_CHECKSUM, FileSums
 from resources.arrow_files import file_system
-from resources.ledger import AcceptedObject
+from resources.ledger import AcceptedObject, ZoneState
 from resources.objects import ObjectStore
 
 # A file of which no record could be read is set aside as one record, by this rule.
@@ -44,6 +49,7 @@ class CleanSide:
         set_aside: quarantined rows by the raw file that they came from.
         set_aside_of: quarantined rows by batch.
         refused: raw files of which no record could be read.
+        erased: those of the quarantined rows whose subject was erased, by raw file.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -51,6 +57,7 @@ class CleanSide:
     set_aside: Counter[str] = field(default_factory=Counter)
     set_aside_of: Counter[str] = field(default_factory=Counter)
     refused: set[str] = field(default_factory=set)
+    erased: Counter[str] = field(default_factory=Counter)
 
 
 def footers(clean: ObjectStore, keys: Iterable[str]) -> dict[str, int]:
@@ -81,6 +88,7 @@ def add_quarantine(side: CleanSide, clean: ObjectStore, keys: Iterable[str]) -> 
             side.set_aside_of[batch] += 1
             if rule == _REFUSED:
                 side.refused.add(source)
+            side.erased[source] += rule == ERASED
 
 
 def compare(
@@ -103,20 +111,66 @@ def compare(
         side: what clean holds.
         files_before: rows of the files that clean held at the last reconciliation.
     """
-    told = _told(evidence, day, side, files_before)
-    within = (
-        found
-        for batch_id in day.clean
-        for accepted_object in accepted.get(batch_id, ())
-        for found in _of_file(accepted_object.raw_key, measured, raw, side)
-    )
-    for file, what, left, right in chain(told, within):
+    yield from _named(evidence, day, _told(evidence, day, side, files_before))
+    for batch_id, state in day.clean.items():
+        for each in accepted.get(batch_id, ()):
+            found = _of_file(each.raw_key, measured, raw, side, _obeyed(state))
+            yield from _named(evidence, day, found)
+
+
+def explained(
+    evidence: TableEvidence,
+    day: DayEvidence,
+    accepted: Mapping[str, Sequence[AcceptedObject]],
+    raw: Mapping[str, FileSums],
+    side: CleanSide,
+) -> Iterator[Difference]:
+    """What differs because subjects were erased, and is no fault; arguments as for `compare`."""
+    for batch_id, state in day.clean.items():
+        for each in accepted.get(batch_id, ()):
+            found = _erased_in(each.raw_key, raw, side, _obeyed(state))
+            yield from _named(evidence, day, found)
+
+
+def _named(
+    evidence: TableEvidence, day: DayEvidence, found: Iterable[_Found]
+) -> Iterator[Difference]:
+    for file, what, left, right in found:
         parts = (evidence.name, day.day.isoformat(), file, what, str(left), str(right))
         yield Difference("raw and clean", *parts)
 
 
+def _erased_in(
+    key: str, raw: Mapping[str, FileSums], side: CleanSide, obeyed: Collection[str]
+) -> Iterator[_Found]:
+    """What of one raw file clean left out for those who were erased."""
+    if gone := side.erased[key]:
+        records = side.kept.get(key, FileSums(0, {})).rows + side.set_aside[key]
+        yield key, "erased: rows", records, records - gone
+    sums = raw.get(key, FileSums(0, {}))
+    for column, total in sorted(sums.sums.items()):
+        if part := _erased_part(sums, column, obeyed):
+            yield key, f"erased: sum of {column}", total, total - part
+
+
+def _obeyed(state: ZoneState) -> frozenset[str]:
+    """The requests for erasure that a batch was made clean by."""
+    return frozenset(state.details.get(OBEYED, "").split())
+
+
+def _erased_part(sums: FileSums, column: str, obeyed: Collection[str]) -> Decimal:
+    parts = sums.erased.items()
+    return sum(
+        (value for (name, by), value in parts if name == column and by in obeyed), Decimal(0)
+    )
+
+
 def _of_file(
-    key: str, measured: Mapping[str, Bytes], raw: Mapping[str, FileSums], side: CleanSide
+    key: str,
+    measured: Mapping[str, Bytes],
+    raw: Mapping[str, FileSums],
+    side: CleanSide,
+    obeyed: Collection[str],
 ) -> Iterator[_Found]:
     """How the rows of one raw file differ from its records; their sums, if their number agrees."""
     now, aside = measured.get(key), side.set_aside[key]
@@ -126,9 +180,10 @@ def _of_file(
         yield key, "rows", records, kept.rows + aside
     elif not aside and (sums := raw.get(key)) is not None and sums.rows == kept.rows:
         for column in sorted(sums.sums.keys() & kept.sums.keys()):
-            if sums.sums[column] != kept.sums[column]:
+            expected = sums.sums[column] - _erased_part(sums, column, obeyed)
+            if expected != kept.sums[column]:
                 what = column if column == KEY_CHECKSUM else f"sum of {column}"
-                yield key, what, sums.sums[column], kept.sums[column]
+                yield key, what, expected, kept.sums[column]
 
 
 def sums_of(

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.erasures import requests
 from product360_assets.governance import raw_and_clean, source_and_raw
 from product360_assets.governance.differences import DayResult
 from product360_assets.governance.evidence import DayEvidence, TableEvidence, gather
+from product360_assets.governance.known_erased import KnownErased
 from product360_assets.governance.raw_and_clean import CleanSide
 from product360_assets.governance.records import Bytes, measured
 from product360_assets.governance.results import read_results, write_results
 from product360_assets.governance.sums import FileSums, clean_sums, raw_sums
 from resources.ledger import AcceptedObject, Ledger
 from resources.objects import LakeResource
+from resources.secrets import SecretsResource
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,14 @@ def reconcile(
     *,
     ledger: Ledger,
     lake: LakeResource,
+    secrets: SecretsResource | None = None,
     everything: bool = False,
 ) -> Reconciled:
-    """Reconcile the days of a table that changed since the last time, or all of them."""
+    """Reconcile the days of a table that changed since the last time, or all of them.
+
+    Raises:
+        SecretMissing: a subject was erased, and without secrets is not recognised in raw.
+    """
     evidence = gather(contract, table, ledger=ledger, lake=lake)
     earlier = read_results(lake.zone("results"), evidence.name)
     version = contract.config_version(table.name)
@@ -63,7 +71,7 @@ def reconcile(
         day.isoformat(): earlier[day.isoformat()] for day in evidence.days if day not in changed
     }
     if changed:
-        read = _read(evidence, changed)
+        read = _read(evidence, changed, secrets)
         for day in changed:
             before = earlier.get(day.isoformat())
             results[day.isoformat()] = _result(evidence, day, prints[day], read, before)
@@ -72,8 +80,10 @@ def reconcile(
     return Reconciled(evidence.name, results, tuple(day.isoformat() for day in changed))
 
 
-def _read(evidence: TableEvidence, days: Sequence[date]) -> _Read:
+def _read(evidence: TableEvidence, days: Sequence[date], secrets: SecretsResource | None) -> _Read:
     """Read what raw and clean hold of these days."""
+    clean = evidence.lake.zone("clean")
+    erased = [each for kind in evidence.table.subjects for each in requests(clean, kind)]
     raw = evidence.lake.zone("raw")
     accepted = {day: evidence.accepted(day) for day in days}
     keys = [found.raw_key for day in days for found in _all(accepted[day])]
@@ -86,7 +96,7 @@ def _read(evidence: TableEvidence, days: Sequence[date]) -> _Read:
     return _Read(
         accepted,
         bytes_of,
-        raw_sums(evidence.table, raw, list(bytes_of), sizes),
+        raw_sums(evidence.table, raw, list(bytes_of), sizes, KnownErased(erased, secrets)),
         _clean_side(evidence, [evidence.days[day] for day in days]),
     )
 
@@ -138,6 +148,7 @@ def _result(
         sums=raw_and_clean.sums_of(keys, read.raw, read.clean),
         pending=_pending(found, objects),
         differences=differences,
+        explained=tuple(raw_and_clean.explained(evidence, found, accepted, read.raw, read.clean)),
         clean_files=_clean_files(found, read.clean, before if differences else None),
     )
 

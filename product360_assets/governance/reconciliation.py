@@ -22,6 +22,7 @@ from product360_assets.governance.differences import PAIRS, Difference, Pair
 from product360_assets.governance.reconcile import Reconciled, reconcile
 from resources.ledger import LedgerResource
 from resources.objects import LakeResource
+from resources.secrets import SecretsResource
 
 GROUP = "governance"
 RECONCILIATION = "reconciliation"
@@ -37,7 +38,8 @@ _CHECKS: dict[Pair, tuple[str, str]] = {
     "raw and clean": (
         RAW_AND_CLEAN_AGREE,
         "Every record of every raw file is in clean or set aside, as often as the ledger was told; "
-        "where none was set aside, sums of numbers and a checksum of keys are equal too.",
+        "where none was set aside, sums of numbers and a checksum of keys are equal too, but for "
+        "the keys of whoever was erased.",
     ),
 }
 _SHOWN = 50
@@ -83,13 +85,19 @@ def reconciliation_asset(contracts: Sequence[SourceContract]) -> dg.AssetsDefini
         config: ReconcileConfig,
         ledger: LedgerResource,
         lake: LakeResource,
+        secrets: SecretsResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         opened = ledger.open()
         done = []
         for contract, table in tables:
             with explained_failures():
                 found = reconcile(
-                    contract, table, ledger=opened, lake=lake, everything=config.everything
+                    contract,
+                    table,
+                    ledger=opened,
+                    lake=lake,
+                    secrets=secrets,
+                    everything=config.everything,
                 )
             if found.computed:
                 context.log.info(f"{found.table}: {len(found.computed)} days compared")
@@ -128,9 +136,14 @@ def _said(done: Sequence[Reconciled]) -> dict[str, Any]:
         "differences": len(differences),
         "tables": preview([_totals(found) for found in done], columns=_TOTALS),
     }
-    if differences:
-        rows = [{**vars(found), "file": found.file} for found in differences[:_SHOWN]]
-        said["named differences"] = preview(rows, columns=_NAMED, longest=_LONGEST_NAME)
+    explained = [each for found in done for one in found.results.values() for each in one.explained]
+    for title, some in {
+        "named differences": differences,
+        "explained by erasures": explained,
+    }.items():
+        if some:
+            rows = [{**vars(found), "file": found.file} for found in some[:_SHOWN]]
+            said[title] = preview(rows, columns=_NAMED, longest=_LONGEST_NAME)
     return said
 
 

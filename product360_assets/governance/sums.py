@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from product360_assets.core.contract import ColumnContract, FileFormat, TableContract
+from product360_assets.governance.known_erased import NOBODY_KNOWN, KnownErased
 from resources.arrow_files import file_system
 from resources.objects import ObjectStore
 
@@ -44,10 +45,15 @@ _READERS: Mapping[FileFormat, str] = {
 
 @dataclass(frozen=True)
 class FileSums:
-    """Rows of one file, and its sums by column; the checksum of keys is one of them."""
+    """Rows of one file, and its sums by column; the checksum of keys is one of them.
+
+    `erased` are the parts of these sums that are keys of erased subjects, by column and request;
+    only raw has any.
+    """
 
     rows: int
     sums: Mapping[str, Decimal]
+    erased: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
 
 
 def summed_columns(table: TableContract) -> list[ColumnContract]:
@@ -61,13 +67,21 @@ def summed_columns(table: TableContract) -> list[ColumnContract]:
 
 
 def raw_sums(
-    table: TableContract, raw: ObjectStore, keys: Sequence[str], sizes: Mapping[str, int]
+    table: TableContract,
+    raw: ObjectStore,
+    keys: Sequence[str],
+    sizes: Mapping[str, int],
+    known: KnownErased = NOBODY_KNOWN,
 ) -> dict[str, FileSums]:
-    """Sums of raw files by key; a file that DuckDB cannot read has none."""
+    """Sums of raw files by key; a file that DuckDB cannot read has none.
+
+    Raises:
+        SecretMissing: somebody was erased, and cannot be recognised here.
+    """
     found: dict[str, FileSums] = {}
     for some in _portions(keys, sizes):
         with _local(raw, some) as paths, _session() as session:
-            found |= _readable(session, table, paths)
+            found |= _readable(session, table, paths, known)
     return found
 
 
@@ -89,7 +103,10 @@ def clean_sums(
 
 
 def _readable(
-    session: duckdb.DuckDBPyConnection, table: TableContract, paths: Mapping[str, str]
+    session: duckdb.DuckDBPyConnection,
+    table: TableContract,
+    paths: Mapping[str, str],
+    known: KnownErased,
 ) -> dict[str, FileSums]:
     """Sums of the files that can be read, all at once, else by halves; by their key in raw."""
     import duckdb
@@ -97,15 +114,42 @@ def _readable(
     try:
         columns = _read(session, table, list(paths))
         by_path = _summed(session, table, columns, "_file")
+        erased = _erased(session, table, columns, known)
     except duckdb.Error:
         if len(paths) == 1:
             return {}
         half = len(paths) // 2
         return {
-            **_readable(session, table, dict(list(paths.items())[:half])),
-            **_readable(session, table, dict(list(paths.items())[half:])),
+            **_readable(session, table, dict(list(paths.items())[:half]), known),
+            **_readable(session, table, dict(list(paths.items())[half:]), known),
         }
-    return {paths[path]: sums for path, sums in by_path.items()}
+    return {
+        paths[path]: replace(sums, erased=erased.get(path, {})) for path, sums in by_path.items()
+    }
+
+
+def _erased(
+    session: duckdb.DuckDBPyConnection,
+    table: TableContract,
+    columns: Mapping[str, str],
+    known: KnownErased,
+) -> dict[str, dict[tuple[str, str], Decimal]]:
+    """What erased keys are of the sums of `read`, by file."""
+    found: dict[str, dict[tuple[str, str], Decimal]] = {}
+    for column in summed_columns(table):
+        recognise = known.recognise(column.subject)
+        if recognise is None or column.erasure != "anonymise" or column.name not in columns:
+            continue  # a row that goes as a whole is set aside, and no sum of its file is compared
+        key = _typed(column, columns[column.name])
+        rows = session.execute(
+            f"SELECT _file, {key} AS key, count(*) FROM read GROUP BY ALL HAVING key IS NOT NULL"
+        ).fetchall()
+        for file, value, times in rows:
+            if request := recognise(f"{value:f}"):
+                parts = found.setdefault(file, {})
+                place = (column.name, request)
+                parts[place] = parts.get(place, Decimal(0)) + value * times
+    return found
 
 
 def _read(

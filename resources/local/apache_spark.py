@@ -110,6 +110,11 @@ def start_settings(home: Path, jar: Path) -> dict[str, str]:
             "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
         ),
         "spark.sql.session.timeZone": "UTC",
+        # Of what has ended, a page that is off would show the plans of a thousand queries; a stream
+        # that goes on would hold them all.
+        "spark.sql.ui.retainedExecutions": "10",
+        "spark.ui.retainedJobs": "10",
+        "spark.ui.retainedStages": "10",
         # Rows are few per task: with the default of 200 the tasks cost more than the work.
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(home / "engine" / "warehouse"),

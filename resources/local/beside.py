@@ -18,7 +18,9 @@ from pathlib import Path
 _GIVEN = ("landing", "raw")
 
 
-def home_beside(home: Path, beside: Path, *, kept_states: Sequence[str]) -> None:
+def home_beside(
+    home: Path, beside: Path, *, kept_states: Sequence[str], kept_folders: Sequence[str] = ()
+) -> None:
     """Make the second home, on the same file system.
 
     Args:
@@ -26,6 +28,7 @@ def home_beside(home: Path, beside: Path, *, kept_states: Sequence[str]) -> None
         beside: a folder that is not there yet.
         kept_states: zones of which the second ledger keeps what is recorded; of others it knows
             nothing.
+        kept_folders: folders of the lake that hold what people asked for; they are linked as well.
 
     Raises:
         FileExistsError: something stands in the second home's place.
@@ -35,9 +38,9 @@ def home_beside(home: Path, beside: Path, *, kept_states: Sequence[str]) -> None
         if (home / name).exists():
             _copy(home / name, beside / name)
     _forget(beside / "ledger.db", kept_states)
-    for zone in _GIVEN:
-        if (home / "lake" / zone).is_dir():
-            shutil.copytree(home / "lake" / zone, beside / "lake" / zone, copy_function=os.link)
+    for given in (*_GIVEN, *kept_folders):
+        if (home / "lake" / given).is_dir():
+            shutil.copytree(home / "lake" / given, beside / "lake" / given, copy_function=os.link)
     if (home / "secrets.json").exists():
         os.link(home / "secrets.json", beside / "secrets.json")
 

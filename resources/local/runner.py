@@ -11,21 +11,19 @@ import importlib
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from resources.errors import JobFailed, ObjectExists, Product360Error, ReportMissing
-from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
+from resources.errors import JobFailed, Product360Error
+from resources.job_report import REPORTS, failure_in, followed, publish_spec, results_in
+from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.local.engines import EngineName, Lease, lease_engine
-from resources.local.job_report import followed
-from resources.objects import LakeResource, ObjectStore
+from resources.objects import LakeResource
 from resources.storage import refusal_in
 
-SPECS = "job-specs"
-REPORTS = "job-reports"
 JOB_ENTRY = "spark.cli"
 BUNDLE = "spark.bundle"
 # Spent on failed jobs only.
@@ -63,7 +61,7 @@ class LocalJobRunner(JobRunner):
         work = f"{request.name}-{request.digest}"
         attempt = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         report_prefix = f"{REPORTS}/{work}/{attempt}/"
-        spec_uri = _publish_spec(results, f"{SPECS}/{work}.json", request.document)
+        spec_uri = publish_spec(results, work, request)
         report_uri = results.uri_of(report_prefix).removesuffix("/")
         started = time.monotonic()
         # Sail has no Structured Streaming.
@@ -78,17 +76,9 @@ class LocalJobRunner(JobRunner):
                 failure = _run_job(arguments, lease, home)
         events = report.events
         _raise_failure(request, failure, events, log, report_uri)
-        reported = [event for event in events if event["event"] == "results"]
-        if not reported:
-            raise ReportMissing(
-                f"job {request.job} ({work})",
-                found=f"no results among {len(events)} event(s) below {report_uri}",
-                expected="one `results` event, even if it is empty",
-                next_move="make the job call `report.results(...)` at its end",
-            )
         return JobReport(
             job=request.job,
-            results=tuple(JobResult(**result) for result in reported[-1]["results"]),
+            results=results_in(events, what=f"job {request.job} ({work})", report_uri=report_uri),
             seconds=time.monotonic() - started,
             report_uri=report_uri,
         )
@@ -106,13 +96,6 @@ class LocalJobRunner(JobRunner):
         """See `JobRunner.code_version`."""
         version: str = importlib.import_module(BUNDLE).code_version()
         return version
-
-
-def _publish_spec(results: ObjectStore, key: str, document: bytes) -> str:
-    # It is there when the same work was asked for before: the key holds the hash of the bytes.
-    with suppress(ObjectExists):
-        results.put(key, document)
-    return results.uri_of(key)
 
 
 def _run_job(arguments: list[str], lease: Lease, home: Path) -> _Failure | None:
@@ -156,18 +139,15 @@ def _raise_failure(
     report_uri: str,
 ) -> None:
     """Raise if the job failed, in its own words where it had the chance to say them."""
-    told = [event for event in events if event["event"] == "failed"]
-    if not failure and not told:
+    told = failure_in(events, log)
+    if not failure and told is None:
         return
-    if told and told[-1]["frames"]:
-        log(told[-1]["frames"])
     failure = failure or _Failure("a report of a failure")
-    found = told[-1]["message"] if told else failure.found
     if failure.refused is not None:
         raise failure.refused
     raise JobFailed(
         f"job {request.job} ({request.name})",
-        found=found,
+        found=failure.found if told is None else told,
         expected="a job that runs to its end",
         next_move=f"{failure.next_move}; its report is {report_uri}",
     )

@@ -20,9 +20,9 @@ from dataclasses import replace
 from pydantic import PrivateAttr
 
 from resources.errors import JobFailed, ObjectChanged, ObjectMissing
+from resources.job_report import JobReportReader
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.local.engines import end_engine_under_its_job, stamping_bridge
-from resources.local.job_report import JobReportReader
 from resources.objects import LakeResource
 from resources.polling import wait_until
 from resources.streams import Offers, offered
@@ -80,6 +80,7 @@ class ListeningRunner(JobRunner):
     _runner: JobRunner = PrivateAttr()
     _offers: Offers = PrivateAttr()
     _thread: _Job = PrivateAttr()
+    _answered: str | None = PrivateAttr(default=None)
 
     def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
         """See `JobRunner.run`."""
@@ -94,12 +95,23 @@ class ListeningRunner(JobRunner):
                 self._thread.thread.join()
                 raise
             finally:
-                self._offers.take_away(key)
+                self._offers.withdraw(key)
+        self._forget_the_answer_before(key)
         return JobReport(request.job, results, time.monotonic() - began, key)
 
     def code_version(self) -> str:
         """See `JobRunner.code_version`."""
         return self._runner.code_version()
+
+    def _forget_the_answer_before(self, key: str) -> None:
+        """Forget what was answered last time, and not yet what was answered now.
+
+        An answer can be read before the job is done with it: its engine writes a mark beside it,
+        and fails if that is gone at once.
+        """
+        if self._answered is not None:
+            self._offers.take_away(self._answered)
+        self._answered = key
 
     def _wait(
         self, what: str, answer: Callable[[], tuple[JobResult, ...] | None]

@@ -22,6 +22,7 @@ from spark.io import ENGINE_ERRORS, file_sizes, union
 from spark.records import FILE, header_refused
 from spark.transforms.contract import Batch, CleanSpec, DeliveredFile
 from spark.transforms.drift import Layout, is_ambiguous, spelling
+from spark.transforms.erasure import without_erased
 from spark.transforms.rules import Finding
 from spark.transforms.staging import Portion, lineage_of, staged
 from spark.transforms.treatments import pseudonymised
@@ -105,7 +106,8 @@ def staged_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataF
         portion = record_by_record.portion(session, files, names, spec.format)
         portions.append(_respelled(portion, spec, names))
     portions.append(_refused_files(session, intake.refused))
-    return pseudonymised(union([staged(portion, spec) for portion in portions]), spec)
+    rows = union([staged(portion, spec) for portion in portions])
+    return pseudonymised(without_erased(rows, spec), spec)
 
 
 def failing_files(session: SparkSession, intake: Intake) -> set[DeliveredFile]:

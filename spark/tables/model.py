@@ -30,7 +30,9 @@ class DictionaryError(ValueError):
 class Column:
     """One column: its name, its type as Spark DDL, and what it means to a reader.
 
-    `tag` is the sensitivity that access policies go by: "public" unless said otherwise.
+    `tag` is the sensitivity that access policies go by: "public" unless said otherwise. `subject`
+    is the kind of person whose key it holds, if any; when that one is erased, `erasure` says what
+    becomes of the row: "remove" it, or "anonymise" it, which leaves null for the key.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Column:
     doc: str
     nullable: bool = True
     tag: str = "public"
+    subject: str = ""
+    erasure: str = "remove"
 
     def __post_init__(self) -> None:
         """Refuse names and types that one of the engines would read differently."""

@@ -40,6 +40,9 @@ class DeclaredColumn:
     nullable: bool
     allowed: tuple[str, ...] | None
     treatment: Treatment | None = None
+    # Whose key it holds, and what is done to a row when that one is erased.
+    subject: str | None = None
+    erasure: str = "remove"
 
     @property
     def how(self) -> str:
@@ -92,6 +95,14 @@ class Released:
 
 
 @dataclass(frozen=True)
+class Erased:
+    """Keyed hashes of erased subjects by their kind, and where the key of these hashes is."""
+
+    uri: str
+    hashes: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
 class DeliveredFile:
     """One file of one batch; `name` is what lineage calls it."""
 
@@ -128,6 +139,7 @@ class CleanSpec:
     keys: KeyReference | None = None
     origin: tuple[str, ...] = ()
     released: tuple[Released, ...] = ()
+    erased: Erased | None = None
 
     @property
     def published(self) -> tuple[DeclaredColumn, ...]:
@@ -212,6 +224,7 @@ def clean_spec(document: Mapping[str, Any]) -> CleanSpec:
             for batch in document["batches"]
             if batch.get("released")
         ),
+        erased=_erased(document.get("erased")),
     )
     actions = [rule.action for rule in spec.rules] + [spec.unique_action or "warn"]
     _expect("format", [spec.format], FORMATS)
@@ -240,7 +253,16 @@ def _column(document: Mapping[str, Any]) -> DeclaredColumn:
         nullable=bool(document.get("nullable", False)),
         allowed=None if allowed is None else tuple(str(value) for value in allowed),
         treatment=treatment_of(document.get("treatment")),
+        subject=document.get("subject"),
+        erasure=document.get("erasure") or "remove",
     )
+
+
+def _erased(document: Mapping[str, Any] | None) -> Erased | None:
+    if not document:
+        return None
+    hashes = {subject: frozenset(each) for subject, each in document["hashes"].items()}
+    return Erased(document["uri"], hashes)
 
 
 def _batches(

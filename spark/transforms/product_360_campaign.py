@@ -44,12 +44,13 @@ def with_campaigns(
         .join(_reach(offered, interactions), on="campaigns", how="left")
         .join(redeemed, on="product_id", how="left")
     )
-    return joined.select(
-        *rows.columns,
-        F.coalesce(F.col("campaign_count"), F.lit(0)).alias("campaigns_364d"),
-        F.coalesce(F.col("reach"), F.lit(0)).alias("campaign_reach_364d"),
-        or_zero("coupon_redemptions_364d"),
-    )
+    return joined.withColumns(
+        {
+            "campaigns_364d": F.coalesce(F.col("campaign_count"), F.lit(0)),
+            "campaign_reach_364d": F.coalesce(F.col("reach"), F.lit(0)),
+            "coupon_redemptions_364d": or_zero("coupon_redemptions_364d"),
+        }
+    ).drop("campaign_count", "campaigns", "reach")
 
 
 def _offered(interactions: DataFrame, as_of: date) -> DataFrame:

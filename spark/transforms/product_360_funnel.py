@@ -35,9 +35,10 @@ def with_funnel(rows: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:
         .agg(*(F.sum(exact(F.col(step))).alias(f"{step}_91d") for step in STEPS))
     )
     views, additions, purchases = (F.col(f"{step}_91d") for step in STEPS)
-    return rows.join(steps, on="product_id", how="left").select(
-        *rows.columns,
-        *(or_zero(f"{step}_91d") for step in STEPS),
-        ratio(additions, views).alias("view_to_cart_rate_91d"),
-        ratio(purchases, additions).alias("cart_to_purchase_rate_91d"),
+    return rows.join(steps, on="product_id", how="left").withColumns(
+        {
+            **{f"{step}_91d": or_zero(f"{step}_91d") for step in STEPS},
+            "view_to_cart_rate_91d": ratio(additions, views),
+            "cart_to_purchase_rate_91d": ratio(purchases, additions),
+        }
     )

@@ -38,14 +38,13 @@ def with_lifecycle(rows: DataFrame, lines: DataFrame, weeks: DataFrame, as_of: d
     joined = rows
     for told in (_lives(lines, as_of), revenue_by_quarter(lines, as_of), sold_weeks):
         joined = joined.join(told, on="product_id", how="left")
-    return joined.select(
-        *rows.columns,
-        "first_sale_date",
-        "last_sale_date",
-        F.datediff(F.lit(as_of), "last_sale_date").alias("days_since_last_sale"),
-        or_zero("weeks_sold_364d"),
-        _stage(as_of).alias("lifecycle_stage"),
-    )
+    return joined.withColumns(
+        {
+            "days_since_last_sale": F.datediff(F.lit(as_of), "last_sale_date"),
+            "weeks_sold_364d": or_zero("weeks_sold_364d"),
+            "lifecycle_stage": _stage(as_of),
+        }
+    ).drop("revenue_now", "revenue_before")
 
 
 def _lives(lines: DataFrame, as_of: date) -> DataFrame:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def with_price(rows: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:
-    """Products with their latest prices, price changes, and index within their category.
+    """Products with their latest prices and price changes.
 
     Args:
         rows: products.
@@ -29,14 +29,12 @@ def with_price(rows: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:
         as_of: last business day that counts.
     """
     priced = rows.join(_latest_prices(weeks, as_of), on="product_id", how="left")
-    return priced.select(
-        *rows.columns,
-        "shelf_price",
-        "loyalty_price",
-        "priced_week",
-        or_zero("price_changes_364d"),
-        _category_index().alias("category_price_index"),
-    )
+    return priced.withColumn("price_changes_364d", or_zero("price_changes_364d"))
+
+
+def with_category_index(rows: DataFrame) -> DataFrame:
+    """Products with what their price is within their category; every product must be among them."""
+    return rows.withColumn("category_price_index", _category_index())
 
 
 def _latest_prices(weeks: DataFrame, as_of: date) -> DataFrame:

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 # Fewer weeks of one kind say nothing about that kind.
 LEAST_WEEKS = 4
+COUNTS = ("promotion_weeks_364d", "display_weeks_364d", "mailer_weeks_364d")
+_HELPERS = (
+    "shelf_value",
+    "revenue",
+    "first_week",
+    "promoted_weeks",
+    "promoted_units",
+    "other_units",
+)
 
 
 def with_promotion(rows: DataFrame, lines: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:
@@ -47,16 +56,13 @@ def with_promotion(rows: DataFrame, lines: DataFrame, weeks: DataFrame, as_of: d
         .groupBy("product_id")
         .agg(*_totals(as_of))
     )
-    return rows.join(promoted, on="product_id", how="left").select(
-        *rows.columns,
-        ratio(F.col("shelf_value") - F.col("revenue"), F.col("shelf_value")).alias(
-            "discount_depth_91d"
-        ),
-        or_zero("promotion_weeks_364d"),
-        or_zero("display_weeks_364d"),
-        or_zero("mailer_weeks_364d"),
-        _uplift(as_of).alias("promotion_uplift"),
-    )
+    full = F.col("shelf_value")
+    told = {
+        "discount_depth_91d": ratio(full - F.col("revenue"), full),
+        **{name: or_zero(name) for name in COUNTS},
+        "promotion_uplift": _uplift(as_of),
+    }
+    return rows.join(promoted, on="product_id", how="left").withColumns(told).drop(*_HELPERS)
 
 
 def first_weeks(lines: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:

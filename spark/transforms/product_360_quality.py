@@ -37,11 +37,9 @@ def with_quality(rows: DataFrame, lines: DataFrame, as_of: date) -> DataFrame:
     raised = [F.when(condition, F.lit(name)) for name, condition in flags]
     names = F.concat_ws(",", *raised)
     count = sum((F.when(condition, 1).otherwise(0) for _, condition in flags), F.lit(0))
-    return rows.join(paid_for_nothing, on="product_id", how="left").select(
-        *rows.columns,
-        F.when(names != "", names).alias("quality_flags"),
-        count.alias("quality_flag_count"),
-    )
+    told = {"quality_flags": F.when(names != "", names), "quality_flag_count": count}
+    joined = rows.join(paid_for_nothing, on="product_id", how="left")
+    return joined.withColumns(told).drop("is_paid_without_quantity")
 
 
 def _flags(as_of: date) -> Mapping[str, Column]:

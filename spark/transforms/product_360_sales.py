@@ -39,9 +39,9 @@ def with_sales(rows: DataFrame, lines: DataFrame, as_of: date, windows: Sequence
         .groupBy("product_id")
         .agg(*(column for days in windows for column in _window_totals(days)))
     )
-    return rows.join(sold, on="product_id", how="left").select(
-        *rows.columns, *(column for days in windows for column in _window_columns(days))
-    )
+    told = {name: column for days in windows for name, column in _window_columns(days)}
+    helpers = (name for days in windows for name in _helpers(days))
+    return rows.join(sold, on="product_id", how="left").withColumns(told).drop(*helpers)
 
 
 def _by_household(lines: DataFrame, as_of: date, windows: Sequence[int]) -> DataFrame:
@@ -67,14 +67,19 @@ def _window_totals(days: int) -> Iterator[Column]:
     yield count_if(known & (visits > 1)).alias(f"repeaters_{days}")
 
 
-def _window_columns(days: int) -> Iterator[Column]:
+def _helpers(days: int) -> Iterator[str]:
+    for what in ("units", "revenue", "baskets", "households", "repeaters"):
+        yield f"{what}_{days}"
+
+
+def _window_columns(days: int) -> Iterator[tuple[str, Column]]:
     zero = F.lit(0).cast("bigint")
     households = F.coalesce(F.col(f"households_{days}").cast("bigint"), zero)
     units = F.coalesce(F.col(f"units_{days}").cast("bigint"), zero)
-    yield F.when(~F.col("is_fuel"), units).alias(f"units_{days}d")
+    yield f"units_{days}d", F.when(~F.col("is_fuel"), units)
     revenue = F.coalesce(F.col(f"revenue_{days}"), F.lit(0))
-    yield revenue.cast("decimal(18,2)").alias(f"revenue_{days}d")
-    yield F.coalesce(F.col(f"baskets_{days}").cast("bigint"), zero).alias(f"baskets_{days}d")
-    yield households.alias(f"households_{days}d")
+    yield f"revenue_{days}d", revenue.cast("decimal(18,2)")
+    yield f"baskets_{days}d", F.coalesce(F.col(f"baskets_{days}").cast("bigint"), zero)
+    yield f"households_{days}d", households
     rate = F.col(f"repeaters_{days}").cast("double") / households.cast("double")
-    yield F.when(households > 0, rate).alias(f"repeat_rate_{days}d")
+    yield f"repeat_rate_{days}d", F.when(households > 0, rate)

@@ -27,6 +27,7 @@ OPERATION, TYPE, REQUIRED, ALLOWED, UNIQUE = "operation", "type", "required", "a
 # A row that breaks one of these may hold its values in the wrong columns.
 UNRELIABLE = (STRUCTURE, FILE, ENCODING, OPERATION, TYPE, REQUIRED, ALLOWED)
 RELEASED = "released"
+ERASED = "erased"
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,19 @@ def test_zones_that_keep_refuse_to_delete(lake: LakeResource) -> None:
         assert store.read("p/a") == b"kept"
 
 
+def test_only_clean_loses_what_tells_of_an_erased_subject(lake: LakeResource) -> None:
+    zones: list[Zone] = ["raw", "curated", "forecast", "clean"]
+    *kept, clean = (lake.zone(zone) for zone in zones)
+    for store in (*kept, clean):
+        store.put("p/b", b"hers")
+    for store in kept:
+        with pytest.raises(DeleteRefused, match="p/b"):
+            store.delete("p/b", erased=True)
+        assert store.read("p/b") == b"hers"
+    clean.delete("p/b", erased=True)
+    assert list(clean.list("p/b")) == []
+
+
 def test_a_rewritten_object_has_another_version(landing: ObjectStore) -> None:
     versions = set()
     for number in range(20):

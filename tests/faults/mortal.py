@@ -1,7 +1,9 @@
 """Dying at the n-th durable call: the harness of the kill tests, run as a program of its own.
 
-    python tests/faults/mortal.py FOLDER accept|clean|publish [--calls 3,17]
-    python tests/faults/mortal.py FOLDER accept|clean|publish --without PROTECTION [--until-wrong]
+    python tests/faults/mortal.py FOLDER STAGE [--calls 3,17]
+    python tests/faults/mortal.py FOLDER STAGE --without PROTECTION [--until-wrong]
+
+The stages are accept, clean, publish, erase and erase-tables.
 
 It counts the durable calls that the work makes through its ports, and sends SIGKILL to its own
 process when the n-th is about to be made: for every n, until the work comes to its end. After each
@@ -27,11 +29,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from mortal_erasure import ERASING
 from mortal_protections import WITHOUT
-from mortal_work import STAGES, Stage, outcome, prepared, seen_wrongly
+from mortal_work import STAGES, Stage, prepared
 from mortality import Mortality, wrap_ports
 
 from resources.local import engines
+
+ALL_STAGES = {**STAGES, **ERASING}
 
 
 def deaths(
@@ -54,7 +59,7 @@ def deaths(
 
     undisturbed = home_like(template, base / "undisturbed")
     assert run(undisturbed, None) == 0, (undisturbed / "log").read_text()
-    expected = outcome(undisturbed, stage.delivered)
+    expected = stage.left(undisturbed, stage.delivered)
     for number in calls or count(1):
         home = home_like(template, base / f"died-{number}")
         ended = run(home, number)
@@ -62,11 +67,11 @@ def deaths(
             yield {"call": number, "ended": True}
             return
         assert os.WIFSIGNALED(ended), (home / "log").read_text()
-        wrong = seen_wrongly(home, stage.delivered)
+        wrong = stage.seen(home, stage.delivered)
         again = run(home, None)
         if wrong is None and again:
             wrong = f"doing it again failed: {(home / 'log').read_text().splitlines()[-1]}"
-        if wrong is None and (found := outcome(home, stage.delivered)) != expected:
+        if wrong is None and (found := stage.left(home, stage.delivered)) != expected:
             wrong = f"other in the end: {sorted(k for k in expected if found[k] != expected[k])}"
         yield {"call": number, "died before": (home / "told").read_text(), "wrong": wrong}
         shutil.rmtree(home)
@@ -99,12 +104,12 @@ def main() -> None:
     """Print one line for each death, and one for the work that came to its end."""
     asked = argparse.ArgumentParser()
     asked.add_argument("folder", type=Path)
-    asked.add_argument("stage", choices=STAGES)
+    asked.add_argument("stage", choices=ALL_STAGES)
     asked.add_argument("--without", choices=WITHOUT)
     asked.add_argument("--calls", type=lambda text: [int(number) for number in text.split(",")])
     asked.add_argument("--until-wrong", action="store_true", help="stop at the first fault")
     given = asked.parse_args()
-    stage = STAGES[given.stage]
+    stage = ALL_STAGES[given.stage]
     for death in deaths(given.folder.absolute(), stage, given.without, given.calls):
         sys.stdout.write(f"{json.dumps(death)}\n")
         sys.stdout.flush()

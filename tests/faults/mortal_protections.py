@@ -11,7 +11,9 @@ from mortality import Mortality
 
 from product360_assets.clean import request, work
 from product360_assets.clean.work import Cleaning
+from product360_assets.core.erasures import Intended
 from product360_assets.curated.publish import Publisher
+from product360_assets.governance import table_erasure
 from product360_assets.raw import acceptance
 from product360_assets.raw.acceptance import Acceptance
 from product360_assets.raw.keys import manifest_key
@@ -80,6 +82,20 @@ def without_asking_the_snapshots(_: Mortality) -> None:
     Publisher._recover = lambda _self, _publication, _batches: []  # type: ignore[method-assign]
 
 
+def without_files_written_down(_: Mortality) -> None:
+    """What is about to be deleted is known only to who deletes it."""
+    known: dict[str, Intended] = {}
+
+    def intend(_clean: Any, _folder: str, table: str, *, files: Any, names: Any) -> None:
+        known[table] = Intended(frozenset(files), frozenset(names))
+
+    def intended_of(_clean: Any, _folder: str, table: str) -> Intended:
+        return known.get(table, Intended(frozenset(), frozenset()))
+
+    table_erasure.intend = intend  # type: ignore[assignment]
+    table_erasure.intended_of = intended_of  # type: ignore[assignment]
+
+
 WITHOUT: dict[str, Callable[[Mortality], None]] = {
     "whole-objects": without_whole_objects,
     "finishing-what-was-opened": without_finishing_what_was_opened,
@@ -87,4 +103,5 @@ WITHOUT: dict[str, Callable[[Mortality], None]] = {
     "the-record-last": without_the_record_last,
     "the-same-place": without_the_same_place,
     "asking-the-snapshots": without_asking_the_snapshots,
+    "files-written-down": without_files_written_down,
 }

@@ -82,15 +82,6 @@ class Delivered:
         return self.contract.name, self.table
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One piece of work, on what was delivered, after the work that has to precede it."""
-
-    work: Callable[[Path, Delivered, Mortality], None]
-    delivered: Delivered
-    after: tuple[Callable[[Path, Delivered, Mortality], None], ...] = ()
-
-
 def accept(home: Path, delivered: Delivered, mortality: Mortality) -> None:
     """Take what landed into raw."""
     lake = LakeResource(uri=f"file://{home}/lake")
@@ -126,15 +117,6 @@ def publish(home: Path, _: Delivered, mortality: Mortality) -> None:
         "run",
         mortality.before("audit", unaudited),
     ).publish(PUBLICATION, {})
-
-
-_ORDERED = Delivered(SHOP, "order", ORDERS)
-_PRICED = Delivered(known_contracts()["pricing"], "price_week", PRICES)
-STAGES = {
-    "accept": Stage(accept, _ORDERED),
-    "clean": Stage(clean, _ORDERED, after=(accept,)),
-    "publish": Stage(publish, _PRICED, after=(accept, clean)),
-}
 
 
 def prepared(template: Path, stage: Stage) -> None:
@@ -211,3 +193,28 @@ def _rows(location: str) -> list[str]:
         for file in path.rglob("*.parquet")
         for row in pq.ParquetFile(file).read().to_pylist()
     )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One piece of work, on what was delivered, after the work that has to precede it.
+
+    Attributes:
+        left: everything that the work leaves behind, without the times of writing.
+        seen: what a reader would be told that is not so, right after a death.
+    """
+
+    work: Callable[[Path, Delivered, Mortality], None]
+    delivered: Delivered
+    after: tuple[Callable[[Path, Delivered, Mortality], None], ...] = ()
+    left: Callable[[Path, Delivered], dict[str, Any]] = outcome
+    seen: Callable[[Path, Delivered], str | None] = seen_wrongly
+
+
+_ORDERED = Delivered(SHOP, "order", ORDERS)
+_PRICED = Delivered(known_contracts()["pricing"], "price_week", PRICES)
+STAGES: dict[str, Stage] = {
+    "accept": Stage(accept, _ORDERED),
+    "clean": Stage(clean, _ORDERED, after=(accept,)),
+    "publish": Stage(publish, _PRICED, after=(accept, clean)),
+}

@@ -17,6 +17,7 @@ from resources.audit_branches import (
     head_of,
     publish,
     published_and_expired,
+    require_held,
     unpublished_snapshot,
     waiting,
 )
@@ -213,3 +214,20 @@ def test_apache_spark_lands_on_the_branch_by_its_own_setting(catalog: LocalCatal
     assert product_ids(catalog) == [1]
     put(catalog, at)
     assert product_ids(catalog) == [1, 2]
+
+
+def test_two_jobs_on_one_branch_are_not_published(catalog: LocalCatalogResource) -> None:
+    """On a cluster nobody refuses the second one, where the first was taken for dead."""
+    catalog.table(TABLE).append(rows(0))
+    at = begin(catalog, TABLE, "1f3a")
+    catalog.table(TABLE).manage_snapshots().create_branch(at.base or 0, at.name).commit()
+    for job in ("local-1", "local-1", "local-2"):
+        said = {"spark.app.id": job}
+        catalog.table(TABLE).append(rows(1), snapshot_properties=said, branch=at.name)
+        head = head_of(catalog, at)
+        assert head is not None
+        if job == "local-1":
+            require_held(catalog.table(TABLE).metadata, at, head)
+    with pytest.raises(TableMoved, match="found commits of 2 jobs"):
+        publish(catalog, at, head)
+    assert len(catalog.snapshot_summaries(TABLE)) == 1

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from desk import desk
 
-from product360_assets.automation.rebuild import compare
+from product360_assets.automation.rebuild import GIVEN_FOLDERS, compare
 from resources.digests import files_digest
 from resources.local.beside import home_beside
 from resources.local.ledger import SqliteLedgerResource
@@ -24,11 +24,16 @@ def test_the_second_home_shares_raw_and_not_what_was_made_of_it(desk: Any) -> No
     raw = desk.home / "lake/raw/desk/note/1.json"
     raw.parent.mkdir(parents=True)
     raw.write_text("{}")
+    asked = desk.home / "lake/clean/erasures/customer/3f2a/request.json"
+    asked.parent.mkdir(parents=True)
+    asked.write_text("{}")
     beside = desk.home / "rebuilt" / "1"
-    home_beside(desk.home, beside, kept_states=["raw"])
+    home_beside(desk.home, beside, kept_states=["raw"], kept_folders=GIVEN_FOLDERS)
 
     copied = beside / "lake/raw/desk/note/1.json"
     assert copied.samefile(raw)
+    there = [path for path in (beside / "lake/clean").rglob("*") if path.is_file()]
+    assert [path.samefile(asked) for path in there] == [True], "who was erased stays erased"
     again = SqliteLedgerResource(path=str(beside / "ledger.db")).open()
     assert [each.batch_id for each in again.batches("desk", "note")] == [batch]
     for zone in ("clean", "curated.note"):

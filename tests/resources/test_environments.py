@@ -11,6 +11,7 @@ import pytest
 
 from resources.environments import Settings, platform_resources, settings
 from resources.errors import ServiceUnavailable, SettingInvalid
+from resources.jobs import JobRunner
 from resources.ledger import LedgerResource
 from resources.maintenance import MaintenanceResource
 from resources.objects import LakeResource
@@ -96,6 +97,22 @@ def test_a_deployment_is_named_by_two_variables() -> None:
     assert lake.zone("raw").uri == "s3://acme-raw"
     assert isinstance(ledger, LedgerResource)
     assert isinstance(registry, RegistryResource)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "file", "missing"),
+    [(None, Path("/emr.yaml"), "LAKE_PREFIX"), ("acme", None, "PRODUCT360_EMR")],
+)
+def test_jobs_on_emr_need_a_lake_and_a_file_that_names_the_application(
+    prefix: str | None, file: Path | None, missing: str
+) -> None:
+    made = platform_resources(Settings("aws", Path("/h"), "sail", prefix, None, emr=file))
+    with pytest.raises(ServiceUnavailable, match=missing):
+        made["runner"].run  # type: ignore[attr-defined]  # noqa: B018
+    whole = platform_resources(
+        Settings("aws", Path("/h"), "sail", "acme", None, emr=Path("/emr.yaml"))
+    )
+    assert isinstance(whole["runner"], JobRunner)
 
 
 def test_one_variable_hands_upkeep_to_glue_where_there_is_glue() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resources.jobs import JobRequest
+from resources.jobs import JobReport, JobRequest, facts_of
 
 
 def test_equal_specs_are_one_document_and_one_digest() -> None:
@@ -35,3 +35,11 @@ def test_what_json_cannot_say_is_refused() -> None:
 
 def test_a_request_carries_no_commit_properties_unless_told() -> None:
     assert JobRequest("clean", "n", {}).commit == {}
+
+
+def test_facts_of_several_jobs_are_told_together() -> None:
+    one = JobReport("clean", (), 1.0, "s3://r/1", {"job run": "00a", "vCPU hours": 0.1})
+    other = JobReport("clean", (), 1.0, "s3://r/2", {"job run": "00b", "vCPU hours": 0.2})
+    silent = JobReport("clean", (), 1.0, "file:///r/3")
+    assert facts_of([one, silent, other]) == {"job run": "00a, 00b", "vCPU hours": 0.3}
+    assert facts_of([silent]) == {}

@@ -21,7 +21,11 @@ CLICK_EVENT = Table(
         Column("event_id", "string", "Event.", nullable=False),
         _VISITOR,
         Column(
-            "household_id", "bigint", "Household, when the visitor was signed in.", tag="pseudonym"
+            "household_id",
+            "bigint",
+            "Household, when the visitor was signed in.",
+            tag="pseudonym",
+            subject="customer",
         ),
         Column(
             "event_type",
@@ -69,6 +73,7 @@ CLICK_SESSION = Table(
             "bigint",
             "Household that was signed in; null when nobody was, or several were.",
             tag="pseudonym",
+            subject="customer",
         ),
         Column(
             "as_of_date",

@@ -13,7 +13,14 @@ CUSTOMER = Table(
     owner="customer-insight",
     key=("household_id",),
     columns=(
-        Column("household_id", "bigint", "Household.", nullable=False, tag="pseudonym"),
+        Column(
+            "household_id",
+            "bigint",
+            "Household.",
+            nullable=False,
+            tag="pseudonym",
+            subject="customer",
+        ),
         Column("first_seen_at", "timestamp", "When the household first shopped, UTC."),
         Column("age_band", "string", "Age range of the head of household.", tag="personal"),
         Column("income_band", "string", "Yearly income range.", tag="personal"),

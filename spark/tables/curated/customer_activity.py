@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spark.tables.curated.customer import CUSTOMER
 from spark.tables.model import Column, Table
 
 CUSTOMER_ACTIVITY = Table(
@@ -13,7 +14,7 @@ CUSTOMER_ACTIVITY = Table(
     owner="customer-insight",
     key=("household_id",),
     columns=(
-        Column("household_id", "bigint", "Household.", nullable=False, tag="pseudonym"),
+        CUSTOMER.column("household_id"),
         Column("as_of_date", "date", "Last business day that counts.", nullable=False),
         Column("first_purchase_date", "date", "First business day with a receipt; null if none."),
         Column("last_purchase_date", "date", "Last business day with a receipt; null if none."),

@@ -35,7 +35,13 @@ INTERACTION = Table(
             "Local day: the campaign's first day for targets and offers, the day of use for "
             "redemptions.",
         ),
-        Column("household_id", "bigint", "Household; null for offers.", tag="pseudonym"),
+        Column(
+            "household_id",
+            "bigint",
+            "Household; null for offers.",
+            tag="pseudonym",
+            subject="customer",
+        ),
         Column("coupon_upc", "string", "Bar code of the coupon; null for targets."),
         Column("product_id", "bigint", "Product that the coupon is good for; offers only."),
         Column(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spark.tables.curated.pricing import WEEK_START
+from spark.tables.curated.sales import SALES_LINE
 from spark.tables.model import Column, Table
 
 ITEM_FUNNEL = Table(
@@ -73,7 +74,7 @@ PURCHASE_ATTRIBUTION = Table(
     columns=(
         Column("basket_id", "bigint", "Till receipt.", nullable=False),
         Column("product_id", "bigint", "Product sold.", nullable=False),
-        Column("household_id", "bigint", "Household that bought.", tag="pseudonym"),
+        SALES_LINE.column("household_id"),
         Column("business_date", "date", "Day of sale in the shop's own time zone."),
         Column("sales_value", "decimal(12,2)", "Amount received by the retailer, USD."),
         Column(

@@ -15,7 +15,14 @@ SALES_LINE = Table(
     columns=(
         Column("basket_id", "bigint", "Till receipt.", nullable=False),
         Column("product_id", "bigint", "Product sold.", nullable=False),
-        Column("household_id", "bigint", "Household that bought.", tag="pseudonym"),
+        Column(
+            "household_id",
+            "bigint",
+            "Household that bought.",
+            tag="pseudonym",
+            subject="customer",
+            erasure="anonymise",
+        ),
         Column("store_id", "bigint", "Store."),
         Column("sold_at", "timestamp", "Time of sale, UTC."),
         Column("business_date", "date", "Day of sale in the shop's own time zone."),

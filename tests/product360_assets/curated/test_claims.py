@@ -48,12 +48,20 @@ def delivered(basket: int, product: int, value: str, **more: Any) -> Row:
 
 LINES = (line(1, 10, "1.50"), line(1, 11, "2.50"), line(2, 10, "3.00"))
 CLEAN_LINES = (delivered(1, 10, "1.50"), delivered(1, 11, "2.50"), delivered(2, 10, "3.00"))
+RECEIPTS = tuple({"basket_id": each, "household_id": 1, "store_id": 1} for each in (1, 2, 7))
 
 
-def test_sales_that_equal_what_was_delivered_pass(shop: Any) -> None:
+@pytest.fixture
+def till(shop: Any) -> Any:
+    """The shop, to which receipts were delivered and clean lines."""
+    shop.deliver("pos.basket", SALES_LINE, *RECEIPTS)
     shop.deliver("pos.sales_line", SALES_LINE, *CLEAN_LINES)
-    shop.fill(SALES_LINE, *LINES)
-    assert shop.failing(sales_line_checks) == set()
+    return shop
+
+
+def test_sales_that_equal_what_was_delivered_pass(till: Any) -> None:
+    till.fill(SALES_LINE, *LINES)
+    assert till.failing(sales_line_checks) == set()
 
 
 @pytest.mark.parametrize(
@@ -71,39 +79,53 @@ def test_sales_that_equal_what_was_delivered_pass(shop: Any) -> None:
     ],
 )
 def test_one_wrong_sales_line_fails_its_claim(
-    shop: Any, lines: tuple[Row, ...], failing: str
+    till: Any, lines: tuple[Row, ...], failing: str
 ) -> None:
-    shop.deliver("pos.sales_line", SALES_LINE, *CLEAN_LINES)
-    shop.fill(SALES_LINE, *lines)
-    assert shop.failing(sales_line_checks) == {failing}
+    till.fill(SALES_LINE, *lines)
+    assert till.failing(sales_line_checks) == {failing}
 
 
-def test_a_line_published_twice_fails_two_claims(shop: Any) -> None:
-    shop.deliver("pos.sales_line", SALES_LINE, *CLEAN_LINES)
-    shop.fill(SALES_LINE, *LINES, LINES[0])
-    assert shop.failing(sales_line_checks) == {
+def test_a_line_published_twice_fails_two_claims(till: Any) -> None:
+    till.fill(SALES_LINE, *LINES, LINES[0])
+    assert till.failing(sales_line_checks) == {
         "key_is_unique",
         "sales_equal_the_clean_lines_to_the_cent",
     }
 
 
-def test_changes_count_as_what_they_leave_behind(shop: Any) -> None:
+@pytest.mark.parametrize(
+    ("receipts", "failing"),
+    [
+        (RECEIPTS[:1], {"every_line_has_its_receipt"}),
+        (RECEIPTS[:2], {"every_line_has_its_receipt"}),
+        ((RECEIPTS[0], RECEIPTS[1] | {"household_id": None}), set()),
+    ],
+    ids=["no receipt", "a household that is lost", "a household that was erased"],
+)
+def test_a_line_is_nobodys_only_if_its_clean_receipt_is(
+    shop: Any, receipts: tuple[Row, ...], failing: set[str]
+) -> None:
+    shop.deliver("pos.basket", SALES_LINE, *receipts)
     shop.deliver("pos.sales_line", SALES_LINE, *CLEAN_LINES)
+    shop.fill(SALES_LINE, *LINES[:2], LINES[2] | {"household_id": None})
+    assert shop.failing(sales_line_checks) == failing
+
+
+def test_changes_count_as_what_they_leave_behind(till: Any) -> None:
     changes = [
         delivered(1, 10, "9.00", _operation="U", _change_sequence="2"),
         delivered(1, 10, "8.00", _operation="U", _change_sequence="1"),
         delivered(1, 11, "2.50", _operation="D", _change_sequence="3"),
     ]
-    shop.deliver("pos.sales_line", SALES_LINE, *changes)
-    shop.fill(SALES_LINE, line(1, 10, "9.00"), line(2, 10, "3.00"))
-    assert shop.failing(sales_line_checks) == set()
+    till.deliver("pos.sales_line", SALES_LINE, *changes)
+    till.fill(SALES_LINE, line(1, 10, "9.00"), line(2, 10, "3.00"))
+    assert till.failing(sales_line_checks) == set()
 
 
-def test_a_reload_counts_alone(shop: Any) -> None:
-    shop.deliver("pos.sales_line", SALES_LINE, *CLEAN_LINES)
-    shop.deliver("pos.sales_line", SALES_LINE, delivered(7, 70, "7.00", _epoch="1"))
-    shop.fill(SALES_LINE, line(7, 70, "7.00"))
-    assert shop.failing(sales_line_checks) == set()
+def test_a_reload_counts_alone(till: Any) -> None:
+    till.deliver("pos.sales_line", SALES_LINE, delivered(7, 70, "7.00", _epoch="1"))
+    till.fill(SALES_LINE, line(7, 70, "7.00"))
+    assert till.failing(sales_line_checks) == set()
 
 
 def test_a_delete_wins_a_tie(shop: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import broadcast
 
 from resources.catalog import LocalCatalogResource
 from spark.tables.curated import PRODUCT, SALES_LINE
@@ -60,3 +61,13 @@ def test_which_way_a_product_goes_needs_half_a_year(years: list[DataFrame]) -> N
     _, lines = years
     (row,) = revenue_by_quarter(lines, AS_OF).collect()
     assert (row["revenue_now"], row["revenue_before"]) == (Decimal("12.00"), Decimal("9.00"))
+
+
+def test_neither_does_a_window_of_the_few_products_that_a_day_touches(
+    session: SparkSession, years: list[DataFrame]
+) -> None:
+    products, lines = years
+    touched = session.createDataFrame([(1,)], "product_id bigint")
+    of_touched = broadcast(touched).join(lines, on="product_id", how="inner")
+    (row,) = with_sales(products, of_touched, AS_OF, WINDOWS).collect()
+    assert [row[f"baskets_{days}d"] for days in WINDOWS] == [1, 1, 4, 13]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from spark.tables.curated import PRODUCT, PRODUCT_WEEK
-from spark.transforms.product_360_price import with_price
+from spark.transforms.product_360_price import with_category_index, with_price
 
 AS_OF = date(2017, 12, 31)
 MONDAY = date(2017, 12, 25)
@@ -26,7 +26,7 @@ def prices(
     published: Any, products: list[dict[str, Any]], *weeks: dict[str, Any]
 ) -> dict[int, Any]:
     rows = with_price(published(PRODUCT, *products), published(PRODUCT_WEEK, *weeks), AS_OF)
-    return {row["product_id"]: row for row in rows.collect()}
+    return {row["product_id"]: row for row in with_category_index(rows).collect()}
 
 
 def test_the_price_is_that_of_the_last_priced_week_and_changes_are_counted_between_such_weeks(

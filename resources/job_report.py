@@ -1,4 +1,4 @@
-"""The report of a job that runs, followed event by event.
+"""The report of a job, followed event by event while it runs, on a laptop and on a cluster.
 
 A job says where it is by writing small files (`spark/report.py`); nobody would see them before its
 end if nobody looked. So a thread looks twice a second, which costs a listing of a folder that holds
@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from resources.errors import ObjectChanged, ObjectMissing
+from resources.errors import ObjectChanged, ObjectExists, ObjectMissing, ReportMissing
+from resources.jobs import JobRequest, JobResult
 from resources.objects import ObjectStore
+
+SPECS = "job-specs"
+REPORTS = "job-reports"
 
 LOOK_EVERY_SECONDS = 0.5
 
@@ -42,10 +46,10 @@ class JobReportReader:
                 if event["event"] == "progress":
                     self._log(event["message"])
 
-    def look_until(self, ended: threading.Event) -> None:
+    def look_until(self, ended: threading.Event, every_seconds: float) -> None:
         """Look again and again. What goes wrong here, the last look meets in its caller's hands."""
         with suppress(Exception):
-            while not ended.wait(LOOK_EVERY_SECONDS):
+            while not ended.wait(every_seconds):
                 # A file may be renamed between listing and reading; the next look finds it.
                 with suppress(ObjectMissing, ObjectChanged):
                     self.look()
@@ -62,7 +66,10 @@ class JobReportReader:
 
 @contextmanager
 def followed(
-    results: ObjectStore, prefix: str, log: Callable[[str], None]
+    results: ObjectStore,
+    prefix: str,
+    log: Callable[[str], None],
+    every_seconds: float = LOOK_EVERY_SECONDS,
 ) -> Iterator[JobReportReader]:
     """Follow the report while the block runs; after it, `events` holds all of them.
 
@@ -70,11 +77,12 @@ def followed(
         results: the zone that holds the report.
         prefix: the report's folder, with a slash at its end.
         log: is told every progress event, while the job runs, from another thread.
+        every_seconds: the pause between two looks, each of which is a listing.
     """
     reader = JobReportReader(results, prefix, log)
     ended = threading.Event()
     follower = threading.Thread(
-        target=reader.look_until, args=(ended,), name="job-report", daemon=True
+        target=reader.look_until, args=(ended, every_seconds), name="job-report", daemon=True
     )
     follower.start()
     try:
@@ -83,3 +91,41 @@ def followed(
         ended.set()
         follower.join()
     reader.look()
+
+
+def publish_spec(results: ObjectStore, work: str, request: JobRequest) -> str:
+    """Write the job's document under the name of its work; its URI."""
+    key = f"{SPECS}/{work}.json"
+    # It is there when the same work was asked for before: the name holds the hash of the bytes.
+    with suppress(ObjectExists):
+        results.put(key, request.document)
+    return results.uri_of(key)
+
+
+def results_in(
+    events: Sequence[Mapping[str, Any]], *, what: str, report_uri: str
+) -> tuple[JobResult, ...]:
+    """What the job says that it did.
+
+    Raises:
+        ReportMissing: it says nothing of results.
+    """
+    reported = [event for event in events if event["event"] == "results"]
+    if not reported:
+        raise ReportMissing(
+            what,
+            found=f"no results among {len(events)} event(s) below {report_uri}",
+            expected="one `results` event, even if it is empty",
+            next_move="make the job call `report.results(...)` at its end",
+        )
+    return tuple(JobResult(**result) for result in reported[-1]["results"])
+
+
+def failure_in(events: Sequence[Mapping[str, Any]], log: Callable[[str], None]) -> str | None:
+    """Why the job says that it failed; its frames are told to `log`. None where it does not."""
+    told = [event for event in events if event["event"] == "failed"]
+    if not told:
+        return None
+    if told[-1]["frames"]:
+        log(told[-1]["frames"])
+    return str(told[-1]["message"])

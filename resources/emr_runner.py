@@ -1,0 +1,184 @@
+"""Runs jobs on Amazon EMR Serverless, from the same requests as on a laptop.
+
+    spec, code and report lie in the zone of results:
+    job-specs/<work>.json    job-code/spark-<version>.zip    job-reports/<attempt>/    job-logs/…
+
+What happened is read from the job's own report, on a failure too. The driver's lines and the
+report's progress are told while the job runs, and what it used afterwards.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from resources.emr_jobs import EmrJobs
+from resources.emr_logs import driver_logs, without_values
+from resources.emr_requests import JobPlaces
+from resources.emr_serverless import EmrServerless, JobRun, connect
+from resources.emr_settings import EmrSettings, read_settings
+from resources.errors import JobFailed, ObjectExists
+from resources.job_attempts import Attempt, JobAttempts
+from resources.job_budget import JobBudget
+from resources.job_report import (
+    REPORTS,
+    JobReportReader,
+    failure_in,
+    followed,
+    publish_spec,
+    results_in,
+)
+from resources.jobs import JobReport, JobRequest, JobRunner
+from resources.objects import LakeResource, ObjectStore
+
+BUNDLE = "spark.bundle"
+CODE = "job-code"
+LOGS = "job-logs"
+
+
+class EmrServerlessJobRunner(JobRunner):
+    """Submits jobs to one application and waits for them.
+
+    Attributes:
+        settings: the file that says which application (`resources.emr_settings`).
+        lake_prefix: buckets are <prefix>-<zone>.
+        poll_seconds: the pause between two looks at the job run, its report and its logs.
+        patience_seconds: how long beyond a job's timeout to wait for its start and its end.
+    """
+
+    settings: str
+    lake_prefix: str
+    poll_seconds: float = 5.0
+    patience_seconds: float = 900.0
+    _read: EmrSettings | None = PrivateAttr(default=None)
+
+    def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
+        """See `JobRunner.run`.
+
+        Raises:
+            BudgetExceeded: the job could use more than is allowed; nothing was submitted.
+            CredentialsExpired: the job goes on without us; ask for it again.
+            DeadlineExceeded: the job took too long, and was cancelled.
+        """
+        asked_at = time.monotonic()
+        settings, results = self._settings(), self._results()
+        jobs = self._jobs(settings, results, log)
+        attempt = jobs.submitted(
+            jobs.attempt_at(
+                request,
+                code_version=self.code_version(),
+                places=lambda report: self._places(request, results, report),
+            )
+        )
+        report_prefix = f"{REPORTS}/{attempt.report}/"
+        minutes = settings.size_of(request.job).timeout_minutes
+        with (
+            jobs.cancelled_if_left(attempt),
+            followed(results, report_prefix, log, self.poll_seconds) as report,
+            driver_logs(results, _logs_of(settings, attempt), log, self.poll_seconds),
+        ):
+            run = jobs.ended(attempt, deadline_seconds=minutes * 60 + self.patience_seconds)
+        report_uri = results.uri_of(report_prefix).removesuffix("/")
+        run = jobs.settle(attempt, run)
+        _raise_failure(request, run, report, log, report_uri, results.uri_of(LOGS))
+        return JobReport(
+            job=request.job,
+            results=results_in(
+                report.events, what=f"job {request.job} ({attempt.name})", report_uri=report_uri
+            ),
+            seconds=time.monotonic() - asked_at,
+            report_uri=report_uri,
+            facts=_facts(run),
+        )
+
+    def code_version(self) -> str:
+        """See `JobRunner.code_version`."""
+        version: str = importlib.import_module(BUNDLE).code_version()
+        return version
+
+    def _settings(self) -> EmrSettings:
+        if self._read is None:
+            self._read = read_settings(Path(self.settings))
+        return self._read
+
+    def _results(self) -> ObjectStore:
+        return LakeResource(uri=f"s3://{self.lake_prefix}").zone("results")
+
+    def _jobs(
+        self, settings: EmrSettings, results: ObjectStore, log: Callable[[str], None]
+    ) -> EmrJobs:
+        return EmrJobs(
+            settings=settings,
+            emr=EmrServerless(settings.application, connect),
+            attempts=JobAttempts(results),
+            budget=JobBudget(results, settings.budget),
+            poll_seconds=self.poll_seconds,
+            log=log,
+        )
+
+    def _places(self, request: JobRequest, results: ObjectStore, report: str) -> JobPlaces:
+        """Where an attempt finds and leaves things, with what it needs written there."""
+        bundle: Any = importlib.import_module(BUNDLE)
+        version = bundle.code_version()
+        return JobPlaces(
+            entry=_published(results, f"{CODE}/entry-{version}.py", bundle.entry_point()),
+            code=_published(results, f"{CODE}/spark-{version}.zip", bundle.bundle()),
+            spec=publish_spec(results, f"{request.name}-{request.digest}", request),
+            report=results.uri_of(f"{REPORTS}/{report}"),
+            logs=results.uri_of(LOGS),
+            warehouse=f"s3://{self.lake_prefix}-curated",
+        )
+
+
+def _published(results: ObjectStore, key: str, data: bytes) -> str:
+    # Its name says what is in it, so whatever is there is the same.
+    with suppress(ObjectExists):
+        results.put(key, data)
+    return results.uri_of(key)
+
+
+def _logs_of(settings: EmrSettings, attempt: Attempt) -> str:
+    return f"{LOGS}/applications/{settings.application}/jobs/{attempt.run}/"
+
+
+def _raise_failure(
+    request: JobRequest,
+    run: JobRun,
+    report: JobReportReader,
+    log: Callable[[str], None],
+    report_uri: str,
+    logs_uri: str,
+) -> None:
+    """Raise if the job failed, in its own words where it had the chance to say them."""
+    told = failure_in(report.events, log)
+    if told is None and run.state == "SUCCESS":
+        return
+    raise JobFailed(
+        f"job {request.job} ({request.name}), job run {run.id}",
+        found=told if told is not None else f"it {run.state}: {_details(run)}",
+        expected="a job that runs to its end",
+        next_move=f"correct the cause and run it again; its report is {report_uri}, its logs are "
+        f"below {logs_uri}",
+    )
+
+
+def _details(run: JobRun) -> str:
+    # They end with the last exceptions of the driver's log, which may quote a value.
+    return without_values(run.details) or "no details"
+
+
+def _facts(run: JobRun) -> dict[str, str | float]:
+    facts: dict[str, str | float] = {"job run": run.id}
+    if run.usage is not None:
+        facts |= {
+            "vCPU hours": round(run.usage.vcpu_hours, 4),
+            "memory GB hours": round(run.usage.memory_gb_hours, 4),
+            "storage GB hours": round(run.usage.storage_gb_hours, 4),
+        }
+    return facts
