@@ -8,6 +8,8 @@
     PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger and the registry
     PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
     PRODUCT360_EMR           aws: the file that says which EMR Serverless application runs jobs
+    PRODUCT360_EMR_APPLICATION, PRODUCT360_EMR_ROLE, PRODUCT360_EMR_RELEASE
+                             aws: its id, the role of jobs and its release, where no file says them
 
 Region, endpoints and credentials are the AWS SDK's own settings. The hazard: definitions are loaded
 by tools that have none of these. So nothing is read at import, and no resource needs a variable, a
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -40,6 +42,7 @@ class Settings:
     event_queue: str | None = None
     alert_routes: Path | None = None
     emr: Path | None = None
+    emr_deployed: Mapping[str, str] = field(default_factory=dict)
 
 
 def settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -63,6 +66,11 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         if (routes := given.get("PRODUCT360_ALERTS"))
         else None,
         emr=_path(given.get("PRODUCT360_EMR")),
+        emr_deployed={
+            part: value
+            for part in ("application", "role", "release")
+            if (value := given.get(f"PRODUCT360_EMR_{part.upper()}"))
+        },
     )
 
 
@@ -169,9 +177,13 @@ def _runner(chosen: Settings) -> object:
 
     if chosen.lake_prefix is None:
         return _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
-    if chosen.emr is None:
+    if chosen.emr is None and not chosen.emr_deployed:
         return _missing("Amazon EMR Serverless", "PRODUCT360_EMR")
-    return EmrServerlessJobRunner(settings=str(chosen.emr), lake_prefix=chosen.lake_prefix)
+    return EmrServerlessJobRunner(
+        settings=str(chosen.emr or ""),
+        deployed=dict(chosen.emr_deployed),
+        lake_prefix=chosen.lake_prefix,
+    )
 
 
 def _missing(what: str, variable: str) -> object:
