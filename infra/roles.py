@@ -27,7 +27,7 @@ from infra.rights import Right, policy
 from infra.secrets import SecretsStack
 from infra.stack import PlannedStack
 from infra.storage import ZONES, StorageStack
-from resources.objects import DELETABLE, Zone
+from resources.objects import DELETABLE, ERASABLE, Zone
 
 EMR, ECS, EC2, GLUE = (
     f"{service}.amazonaws.com" for service in ("emr-serverless", "ecs-tasks", "ec2", "glue")
@@ -108,7 +108,7 @@ class RolesStack(PlannedStack):
     def _of_platform(self, parts: Parts) -> Iterator[Right]:
         yield from self._reads(*ZONES)
         yield from self._writes(*ZONES)
-        yield self._deletes(*sorted(DELETABLE | set(_table_zones())))
+        yield self._deletes(*sorted(DELETABLE | ERASABLE | set(_table_zones())))
         yield _tables("GetDatabase", "GetDatabases", "GetTable", "GetTables")
         yield _tables("CreateTable", "UpdateTable")
         yield _tables("GetTableOptimizer", "CreateTableOptimizer", "UpdateTableOptimizer")

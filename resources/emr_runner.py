@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from resources.emr_jobs import EmrJobs
 from resources.emr_logs import driver_logs, without_values
@@ -46,13 +46,15 @@ class EmrServerlessJobRunner(JobRunner):
     """Submits jobs to one application and waits for them.
 
     Attributes:
-        settings: the file that says which application (`resources.emr_settings`).
+        settings: the file that says which application (`resources.emr_settings`); "" for none.
+        deployed: what the deployment's outputs say of it, where the file does not.
         lake_prefix: buckets are <prefix>-<zone>.
         poll_seconds: the pause between two looks at the job run, its report and its logs.
         patience_seconds: how long beyond a job's timeout to wait for its start and its end.
     """
 
-    settings: str
+    settings: str = ""
+    deployed: dict[str, str] = Field(default_factory=dict)
     lake_prefix: str
     poll_seconds: float = 5.0
     patience_seconds: float = 900.0
@@ -104,7 +106,8 @@ class EmrServerlessJobRunner(JobRunner):
 
     def _settings(self) -> EmrSettings:
         if self._read is None:
-            self._read = read_settings(Path(self.settings))
+            file = Path(self.settings) if self.settings else None
+            self._read = read_settings(file, self.deployed)
         return self._read
 
     def _results(self) -> ObjectStore:

@@ -139,14 +139,21 @@ class EmrSettings(_Strict):
         return f"/usr/share/aws/iceberg/lib/iceberg-spark{spark}-runtime.jar"
 
 
-def read_settings(path: Path) -> EmrSettings:
-    """Read the file.
+def read_settings(path: Path | None, deployed: Mapping[str, str] | None = None) -> EmrSettings:
+    """Read the file, over what the deployment says of itself.
+
+    Args:
+        path: the file; None where there is nothing to say but what was deployed.
+        deployed: application, role and release, where the deployment's outputs name them.
 
     Raises:
         SettingInvalid: it is not there, or says something that means nothing; each by its name.
     """
     try:
-        return EmrSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        said = {} if path is None else yaml.safe_load(path.read_text(encoding="utf-8"))
+        # Of the file alone where it is no mapping, so that it is refused.
+        whole = {**(deployed or {}), **said} if isinstance(said, Mapping) else said
+        return EmrSettings.model_validate(whole)
     except (OSError, yaml.YAMLError) as error:
         raise _invalid(path, str(error)) from error
     except ValidationError as error:
@@ -156,10 +163,10 @@ def read_settings(path: Path) -> EmrSettings:
         raise _invalid(path, said) from None
 
 
-def _invalid(path: Path, found: str) -> SettingInvalid:
+def _invalid(path: Path | None, found: str) -> SettingInvalid:
     return SettingInvalid(
-        f"the settings of EMR Serverless in {path}",
+        f"the settings of EMR Serverless in {path or 'the outputs of the deployment'}",
         found=found,
         expected="application, role, and what else docs/aws.md lists",
-        next_move="correct the file that PRODUCT360_EMR names",
+        next_move="correct the file that PRODUCT360_EMR names, or deploy again",
     )

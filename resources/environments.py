@@ -10,6 +10,8 @@
     PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
     PRODUCT360_SECRETS_PREFIX  aws: stands before the names of all secrets; none by default
     PRODUCT360_EMR           aws: the file that says which EMR Serverless application runs jobs
+    PRODUCT360_EMR_APPLICATION, PRODUCT360_EMR_ROLE, PRODUCT360_EMR_RELEASE
+                             aws: its id, the role of jobs and its release, where no file says them
     PRODUCT360_MAINTENANCE   product360 (default), or on aws glue: who keeps the published tables
     PRODUCT360_OPTIMIZER_ROLE  aws: the ARN of the role that Glue's optimizers work under
     PRODUCT360_CONSUMERS     who reads them, by commas, of athena (default), duckdb and spark
@@ -25,7 +27,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -56,6 +58,7 @@ class Settings:
     longest_read_hours: float = 24.0
     snapshot_days: float = 7.0
     secrets_prefix: str = ""
+    emr_deployed: Mapping[str, str] = field(default_factory=dict)
 
 
 def settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -86,6 +89,11 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         longest_read_hours=_amount(given, "PRODUCT360_LONGEST_READ_HOURS", 24.0),
         snapshot_days=_amount(given, "PRODUCT360_SNAPSHOT_DAYS", 7.0),
         secrets_prefix=given.get("PRODUCT360_SECRETS_PREFIX") or "",
+        emr_deployed={
+            part: value
+            for part in ("application", "role", "release")
+            if (value := given.get(f"PRODUCT360_EMR_{part.upper()}"))
+        },
     )
 
 
@@ -202,9 +210,13 @@ def _runner(chosen: Settings) -> object:
 
     if chosen.lake_prefix is None:
         return _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
-    if chosen.emr is None:
+    if chosen.emr is None and not chosen.emr_deployed:
         return _missing("Amazon EMR Serverless", "PRODUCT360_EMR")
-    return EmrServerlessJobRunner(settings=str(chosen.emr), lake_prefix=chosen.lake_prefix)
+    return EmrServerlessJobRunner(
+        settings=str(chosen.emr or ""),
+        deployed=dict(chosen.emr_deployed),
+        lake_prefix=chosen.lake_prefix,
+    )
 
 
 def _maintenance(chosen: Settings) -> MaintenanceResource:

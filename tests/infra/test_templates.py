@@ -12,7 +12,7 @@ from synthesised import Template, listed, resources, text
 from product360_assets.core.contract import load_contracts
 from resources import environments
 from resources.deployment import variable_name
-from resources.objects import DELETABLE
+from resources.objects import DELETABLE, ERASABLE
 from spark.tables import TABLES, VIEWS
 
 pytestmark = pytest.mark.usefixtures("templates")
@@ -225,7 +225,11 @@ def test_each_role_reaches_the_zones_that_its_component_works_in(templates: Temp
         "s3:GetObject": {"Platform": everything, "Jobs": made | {"raw"}, "Optimizers": tables},
         "s3:ListBucket": {"Platform": everything, "Jobs": made | {"raw"}, "Optimizers": tables},
         "s3:PutObject": {"Platform": everything, "Jobs": made, "Optimizers": tables},
-        "s3:DeleteObject": {"Platform": DELETABLE | tables, "Jobs": made, "Optimizers": tables},
+        "s3:DeleteObject": {
+            "Platform": DELETABLE | ERASABLE | tables,
+            "Jobs": made,
+            "Optimizers": tables,
+        },
     }.items():
         for role, zones in by_role.items():
             assert zones_for(templates, role, action) == zones, (role, action)

@@ -193,3 +193,20 @@ def test_settings_say_the_size_of_each_job(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingInvalid, match=r"nowhere\.yaml"):
         read_settings(tmp_path / "nowhere.yaml")
+
+
+def test_what_was_deployed_needs_no_file_and_a_file_goes_before_it(tmp_path: Path) -> None:
+    deployed = {"application": "00f1", "role": ROLE, "release": "emr-spark-8.0.0"}
+    settings = read_settings(None, deployed)
+    assert (settings.application, settings.role, settings.release) == (
+        "00f1",
+        ROLE,
+        "emr-spark-8.0.0",
+    )
+    file = tmp_path / "emr.yaml"
+    file.write_text("release: emr-7.13.0\njobs: {sales_line: large}\n")
+    settings = read_settings(file, deployed)
+    assert (settings.application, settings.release) == ("00f1", "emr-7.13.0")
+    assert settings.size_of("sales_line") == SIZES["large"]
+    with pytest.raises(SettingInvalid, match="outputs of the deployment"):
+        read_settings(None, {"application": "00f1"})

@@ -125,6 +125,21 @@ def test_one_variable_hands_upkeep_to_glue_where_there_is_glue() -> None:
         platform_resources(settings(switch))
 
 
+def test_jobs_on_emr_need_no_file_where_the_deployment_names_application_and_role() -> None:
+    given = {
+        "PRODUCT360_ENV": "aws",
+        "PRODUCT360_LAKE_PREFIX": "acme",
+        "PRODUCT360_EMR_APPLICATION": "00f1",
+        "PRODUCT360_EMR_ROLE": "arn:aws:iam::111122223333:role/jobs",
+    }
+    chosen = settings(given)
+    assert chosen.emr_deployed == {
+        "application": "00f1",
+        "role": "arn:aws:iam::111122223333:role/jobs",
+    }
+    assert isinstance(platform_resources(chosen)["runner"], JobRunner)
+
+
 def test_what_has_no_adapter_loads_and_says_so_when_it_is_used() -> None:
     @dg.asset
     def uses_the_lake(lake: LakeResource) -> None:
