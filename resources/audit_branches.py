@@ -6,7 +6,7 @@
 
 Readers read `main`, so they see a commit as a whole and audited, or not at all. An engine that can
 write no branch needs none: on its way to the catalog, what it does to `main` is done to the branch
-(`redirected`). On a cluster, without anybody in between, Iceberg's own setting does the same
+(`audit_commits`). On a cluster, without anybody in between, Iceberg's own setting does the same
 (`spark.wap.branch`, for tables with `write.wap.enabled`).
 
 The hazard is `main` that moves meanwhile, by compaction or by another writer: what was made from
@@ -26,12 +26,9 @@ from resources.catalog import CatalogResource
 from resources.errors import ServiceUnavailable, TableMissing, TableMoved
 
 if TYPE_CHECKING:
-    from pyiceberg.catalog import Catalog
-    from pyiceberg.table import CommitTableResponse, Table
+    from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
-    from pyiceberg.table.update import TableRequirement, TableUpdate
-
-    Commit = tuple[tuple[TableRequirement, ...], tuple[TableUpdate, ...]]
+    from pyiceberg.table.update import TableUpdate
 
 MAIN = "main"
 PREFIX = "audit-"
@@ -129,34 +126,6 @@ def require_unmoved(metadata: TableMetadata, branch: AuditBranch) -> None:
         )
 
 
-def redirected(branch: AuditBranch, commit: Commit) -> Commit:
-    """The commit on the branch instead of on `main`, which must still be where it was."""
-    from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
-
-    requirements, updates = commit
-    aside = tuple(
-        update.model_copy(update={"ref_name": branch.name})
-        if isinstance(update, SetSnapshotRefUpdate) and update.ref_name == MAIN
-        else update
-        for update in updates
-    )
-    unmoved = AssertRefSnapshotId(ref=MAIN, snapshot_id=branch.base)
-    return (*requirements, unmoved), aside
-
-
-def remembered(commit_id: str, commit: Commit) -> Commit:
-    """The commit to `main` itself, by which the table remembers it as published last."""
-    from pyiceberg.table.update import SetPropertiesUpdate, SetSnapshotRefUpdate
-
-    requirements, updates = commit
-    said = tuple(
-        SetPropertiesUpdate(updates={LAST_PUBLISHED: f"{commit_id} {update.snapshot_id}"})
-        for update in updates
-        if isinstance(update, SetSnapshotRefUpdate) and update.ref_name == MAIN
-    )
-    return requirements, (*updates, *said)
-
-
 def publish(catalog: CatalogResource, branch: AuditBranch, snapshot: int) -> None:
     """Let `main` be the branch's snapshot, in one swap, and end the branch.
 
@@ -193,35 +162,6 @@ def published_and_expired(catalog: CatalogResource, identifier: str, commit: str
     if last != commit or metadata.snapshot_by_id(int(snapshot)) is not None:
         return None
     return int(snapshot)
-
-
-def branch_table(catalog: CatalogResource, branch: AuditBranch) -> Table:
-    """The table for a writer of this process: what it commits to `main` lands on the branch."""
-    table = catalog.table(branch.table)
-    table.catalog = _Redirecting(table.catalog, branch)  # type: ignore[assignment]
-    return table
-
-
-class _Redirecting:
-    """A catalog whose commits to one table land on a branch; everything else passes through."""
-
-    def __init__(self, catalog: Catalog, branch: AuditBranch) -> None:
-        self._catalog = catalog
-        self._branch = branch
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._catalog, name)
-
-    def commit_table(
-        self,
-        table: Table,
-        requirements: tuple[TableRequirement, ...],
-        updates: tuple[TableUpdate, ...],
-    ) -> CommitTableResponse:
-        now = self._catalog.load_table(self._branch.table)
-        require_unmoved(now.metadata, self._branch)
-        commit = redirected(self._branch, (requirements, updates))
-        return self._catalog.commit_table(now, *commit)
 
 
 def _give_up(table: Table, branch: AuditBranch) -> Exception | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-Service = Literal["s3", "dynamodb", "secretsmanager", "sqs", "sns", "dms"]
+Service = Literal["s3", "dynamodb", "secretsmanager", "sqs", "sns", "dms", "glue"]
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
@@ -41,7 +41,7 @@ def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 @overload
-def client(service: Literal["sqs", "sns", "dms"]) -> Any: ...  # noqa: ANN401 - no types are installed
+def client(service: Literal["sqs", "sns", "dms", "glue"]) -> Any: ...  # noqa: ANN401 - no types are installed
 
 
 def client(service: Service) -> Any:

@@ -8,6 +8,7 @@
     PRODUCT360_LEDGER_TABLE  aws: the DynamoDB table of the ledger and the registry
     PRODUCT360_EVENT_QUEUE   aws: the URL of the SQS queue of landing's events
     PRODUCT360_MAINTENANCE   product360 (default), or on aws glue: who keeps the published tables
+    PRODUCT360_OPTIMIZER_ROLE  aws: the ARN of the role that Glue's optimizers work under
     PRODUCT360_CONSUMERS     who reads them, by commas, of athena (default), duckdb and spark
     PRODUCT360_LONGEST_WRITE_HOURS, PRODUCT360_LONGEST_READ_HOURS, PRODUCT360_SNAPSHOT_DAYS
                              what upkeep has to allow for: 24, 24 and 7
@@ -44,6 +45,7 @@ class Settings:
     event_queue: str | None = None
     alert_routes: Path | None = None
     keeper: Keeper = "product360"
+    optimizer_role: str | None = None
     consumers: tuple[str, ...] = ("athena",)
     longest_write_hours: float = 24.0
     longest_read_hours: float = 24.0
@@ -71,6 +73,7 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
         if (routes := given.get("PRODUCT360_ALERTS"))
         else None,
         keeper=cast(Keeper, _choice(given, "PRODUCT360_MAINTENANCE", get_args(Keeper))),
+        optimizer_role=given.get("PRODUCT360_OPTIMIZER_ROLE") or None,
         consumers=tuple(_words(given, "PRODUCT360_CONSUMERS", "athena", tuple(NEWEST_FORMAT))),
         longest_write_hours=_amount(given, "PRODUCT360_LONGEST_WRITE_HOURS", 24.0),
         longest_read_hours=_amount(given, "PRODUCT360_LONGEST_READ_HOURS", 24.0),
@@ -194,6 +197,8 @@ def _maintenance(chosen: Settings) -> MaintenanceResource:
         longest_write_hours=chosen.longest_write_hours,
         longest_read_hours=chosen.longest_read_hours,
         kept_days=chosen.snapshot_days,
+        has_optimizers=chosen.environment == "aws",
+        optimizer_role=chosen.optimizer_role,
     )
 
 

@@ -42,6 +42,8 @@ class MaintenanceResource(dg.ConfigurableResource[Any]):
         longest_read_hours: no reader holds a state of a table longer than that.
         kept_days: how long a state stays readable after the next one has come.
         kept_snapshots: how many of the newest snapshots stay, however old they are.
+        has_optimizers: whether the catalog is Glue, so that whoever does not keep is turned off.
+        optimizer_role: the ARN of the role that Glue's optimizers work under.
     """
 
     keeper: Keeper = "product360"
@@ -50,6 +52,8 @@ class MaintenanceResource(dg.ConfigurableResource[Any]):
     longest_read_hours: float = 24.0
     kept_days: float = 7.0
     kept_snapshots: int = 10
+    has_optimizers: bool = False
+    optimizer_role: str | None = None
 
     def orphan_window(self, asked: timedelta | None = None) -> timedelta:
         """How old a file must be that no snapshot names before it is removed.
@@ -70,19 +74,27 @@ class MaintenanceResource(dg.ConfigurableResource[Any]):
         kept = max(floor, timedelta(days=self.kept_days))
         return _at_least(floor, asked, kept, "snapshots", "the longest read")
 
-    def require_ours(self) -> None:
-        """Two keepers of one table would undo each other's work.
+    def require_settings(self, *, own_windows: bool) -> None:
+        """Glue's optimizers are set for good, and need a role to work under.
 
         Raises:
-            MaintenanceRefused: maintenance was handed to Glue.
+            MaintenanceRefused: Glue keeps the tables, and was told no role or asked for once only.
         """
-        if self.keeper != "product360":
+        if self.keeper != "glue":
+            return
+        if own_windows:
             raise MaintenanceRefused(
                 "maintenance of the published tables",
-                found=f"PRODUCT360_MAINTENANCE={self.keeper}: the Glue Data Catalog's optimizers "
-                "compact tables, expire snapshots and remove orphans",
-                expected="one keeper",
-                next_move="leave it to them, or unset the variable and disable them in Glue",
+                found="a window for this once, while Glue's optimizers keep the tables",
+                expected="the windows that are configured",
+                next_move="set PRODUCT360_SNAPSHOT_DAYS or PRODUCT360_LONGEST_WRITE_HOURS instead",
+            )
+        if self.optimizer_role is None:
+            raise MaintenanceRefused(
+                "maintenance of the published tables",
+                found="PRODUCT360_MAINTENANCE=glue, and no role for Glue's optimizers",
+                expected="the ARN of a role that Glue may assume and that reaches the tables",
+                next_move="set PRODUCT360_OPTIMIZER_ROLE",
             )
 
     def require_readable(self, identifier: str, format_version: int) -> None:
@@ -106,6 +118,11 @@ class MaintenanceResource(dg.ConfigurableResource[Any]):
 def content_snapshot(summary: Mapping[str, str]) -> str:
     """The id of the snapshot that brought the rows which this one holds: most often its own."""
     return summary.get(CONTENT_SNAPSHOT) or summary["snapshot-id"]
+
+
+def is_silent(summary: Mapping[str, str]) -> bool:
+    """Whether others rearranged the rows (`replace`), and said nothing of where they are from."""
+    return summary.get("operation") == "replace" and CONTENT_SNAPSHOT not in summary
 
 
 def _at_least(

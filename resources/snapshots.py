@@ -7,6 +7,7 @@ of its snapshots. Where states have expired in between, a moment has no answer; 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,19 @@ from resources.errors import TableMissing
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
+
+
+def snapshot_to_read(
+    identifier: str, table: Table, *, as_of: datetime | str | None, at: Mapping[str, int]
+) -> int | None:
+    """The snapshot that `at` names for the table, else that of the moment or tag; None: the newest.
+
+    Raises:
+        TableMissing: see `snapshot_as_of`.
+    """
+    if identifier in at:
+        return at[identifier]
+    return None if as_of is None else snapshot_as_of(table, as_of)
 
 
 def snapshot_as_of(table: Table, as_of: datetime | str) -> int:

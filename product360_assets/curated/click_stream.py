@@ -32,6 +32,7 @@ from resources.catalog import CatalogResource
 from resources.jobs import JobRequest, JobRunner
 from resources.ledger import Ledger, LedgerResource
 from resources.locks import holding
+from resources.maintenance import content_snapshot, is_silent
 from resources.objects import LakeResource
 from resources.registry import RegistryResource
 from resources.streams import now
@@ -45,8 +46,6 @@ STREAM = stream_key(CLICK_EVENT.name)
 # Visits are made of the events just committed, so these are on no branch: checked afterwards.
 PUBLICATION = Publication(CLICK_EVENT, job=JOB, inputs=(EVENTS,), at_once=True)
 TABLES = (CLICK_EVENT, CLICK_SESSION)
-# The operation of a snapshot that moved rows to other files and changed none.
-REWRITTEN = "replace"
 
 
 @dataclass(frozen=True)
@@ -115,9 +114,9 @@ class StreamedClicks:
     def _commits(self, table: Table) -> list[str]:
         """Ids of the commits that changed rows, newest first; of one without, its snapshot's."""
         return [
-            summary.get(COMMIT_ID, f"snapshot {summary['snapshot-id']}")
+            summary.get(COMMIT_ID, f"snapshot {content_snapshot(summary)}")
             for summary in self.catalog.snapshot_summaries(table.identifier)
-            if summary.get("operation") != REWRITTEN
+            if not is_silent(summary)
         ]
 
     def _bring_visits_up(self) -> None:

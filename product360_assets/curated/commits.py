@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from resources.catalog import CatalogResource
-from resources.maintenance import content_snapshot
+from resources.maintenance import content_snapshot, is_silent
 
 COMMIT_ID = "product360.commit-id"
 BATCH_IDS = "product360.batch-ids"
@@ -52,9 +52,11 @@ def newest_snapshot(catalog: CatalogResource, identifier: str) -> Mapping[str, s
     """Summary of the table's current snapshot; empty when nothing was ever committed.
 
     Its `snapshot-id` is that of the snapshot which brought the rows: upkeep changes no row, so
-    nothing that was made from the table is out of date after it.
+    nothing that was made from the table is out of date after it. Upkeep by others, such as Glue's
+    optimizers, is looked through as long as what it rearranged is kept.
     """
     summaries = catalog.snapshot_summaries(identifier)
     if not summaries:
         return {}
-    return {**summaries[0], "snapshot-id": content_snapshot(summaries[0])}
+    newest = next((each for each in summaries if not is_silent(each)), summaries[0])
+    return {**newest, "snapshot-id": content_snapshot(newest)}

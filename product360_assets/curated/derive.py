@@ -23,7 +23,8 @@ from product360_assets.curated.commits import (
     newest_snapshot,
 )
 from product360_assets.curated.gate import Audit, admit, again_if_moved, unaudited
-from resources.audit_branches import AuditBranch, branch_table
+from resources.audit_branches import AuditBranch
+from resources.audit_commits import branch_table
 from resources.catalog import CatalogResource
 from resources.errors import JobFailed, TableMissing
 from spark.tables import Table

@@ -6,7 +6,8 @@
     orphans      files that no state names leave the storage
 
 Each looks first and finds most often nothing; a plan is the same look without the work. None
-changes a row, and each proves that. The hazard is company: a table is worked on under its lock, so
+changes a row, and each proves that. Where the Glue Data Catalog is to keep the tables, its
+optimizers are told so instead. The hazard is company: a table is worked on under its lock, so
 that its publisher waits, and what the ledger knows to be under way is left alone.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast, get_args
 
@@ -30,6 +32,8 @@ from resources.objects import LakeResource, Zone
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
+
+    from resources.optimizers import Optimizers
 
 STEP_COLUMNS = ("table", "action", "found", "files", "bytes", "outcome", "proof")
 PLANNED, DONE, LEFT = "planned", "done", "left for the next time"
@@ -80,8 +84,8 @@ class Keeper:
         """What there is to do; changes nothing.
 
         Raises:
-            MaintenanceRefused: Glue keeps the tables, a window is too short, or a reader would be
-                lost.
+            MaintenanceRefused: a window is too short, a reader would be lost, or Glue is to keep
+                the tables and cannot.
         """
         return self._steps(tables, actions, do=False)
 
@@ -99,7 +103,7 @@ class Keeper:
     def _steps(
         self, tables: Iterable[str], actions: Sequence[str], *, do: bool, work: str = ""
     ) -> Iterator[Step]:
-        self.limits.require_ours()
+        self.limits.require_settings(own_windows=self.windows != Windows())
         self.limits.orphan_window(self.windows.orphans)
         self.limits.snapshot_window(self.windows.snapshots)
         for identifier in tables:
@@ -130,9 +134,29 @@ class Keeper:
             iceberg = self.catalog.table(identifier)
             self.limits.require_readable(identifier, iceberg.format_version)
             if iceberg.current_snapshot() is not None:
-                found = ACTIONS[action](self, identifier, iceberg, busy, do)
-                if found is not None:
-                    yield found
+                found = [self._switched(identifier, action, do)]
+                if self.limits.keeper == "product360":
+                    found.append(ACTIONS[action](self, identifier, iceberg, busy, do))
+                yield from (step for step in found if step is not None)
+
+    def _switched(self, identifier: str, action: str, do: bool) -> Step | None:
+        """Let Glue keep the table, or no longer, as the switch says."""
+        if self._optimizers is None:
+            return None
+        found = self._optimizers.switch(identifier, action)
+        if found is None:
+            return None
+        step = Step(identifier, action, found.found, 0)
+        if not do:
+            return step
+        found.apply()
+        return replace(step, outcome=DONE, proof=found.proof)
+
+    @cached_property
+    def _optimizers(self) -> Optimizers | None:
+        from resources.optimizers import Optimizers
+
+        return Optimizers(self.limits) if self.limits.has_optimizers else None
 
 
 def _compaction(

@@ -24,7 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from resources.audit_branches import AuditBranch, redirected, remembered, require_unmoved
+from resources.audit_branches import AuditBranch, require_unmoved
+from resources.audit_commits import redirected, remembered
 from resources.errors import TableMoved
 from resources.local.bridge_errors import (
     CommitFault,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import CommitTableResponse, Table
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
-    from resources.audit_branches import Commit
+    from resources.audit_commits import Commit
 
 
 @dataclass(frozen=True)

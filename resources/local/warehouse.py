@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from resources.catalog import CatalogResource
 from resources.errors import QueryRejected, TableMissing
-from resources.snapshots import snapshot_as_of
+from resources.snapshots import snapshot_to_read
 from resources.warehouse import Answer, AsOf, WarehouseResource
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class LocalWarehouse(WarehouseResource):
             catalog, views = self.catalog.load(), self.catalog.views()
             known = [*_published(catalog), *views]
             wanted = _wanted_with_views(session, sql, known, views)
-            read = partial(_state, as_of=as_of, at=at or {})
+            read = partial(snapshot_to_read, as_of=as_of, at=at or {})
             _fence(session, _register(session, catalog, wanted, views, read), files)
             try:
                 result = session.execute(sql, list(parameters))
@@ -210,15 +210,6 @@ def _register_view(session: DuckDBPyConnection, identifier: str, query: str) -> 
     zone, name = identifier.split(".")
     with suppress(duckdb.CatalogException):
         session.execute(f'CREATE VIEW "{zone}"."{name}" AS {query}')
-
-
-def _state(
-    identifier: str, table: Table, *, as_of: AsOf | None, at: Mapping[str, int]
-) -> int | None:
-    """The snapshot to read; None for the newest."""
-    if identifier in at:
-        return at[identifier]
-    return None if as_of is None else snapshot_as_of(table, as_of)
 
 
 def _register_table(

@@ -29,7 +29,8 @@ import pyarrow as pa
 from product360_assets.curated import gate
 from product360_assets.curated.commits import COMMIT_ID
 from resources import audit_branches
-from resources.audit_branches import AuditBranch, branch_table
+from resources.audit_branches import AuditBranch
+from resources.audit_commits import branch_table
 from resources.catalog import LocalCatalogResource
 from resources.errors import TableMoved
 from resources.jobs import JobRequest

@@ -28,8 +28,8 @@ def test_a_rebuild_beside_is_equal_and_finds_a_row_that_was_lost(fresh: Lineage)
     assert list((fresh.home / "rebuilt").iterdir()) == []
 
     product = fresh.resources()["catalog"].table("curated.product")
-    [some] = product.scan(selected_fields=("item_id",), limit=1).to_arrow()["item_id"].to_pylist()
-    product.delete(f"item_id = '{some}'")
+    rows = product.scan(selected_fields=("product_id",), limit=1).to_arrow()
+    product.delete(f"product_id = {rows['product_id'][0]}")
     failed = fresh.command("rebuild", "--verify", "--format", "csv")
     assert failed.returncode == 1
     different = [

@@ -14,13 +14,13 @@ from pyiceberg.types import LongType, NestedField
 from resources.audit_branches import (
     AuditBranch,
     begin,
-    branch_table,
     head_of,
     publish,
     published_and_expired,
     unpublished_snapshot,
     waiting,
 )
+from resources.audit_commits import branch_table
 from resources.catalog import LocalCatalogResource
 from resources.errors import TableMissing, TableMoved
 from resources.local import engines

@@ -6,18 +6,13 @@ DMS could not have sent or given fails here. It cannot show what DMS really says
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.model import OperationModel
-from botocore.validate import validate_parameters
+from modelled import serving
 
 from resources.dms import TABLES_AT_ONCE, DmsReplication, table_statistics
 from resources.errors import (
@@ -42,49 +37,20 @@ class Dms:
     refusal: str | None = None
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def answer(self, operation: OperationModel, asked: dict[str, Any]) -> tuple[int, object]:
-        validate_parameters(asked, operation.input_shape)
-        self.asked.append((operation.name, asked))
+    def answer(self, operation: str, asked: dict[str, Any]) -> tuple[int, Mapping[str, Any]]:
+        self.asked.append((operation, asked))
         if self.refusal is not None:
             return 400, {"__type": self.refusal, "message": "No."}
-        page = self.pages[operation.name][int(asked.get("Marker", 0))]
-        validate_parameters(page, operation.output_shape)
-        return 200, page
+        return 200, self.pages[operation][int(asked.get("Marker", 0))]
 
 
 @pytest.fixture
 def dms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dms]:
     service = Dms()
-    model = botocore.session.get_session().get_service_model("dms")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            prefix, _, name = self.headers["X-Amz-Target"].partition(".")
-            assert prefix == model.metadata["targetPrefix"]
-            status, answer = service.answer(model.operation_model(name), json.loads(body))
-            # JSON 1.1 writes a time as seconds.
-            said = json.dumps(answer, default=datetime.timestamp).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    yield service
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving("dms", service) as settings:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        yield service
 
 
 def statistics(table: str, state: str, *counts: int, **more: object) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from resources.environments import Settings, platform_resources, settings
 from resources.errors import ServiceUnavailable, SettingInvalid
 from resources.ledger import LedgerResource
+from resources.maintenance import MaintenanceResource
 from resources.objects import LakeResource
 from resources.registry import RegistryResource
 from resources.unavailable import UnavailableService
@@ -95,6 +96,16 @@ def test_a_deployment_is_named_by_two_variables() -> None:
     assert lake.zone("raw").uri == "s3://acme-raw"
     assert isinstance(ledger, LedgerResource)
     assert isinstance(registry, RegistryResource)
+
+
+def test_one_variable_hands_upkeep_to_glue_where_there_is_glue() -> None:
+    role = "arn:aws:iam::123456789012:role/optimizers"
+    switch = {"PRODUCT360_MAINTENANCE": "glue", "PRODUCT360_OPTIMIZER_ROLE": role}
+    made = platform_resources(settings({"PRODUCT360_ENV": "aws", **switch}))["maintenance"]
+    assert isinstance(made, MaintenanceResource)
+    assert (made.keeper, made.has_optimizers, made.optimizer_role) == ("glue", True, role)
+    with pytest.raises(SettingInvalid, match="PRODUCT360_MAINTENANCE"):
+        platform_resources(settings(switch))
 
 
 def test_what_has_no_adapter_loads_and_says_so_when_it_is_used() -> None:

@@ -33,8 +33,8 @@ def test_every_asset_that_can_be_made_is_in_exactly_one_job(
 def test_there_is_one_accepting_job_for_each_system(repository: dg.RepositoryDefinition) -> None:
     names = {job.name for job in named_jobs(repository)}
     accepting = {f"accept_{system}" for system in load_contracts()}
-    others = {"ingest", "publish", "stream", "maintain"}
     looking = {"validate", "watch", "reconcile", "audit"}
+    others = {"ingest", "publish", "stream", "maintain"}
     assert names == {*others, *looking, *accepting}
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from product360_assets.automation.schedules import schedules
+from product360_assets.automation.streaming import stream_schedule
 from product360_assets.definitions import defs
 
 
@@ -31,7 +32,8 @@ def test_schedules_run_from_the_start_in_utc_and_say_what_for() -> None:
 
 
 def test_every_schedule_is_registered(repository: dg.RepositoryDefinition) -> None:
-    assert {each.name for each in repository.schedule_defs} == {each.name for each in schedules()}
+    declared = [*schedules(), stream_schedule()]
+    assert {each.name for each in repository.schedule_defs} == {each.name for each in declared}
 
 
 def test_looking_makes_nothing(repository: dg.RepositoryDefinition) -> None:

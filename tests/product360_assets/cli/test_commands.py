@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from product360_assets.cli.commands import app
 from product360_assets.cli.surroundings import adopt_env_file, adopt_instance
-from resources.audit_branches import begin, branch_table
+from resources.audit_branches import begin
+from resources.audit_commits import branch_table
 from resources.catalog import LocalCatalogResource
 from spark.tables.forecast import WEEKLY_DEMAND
 

@@ -13,7 +13,9 @@ import pytest
 from product360_assets.curated.derive import Derivation, Deriver, replace_rows
 from resources.audit_branches import AuditBranch
 from resources.catalog import LocalCatalogResource
+from resources.compaction import compact, worth_compacting
 from resources.errors import AuditFailed, JobFailed, TableMissing
+from resources.rolling_back import earlier_state, roll_back
 from spark.tables.model import Column, Table
 
 ID = Column("id", "bigint", "Thing.", nullable=False)
@@ -51,6 +53,12 @@ class Desk:
         rows = pa.table({"text": ["a", "b"], "id": [1, 2]})
         replace_rows(self.catalog, COUNT, rows, properties, branch)
 
+    def go_back(self, identifier: str) -> None:
+        """Let a table go back to the first state that it had."""
+        table = self.catalog.table(identifier)
+        first = earlier_state(table, str(table.metadata.snapshots[0].snapshot_id))
+        roll_back(table, first, commit_property="product360.commit-id")
+
     def derive(self, derivation: Derivation = DERIVATION) -> str:
         return Deriver(self.catalog, self.said.append, "run-1").derive(derivation, self.write)
 
@@ -72,6 +80,47 @@ def test_it_is_made_again_when_an_upstream_table_has_a_new_snapshot(desk: Desk) 
     desk.add_things(3)
     assert desk.derive() == "published"
     assert desk.catalog.row_count("forecast.count") == 2
+
+
+def test_it_is_made_again_when_an_upstream_table_went_back(desk: Desk) -> None:
+    desk.derive()
+    desk.add_things(3)
+    desk.derive()
+    desk.go_back("curated.thing")
+    assert [desk.derive(), desk.derive()] == ["published", "unchanged"]
+    assert desk.written == 3
+
+
+def test_it_is_made_again_when_it_went_back_itself(desk: Desk) -> None:
+    desk.derive()
+    desk.add_things(3)
+    desk.derive()
+    desk.go_back("forecast.count")
+    assert [desk.derive(), desk.derive()] == ["published", "unchanged"]
+    assert desk.written == 3
+
+
+def derive_and_compact(desk: Desk) -> None:
+    """Derive from nine small files, which then become one."""
+    for number in range(3, 11):
+        desk.add_things(number)
+    desk.derive()
+    things = desk.catalog.table("curated.thing")
+    assert compact(things, worth_compacting(things)).files_after == 1
+
+
+def test_it_is_left_alone_when_an_upstream_table_was_compacted(desk: Desk) -> None:
+    derive_and_compact(desk)
+    assert desk.derive() == "unchanged"
+
+
+def test_without_the_name_of_the_rows_a_compaction_would_make_it_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    derive_and_compact(desk)
+    own = "product360_assets.curated.commits.content_snapshot"
+    monkeypatch.setattr(own, lambda summary: summary["snapshot-id"])
+    assert desk.derive() == "published"
 
 
 @pytest.mark.parametrize(

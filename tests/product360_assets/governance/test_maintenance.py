@@ -12,13 +12,15 @@ from product360_assets.governance.maintenance import maintenance_assets
 from resources.local.ledger import SqliteLedgerResource
 from resources.maintenance import MaintenanceResource
 
+IDLE = ["nothing to do"] * 4
 
-def outcomes(kept: Kept, keeper: str = "product360") -> list[str]:
+
+def outcomes(kept: Kept, limits: MaintenanceResource | None = None) -> list[str]:
     resources: dict[str, Any] = {
         "ledger": SqliteLedgerResource(path=str(kept.home / "ledger.db")),
         "catalog": kept.keeper.catalog,
         "lake": kept.keeper.lake,
-        "maintenance": MaintenanceResource(keeper=keeper),
+        "maintenance": limits or MaintenanceResource(),
     }
     result = dg.materialize(maintenance_assets(), resources=resources)
     events = result.get_asset_materialization_events()
@@ -28,8 +30,8 @@ def outcomes(kept: Kept, keeper: str = "product360") -> list[str]:
 def test_assets_keep_every_table_and_leave_it_where_glue_does(tmp_path: Path) -> None:
     kept = Kept.below(tmp_path)
     kept.commits(9)
-    assert outcomes(kept, "glue") == ["left to glue"] * 4
+    assert outcomes(kept, MaintenanceResource(keeper="glue", optimizer_role="role")) == IDLE
     assert len(kept.files()) == 18
     assert outcomes(kept) == ["1 tables", *["nothing to do"] * 3]
     assert len(kept.files()) == 2
-    assert outcomes(kept) == ["nothing to do"] * 4
+    assert outcomes(kept) == IDLE

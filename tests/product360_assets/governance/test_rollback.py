@@ -6,12 +6,13 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from desk import NOTES, desk
+from desk import NOTES, Desk, desk
+from kept_desk import A_MONTH, keep, known_desk
 from typer.testing import CliRunner
 
 from product360_assets.cli.commands import app
@@ -19,26 +20,20 @@ from product360_assets.curated.commits import COMMIT_ID
 from product360_assets.governance import rollback
 from product360_assets.governance.rollback import Rollback
 from product360_assets.governance.tagging import tag_tables
-from product360_assets.governance.upkeep import Keeper, Step
+from product360_assets.governance.upkeep import Step
 from resources.audit_branches import AuditBranch, unpublished_snapshot
 from resources.catalog import LocalCatalogResource
 from resources.errors import AuditFailed, TableMissing, TableMoved
 from resources.local.ledger import SqliteLedgerResource
-from resources.maintenance import MaintenanceResource
-from resources.objects import LakeResource
 from resources.rolling_back import earlier_state, roll_back
 
-__all__ = ["desk"]
+__all__ = ["desk", "known_desk"]
 NAME = NOTES.identifier
-A_MONTH = timedelta(days=30)
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+def _known(known_desk: Desk) -> None:
     """The desk is a source of this installation."""
-    contract = SimpleNamespace(name="desk", tables=[SimpleNamespace(name="note")])
-    module = "product360_assets.governance.under_way"
-    monkeypatch.setattr(f"{module}.known_contracts", lambda: {"desk": contract})
 
 
 def back(desk: Any, to: str) -> Rollback:
@@ -47,15 +42,6 @@ def back(desk: Any, to: str) -> Rollback:
 
 def current(desk: Any) -> str:
     return str(desk.catalog.table(NAME).current_snapshot().snapshot_id)
-
-
-def keep(desk: Any, *actions: str, after: timedelta = A_MONTH) -> list[Step]:
-    """Keep the table as it would be kept so much later."""
-    lake = LakeResource(uri=f"file://{desk.home}/lake")
-    limits = MaintenanceResource(kept_snapshots=1)
-    now = datetime.now(UTC) + after
-    keeper = Keeper(desk.ledger, desk.catalog, lake, limits, print, now)
-    return list(keeper.apply([NAME], actions, work="a test"))
 
 
 def test_batches_that_came_later_are_pending_and_taken_in_again_once(desk: Any) -> None:
