@@ -110,7 +110,7 @@ def _server_environment(port: int, folder: Path) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         # Without this it also listens on port 8883 of every address.
         "IOT_MTLS_ENABLED": "false",
-        "SERVICES": "s3,dynamodb,glue,secretsmanager,sts,sqs,sns",
+        "SERVICES": "s3,dynamodb,glue,secretsmanager,sts,sqs,sns,events",
     }
 
 

@@ -1,0 +1,155 @@
+"""The files that a home keeps beside its lake: ledger, registry and catalog, and the tables.
+
+A file is read without being opened for writing: its pages are checked, and what should be in it is
+counted. The hazard is SQLite's kindness. It makes a missing file and fills in missing tables, so
+that a lost ledger would look like a new one; here a file that is missing while the lake holds what
+it told of is a failure.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from resources.catalog import CatalogResource
+from resources.doctor import Finding, ok
+
+WAIT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Store:
+    """One file of the home.
+
+    Attributes:
+        tables: what must be in it; rows of the first are told.
+        told_of: zones of the lake that it tells of.
+        loss: what is lost with it.
+    """
+
+    name: str
+    file: str
+    tables: tuple[str, ...]
+    told_of: tuple[str, ...]
+    loss: str
+
+
+LEDGER = Store(
+    "ledger",
+    "ledger.db",
+    ("batch", "delivery", "object", "zone_state"),
+    ("raw",),
+    "which batches were accepted and what became of them",
+)
+REGISTRY = Store(
+    "registry",
+    "registry.db",
+    ("contract", "switches"),
+    ("raw",),
+    "the published versions of contracts and which sources are paused",
+)
+CATALOG = Store(
+    "catalog",
+    "catalog.db",
+    ("iceberg_tables", "iceberg_namespace_properties"),
+    ("clean", "curated", "forecast"),
+    "which tables are published and in which state",
+)
+STORES = (LEDGER, REGISTRY, CATALOG)
+
+
+def look_at_store(store: Store, home: Path) -> Iterator[Finding]:
+    """Whether the file is there, whole, and holds what it should."""
+    path = home / store.file
+    thing = f"{store.name} {path}"
+    if not path.exists():
+        yield _missing(store, home)
+        return
+    try:
+        with closing(_reading(path)) as database:
+            wrong = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            known = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+            lacking = [name for name in store.tables if name not in known]
+            if wrong == "ok" and not lacking:
+                (rows,) = database.execute(f"SELECT count(*) FROM {store.tables[0]}").fetchone()
+                yield ok(thing, f"whole, {rows:,} rows in {store.tables[0]}")
+                return
+            found = f"no table {', '.join(lacking)} in it" if wrong == "ok" else "damaged pages"
+    except sqlite3.Error as error:
+        found = f"SQLite cannot read it: {error}"
+    yield Finding(thing, "failed", found, "a whole SQLite file of this platform", _restore(store))
+
+
+def look_at_tables(catalog: CatalogResource) -> Iterator[Finding]:
+    """Whether a row of every published table can be read."""
+    from pyarrow import ArrowException
+
+    loaded = catalog.load()
+    identifiers = [
+        ".".join(identifier)
+        for (namespace, *_) in sorted(loaded.list_namespaces())
+        for identifier in sorted(loaded.list_tables(namespace))
+    ]
+    unread = 0
+    for identifier in identifiers:
+        try:
+            catalog.table(identifier).scan(limit=1).to_arrow()
+        except (OSError, ValueError, ArrowException) as error:
+            unread += 1
+            yield _unreadable(identifier, error)
+    if len(identifiers) > unread:
+        read = len(identifiers) - unread
+        yield ok("published tables", f"{read} of {len(identifiers)} can be read")
+    elif not identifiers:
+        yield ok("published tables", "none yet")
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing; where nobody writes, not even SQLite's own files."""
+    is_used = path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro" if is_used else "immutable=1"
+    return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=WAIT_SECONDS)
+
+
+def _missing(store: Store, home: Path) -> Finding:
+    thing = f"{store.name} {home / store.file}"
+    filled = [zone for zone in store.told_of if any((home / "lake" / zone).glob("*"))]
+    if not filled:
+        return Finding(
+            thing,
+            "skipped",
+            "not there: this home is new",
+            "a file, after the first run",
+            "make demo, or materialize any asset",
+        )
+    return Finding(
+        thing,
+        "failed",
+        f"not there, though the lake holds objects in {', '.join(filled)}",
+        f"the file that says {store.loss}",
+        _restore(store),
+    )
+
+
+def _restore(store: Store) -> str:
+    return (
+        f"stop the daemon, and put back {store.file} with its -wal from a backup of the home; "
+        f"without one, {store.loss} is lost: begin anew with another PRODUCT360_HOME"
+    )
+
+
+def _unreadable(identifier: str, error: Exception) -> Finding:
+    # The message of anything but the file system may quote a row.
+    name = getattr(error, "filename", None)
+    said = f"{type(error).__name__}{f': {name}' if name else ''}"
+    return Finding(
+        f"table {identifier}",
+        "failed",
+        f"it cannot be read ({said})",
+        "every file that its state names",
+        "put the files back from a backup, or let the table go back to an earlier state: "
+        f"product360 rollback {identifier} --to SNAPSHOT",
+    )
