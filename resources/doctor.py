@@ -84,6 +84,11 @@ def _findings(check: Check, unwell: dict[str, str]) -> list[Finding]:
         return [failure(error)]
 
 
+def check(name: str, look: Callable[[], Iterable[Finding]], *needs: str) -> Check:
+    """A check that needs others."""
+    return Check(name, look, needs)
+
+
 def ok(thing: str, found: str) -> Finding:
     """Something that is as it should be."""
     return Finding(thing, "ok", found)

@@ -6,13 +6,13 @@ setting is a check of its own, and what needs it is skipped for that reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from resources.doctor import Check, Finding, Wanted, ok
-from resources.doctor_calls import ask, refusal
+from resources.doctor import Check, Finding, Wanted, check, ok
+from resources.doctor_calls import Clients, ask, refusal
 from resources.doctor_emr import look_at_application, look_at_emr_settings
 from resources.doctor_events import (
     look_at_announcing,
@@ -43,17 +43,19 @@ PREFIX, TABLE = "PRODUCT360_LAKE_PREFIX", "PRODUCT360_LEDGER_TABLE"
 QUEUE, EMR = "PRODUCT360_EVENT_QUEUE", "PRODUCT360_EMR"
 
 
-def aws_checks(chosen: Settings, wanted: Wanted, secrets: SecretsResource) -> list[Check]:
+def aws_checks(
+    chosen: Settings, wanted: Wanted, secrets: SecretsResource, aws: Clients
+) -> list[Check]:
     """The checks of the account and region that the SDK's settings name."""
     return [
-        Check(CALLER, look_at_caller),
+        Check(CALLER, partial(look_at_caller, aws)),
         *_of_settings(chosen),
-        *_of_buckets(str(chosen.lake_prefix), wanted),
-        *_of_events(str(chosen.event_queue), f"{chosen.lake_prefix}-landing"),
-        *_of_ledger(str(chosen.ledger_table)),
-        *_of_catalog(wanted.namespaces),
+        *_of_buckets(aws, str(chosen.lake_prefix), wanted),
+        *_of_events(aws, str(chosen.event_queue), f"{chosen.lake_prefix}-landing"),
+        *_of_ledger(aws, str(chosen.ledger_table)),
+        *_of_catalog(aws, wanted.namespaces),
         *_of_secrets(secrets, wanted.secrets),
-        *_of_jobs(chosen.emr or Path()),
+        *_of_jobs(aws, chosen.emr or Path()),
     ]
 
 
@@ -65,7 +67,7 @@ def _of_settings(chosen: Settings) -> Iterator[Check]:
         EMR: chosen.emr,
     }
     for variable, value in said.items():
-        yield _check(variable, partial(_look_at_setting, variable, value))
+        yield check(variable, partial(_look_at_setting, variable, value))
 
 
 def _look_at_setting(variable: str, value: object) -> Iterator[Finding]:
@@ -81,42 +83,48 @@ def _look_at_setting(variable: str, value: object) -> Iterator[Finding]:
         )
 
 
-def _of_buckets(prefix: str, wanted: Wanted) -> Iterator[Check]:
+def _of_buckets(aws: Clients, prefix: str, wanted: Wanted) -> Iterator[Check]:
     buckets: dict[str, str] = {zone: f"{prefix}-{zone}" for zone in ZONES}
     for zone in ZONES:
         name, bucket = f"bucket {zone}", buckets[zone]
-        yield _check(name, partial(look_at_bucket, bucket), CALLER, PREFIX)
-        yield _check(f"{name} settings", partial(look_at_bucket_settings, zone, bucket), name)
+        yield check(name, partial(look_at_bucket, aws, bucket), CALLER, PREFIX)
+        yield check(f"{name} settings", partial(look_at_bucket_settings, aws, zone, bucket), name)
     # Upkeep removes what no state of a published table names any more.
     deletable = {*DELETABLE, *wanted.namespaces}
     for right in rights_of_lake(buckets, deletable):
-        yield _check("lake permissions", partial(look_at_right, right), CALLER, PREFIX)
+        yield check("lake permissions", partial(look_at_right, aws, right), CALLER, PREFIX)
 
 
-def _of_events(url: str, landing: str) -> Iterator[Check]:
-    yield _check("queue", partial(look_at_queue, url), CALLER, QUEUE)
-    yield _check("dead letters", partial(look_at_dead_letters, url), "queue")
-    yield _check("announcing", partial(look_at_announcing, landing), "bucket landing")
-    yield _check("rule", partial(look_at_rule, url, landing), "queue", PREFIX)
-    yield _check("queue permissions", partial(look_at_right, right_of_queue(url)), CALLER, QUEUE)
+def _of_events(aws: Clients, url: str, landing: str) -> Iterator[Check]:
+    yield check("queue", partial(look_at_queue, aws, url), CALLER, QUEUE)
+    yield check("dead letters", partial(look_at_dead_letters, aws, url), "queue")
+    yield check("announcing", partial(look_at_announcing, aws, landing), "bucket landing")
+    yield check("rule", partial(look_at_rule, aws, url, landing), "queue", PREFIX)
+    yield check(
+        "queue permissions", partial(look_at_right, aws, right_of_queue(url)), CALLER, QUEUE
+    )
 
 
-def _of_ledger(table: str) -> Iterator[Check]:
-    yield _check("ledger and registry", partial(look_at_ledger_table, table), CALLER, TABLE)
+def _of_ledger(aws: Clients, table: str) -> Iterator[Check]:
+    yield check("ledger and registry", partial(look_at_ledger_table, aws, table), CALLER, TABLE)
     # Whoever may not describe the table may still ask for items; whoever has none, need not.
-    yield _check("ledger items", partial(look_at_ledger_items, table), CALLER, TABLE)
-    yield _check("ledger permissions", partial(look_at_right, right_of_table(table)), CALLER, TABLE)
+    yield check("ledger items", partial(look_at_ledger_items, aws, table), CALLER, TABLE)
+    yield check(
+        "ledger permissions", partial(look_at_right, aws, right_of_table(table)), CALLER, TABLE
+    )
 
 
-def _of_catalog(namespaces: Iterable[str]) -> Iterator[Check]:
+def _of_catalog(aws: Clients, namespaces: Iterable[str]) -> Iterator[Check]:
     for name in namespaces:
-        yield _check(f"catalog {name}", partial(look_at_database, name), CALLER)
-        yield _check("catalog permissions", partial(look_at_right, right_of_catalog(name)), CALLER)
+        yield check(f"catalog {name}", partial(look_at_database, aws, name), CALLER)
+        yield check(
+            "catalog permissions", partial(look_at_right, aws, right_of_catalog(name)), CALLER
+        )
 
 
 def _of_secrets(secrets: SecretsResource, references: Iterable[str]) -> Iterator[Check]:
     for name in references:
-        yield _check(f"secret {name}", partial(_look_at_secret, secrets, name), CALLER)
+        yield check(f"secret {name}", partial(_look_at_secret, secrets, name), CALLER)
 
 
 def _look_at_secret(secrets: SecretsResource, reference: str) -> Iterator[Finding]:
@@ -133,16 +141,12 @@ def _look_at_secret(secrets: SecretsResource, reference: str) -> Iterator[Findin
         yield ok(thing, f"readable, {answer.value['fields']} fields")
 
 
-def _of_jobs(file: Path) -> Iterator[Check]:
-    yield _check("EMR settings", partial(look_at_emr_settings, file), EMR)
-    yield _check("EMR application", partial(look_at_application, file), CALLER, "EMR settings")
-    yield _check("EMR permissions", partial(_look_at_jobs, file), CALLER, "EMR settings")
+def _of_jobs(aws: Clients, file: Path) -> Iterator[Check]:
+    yield check("EMR settings", partial(look_at_emr_settings, file), EMR)
+    yield check("EMR application", partial(look_at_application, aws, file), CALLER, "EMR settings")
+    yield check("EMR permissions", partial(_look_at_jobs, aws, file), CALLER, "EMR settings")
 
 
-def _look_at_jobs(file: Path) -> Iterator[Finding]:
+def _look_at_jobs(aws: Clients, file: Path) -> Iterator[Finding]:
     for right in rights_of_jobs(read_settings(file)):
-        yield from look_at_right(right)
-
-
-def _check(name: str, look: Callable[[], Iterable[Finding]], *needs: str) -> Check:
-    return Check(name, look, needs)
+        yield from look_at_right(aws, right)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from resources.aws import Service, client
 from resources.doctor import Finding
 from resources.errors import ServiceUnavailable
 
@@ -40,6 +41,19 @@ _FIXES = {
     "ConnectTimeoutError": "let this machine reach the service: proxy, routes, security groups",
 }
 _USUAL_FIX = "see what `aws sts get-caller-identity` says, and the region and endpoint in use"
+
+
+class Clients:
+    """The client of each service, made once for one examination."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __call__(self, service: Service) -> Any:  # noqa: ANN401 - of most no types are installed
+        """The client of a service."""
+        if service not in self._made:
+            self._made[service] = client(service)
+        return self._made[service]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from resources.aws import client
 from resources.doctor import Finding, ok
-from resources.doctor_calls import ask, refusal
+from resources.doctor_calls import Clients, ask, refusal
 from resources.emr_settings import EmrSettings, read_settings
 
 STARTS = frozenset({"CREATED", "STARTING", "STARTED"})
@@ -28,11 +27,11 @@ def look_at_emr_settings(file: Path) -> Iterator[Finding]:
     yield ok(f"settings of EMR Serverless in {file}", f"release {read.release}")
 
 
-def look_at_application(file: Path) -> Iterator[Finding]:
+def look_at_application(aws: Clients, file: Path) -> Iterator[Finding]:
     """Whether the application is there, can start, and has the file's release."""
     told = read_settings(file)
     thing = f"EMR Serverless application {told.application}"
-    emr = client("emr-serverless")
+    emr = aws("emr-serverless")
     answer = ask(lambda: emr.get_application(applicationId=told.application))
     if answer.code == "ResourceNotFoundException":
         yield Finding(

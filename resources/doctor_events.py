@@ -10,18 +10,17 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resources.aws import client
 from resources.doctor import Finding, ok
-from resources.doctor_calls import ask, refusal
+from resources.doctor_calls import Clients, ask, refusal
 from resources.events import OBJECT_CREATED, RECEIVES, S3
 
 NOT_THERE = frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"})
 _BY_LISTING = "deliveries are found by listing only, up to an hour later"
 
 
-def look_at_queue(url: str) -> Iterator[Finding]:
+def look_at_queue(aws: Clients, url: str) -> Iterator[Finding]:
     """Whether the queue is there, and how much waits in it."""
-    thing, answer = _named(url), ask(lambda: _attributes(url))
+    thing, answer = _named(url), ask(lambda: _attributes(aws, url))
     if answer.code in NOT_THERE:
         yield Finding(
             thing,
@@ -36,10 +35,10 @@ def look_at_queue(url: str) -> Iterator[Finding]:
         yield ok(thing, f"there, about {answer.value['ApproximateNumberOfMessages']} messages wait")
 
 
-def look_at_dead_letters(url: str) -> Iterator[Finding]:
+def look_at_dead_letters(aws: Clients, url: str) -> Iterator[Finding]:
     """Whether a message that nobody can read ends somewhere, and whether any did."""
     thing = f"dead letters of {_named(url)}"
-    answer = ask(lambda: _attributes(url))
+    answer = ask(lambda: _attributes(aws, url))
     if answer.code:
         yield refusal(thing, "sqs:GetQueueAttributes", answer.code)
         return
@@ -57,20 +56,15 @@ def look_at_dead_letters(url: str) -> Iterator[Finding]:
         return
     name, receives = policy["deadLetterTargetArn"].rpartition(":")[2], policy["maxReceiveCount"]
     if int(receives) != RECEIVES:
-        yield Finding(
-            thing,
-            "warning",
-            f"dead after {receives} hand-outs",
-            f"{RECEIVES}, as in the local environment",
-            f"set maxReceiveCount of its redrive policy to {RECEIVES}",
-        )
-    yield _dead(thing, name)
+        found, fix = f"dead after {receives} hand-outs", f"set its maxReceiveCount to {RECEIVES}"
+        yield Finding(thing, "warning", found, f"{RECEIVES}, as in every environment", fix)
+    yield _dead(aws, thing, name)
 
 
-def look_at_announcing(bucket: str) -> Iterator[Finding]:
+def look_at_announcing(aws: Clients, bucket: str) -> Iterator[Finding]:
     """Whether the landing bucket tells EventBridge of its objects."""
     thing = f"events of bucket {bucket}"
-    answer = ask(lambda: client("s3").get_bucket_notification_configuration(Bucket=bucket))
+    answer = ask(lambda: aws("s3").get_bucket_notification_configuration(Bucket=bucket))
     if answer.code:
         yield refusal(thing, "s3:GetBucketNotification", answer.code, needed=False)
     elif "EventBridgeConfiguration" in answer.value:
@@ -86,10 +80,10 @@ def look_at_announcing(bucket: str) -> Iterator[Finding]:
         )
 
 
-def look_at_rule(url: str, bucket: str) -> Iterator[Finding]:
+def look_at_rule(aws: Clients, url: str, bucket: str) -> Iterator[Finding]:
     """Whether a rule that is switched on leads from the bucket to the queue."""
     thing = f"rule from bucket {bucket} to {_named(url)}"
-    answer = ask(lambda: {"rules": _rules_to(_attributes(url)["QueueArn"])})
+    answer = ask(lambda: {"rules": _rules_to(aws, _attributes(aws, url)["QueueArn"])})
     if answer.code:
         actions = "events:ListRuleNamesByTarget and events:DescribeRule"
         yield refusal(thing, actions, answer.code, needed=False)
@@ -108,8 +102,8 @@ def look_at_rule(url: str, bucket: str) -> Iterator[Finding]:
     )
 
 
-def _rules_to(queue: str) -> list[Mapping[str, Any]]:
-    events = client("events")
+def _rules_to(aws: Clients, queue: str) -> list[Mapping[str, Any]]:
+    events = aws("events")
     names = events.list_rule_names_by_target(TargetArn=queue)["RuleNames"]
     return [events.describe_rule(Name=name) for name in names]
 
@@ -121,17 +115,12 @@ def _leads_from(bucket: str, rule: Mapping[str, Any]) -> bool:
     return S3 in pattern.get("source", []) and OBJECT_CREATED in kinds and bucket in named
 
 
-def _dead(thing: str, name: str) -> Finding:
-    sqs = client("sqs")
-    answer = ask(lambda: _attributes(sqs.get_queue_url(QueueName=name)["QueueUrl"]))
+def _dead(aws: Clients, thing: str, name: str) -> Finding:
+    sqs = aws("sqs")
+    answer = ask(lambda: _attributes(aws, sqs.get_queue_url(QueueName=name)["QueueUrl"]))
     if answer.code in NOT_THERE:
-        return Finding(
-            thing,
-            "warning",
-            f"the redrive policy names {name}, which is not there",
-            "the queue that it names",
-            "deploy the infrastructure",
-        )
+        found, fix = f"no queue {name}, which its policy names", "deploy the infrastructure"
+        return Finding(thing, "warning", found, "the queue that it names", fix)
     if answer.code:
         return refusal(thing, "sqs:GetQueueUrl and sqs:GetQueueAttributes", answer.code)
     dead = int(answer.value["ApproximateNumberOfMessages"])
@@ -147,8 +136,8 @@ def _dead(thing: str, name: str) -> Finding:
     )
 
 
-def _attributes(url: str) -> Mapping[str, Any]:
-    answer = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+def _attributes(aws: Clients, url: str) -> Mapping[str, Any]:
+    answer = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     found: Mapping[str, Any] = answer.get("Attributes", {})
     return found
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from resources.aws import client
 from resources.doctor import Finding, ok
-from resources.doctor_calls import DENIED, ask, refusal
+from resources.doctor_calls import DENIED, Clients, ask, refusal
 from resources.doctor_rights import Right
 
 _SESSION = re.compile(
@@ -19,22 +18,22 @@ _SESSION = re.compile(
 )
 
 
-def look_at_caller() -> Iterator[Finding]:
+def look_at_caller(aws: Clients) -> Iterator[Finding]:
     """Who the credentials belong to.
 
     Raises:
         ServiceUnavailable: no region is set.
     """
-    answer = ask(lambda: client("sts").get_caller_identity())
+    answer = ask(lambda: aws("sts").get_caller_identity())
     if answer.code:
         yield refusal("AWS credentials", "sts:GetCallerIdentity", answer.code)
     else:
-        yield ok("AWS credentials", f"{answer.value['Arn']} in {client('sts').meta.region_name}")
+        yield ok("AWS credentials", f"{answer.value['Arn']} in {aws('sts').meta.region_name}")
 
 
-def look_at_right(right: Right) -> Iterator[Finding]:
+def look_at_right(aws: Clients, right: Right) -> Iterator[Finding]:
     """Whether the caller may do what the platform does with these resources."""
-    thing, sts = f"permissions on {right.thing}", client("sts")
+    thing, sts = f"permissions on {right.thing}", aws("sts")
     answer = ask(sts.get_caller_identity)
     if answer.code:
         yield refusal(thing, "sts:GetCallerIdentity", answer.code)
@@ -50,7 +49,7 @@ def look_at_right(right: Right) -> Iterator[Finding]:
         "region": str(sts.meta.region_name),
     }
     on = [pattern.format_map(open_parts) for pattern in right.on]
-    decided = ask(lambda: {"denied": _denied(principal, right, on)})
+    decided = ask(lambda: {"denied": _denied(aws, principal, right, on)})
     if decided.code in DENIED:
         yield _not_checked(thing, right, f"iam:SimulatePrincipalPolicy is denied ({decided.code})")
     elif decided.code == "NoSuchEntity":
@@ -71,14 +70,14 @@ def principal_of(caller: str) -> str | None:
     return caller if ":user/" in caller or ":role/" in caller else None
 
 
-def _denied(principal: str, right: Right, on: Sequence[str]) -> list[str]:
+def _denied(aws: Clients, principal: str, right: Right, on: Sequence[str]) -> list[str]:
     """The actions that IAM would not allow on one of the resources."""
     context = {
         "ContextKeyName": "iam:PassedToService",
         "ContextKeyValues": [right.passed_to],
         "ContextKeyType": "string",
     }
-    pages = client("iam").get_paginator("simulate_principal_policy")
+    pages = aws("iam").get_paginator("simulate_principal_policy")
     results = [
         result
         for page in pages.paginate(

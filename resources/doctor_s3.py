@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resources.aws import client
 from resources.doctor import Finding, ok
 from resources.doctor_bucket_settings import SETTINGS, Setting
-from resources.doctor_calls import ask, refusal
+from resources.doctor_calls import Clients, ask, refusal
 from resources.objects import Zone
 
 NOT_THERE = frozenset({"404", "NoSuchBucket"})
 
 
-def look_at_bucket(bucket: str) -> Iterator[Finding]:
+def look_at_bucket(aws: Clients, bucket: str) -> Iterator[Finding]:
     """Whether the bucket is there and may be listed."""
     thing = f"bucket {bucket}"
-    answer = ask(lambda: client("s3").head_bucket(Bucket=bucket))
+    answer = ask(lambda: aws("s3").head_bucket(Bucket=bucket))
     if not answer.code:
         yield ok(thing, "there, and may be listed")
     elif answer.code in NOT_THERE:
@@ -36,16 +35,16 @@ def look_at_bucket(bucket: str) -> Iterator[Finding]:
         yield refusal(thing, "s3:ListBucket", answer.code)
 
 
-def look_at_bucket_settings(zone: Zone, bucket: str) -> Iterator[Finding]:
+def look_at_bucket_settings(aws: Clients, zone: Zone, bucket: str) -> Iterator[Finding]:
     """Whether each setting that its zone needs is made."""
     for setting in SETTINGS:
         if not setting.zones or zone in setting.zones:
-            yield _look_at(setting, bucket)
+            yield _look_at(aws, setting, bucket)
 
 
-def _look_at(setting: Setting, bucket: str) -> Finding:
+def _look_at(aws: Clients, setting: Setting, bucket: str) -> Finding:
     thing = f"bucket {bucket}, {setting.what}"
-    call = getattr(client("s3"), setting.call)
+    call = getattr(aws("s3"), setting.call)
     answer = ask(lambda: call(Bucket=bucket))
     if answer.code and answer.code != setting.absent:
         return refusal(thing, setting.action, answer.code, needed=False)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resources.aws import client
 from resources.doctor import Finding, ok
-from resources.doctor_calls import ask, refusal
+from resources.doctor_calls import Clients, ask, refusal
 
 KEYS = ("pk", "HASH", "S"), ("sk", "RANGE", "S")
 MISSING = "ResourceNotFoundException"
@@ -19,10 +18,10 @@ MISSING = "ResourceNotFoundException"
 _NOBODY = {"pk": {"S": "doctor"}, "sk": {"S": "doctor"}}
 
 
-def look_at_ledger_table(name: str) -> Iterator[Finding]:
+def look_at_ledger_table(aws: Clients, name: str) -> Iterator[Finding]:
     """Whether the table is there, active, and has the keys that the ledger writes by."""
     thing = f"table {name}"
-    answer = ask(lambda: client("dynamodb").describe_table(TableName=name))
+    answer = ask(lambda: aws("dynamodb").describe_table(TableName=name))
     if answer.code == MISSING:
         yield _no_table(thing)
     elif answer.code:
@@ -31,12 +30,10 @@ def look_at_ledger_table(name: str) -> Iterator[Finding]:
         yield _described(thing, answer.value["Table"])
 
 
-def look_at_ledger_items(name: str) -> Iterator[Finding]:
+def look_at_ledger_items(aws: Clients, name: str) -> Iterator[Finding]:
     """Whether an item may be asked for."""
     thing = f"items of table {name}"
-    answer = ask(
-        lambda: client("dynamodb").get_item(TableName=name, Key=_NOBODY, ConsistentRead=True)
-    )
+    answer = ask(lambda: aws("dynamodb").get_item(TableName=name, Key=_NOBODY, ConsistentRead=True))
     if answer.code == MISSING:
         yield _no_table(thing)
     elif answer.code == "ValidationException":
@@ -47,9 +44,9 @@ def look_at_ledger_items(name: str) -> Iterator[Finding]:
         yield ok(thing, "may be read")
 
 
-def look_at_database(name: str) -> Iterator[Finding]:
+def look_at_database(aws: Clients, name: str) -> Iterator[Finding]:
     """Whether a database of the Glue Data Catalog is there, and how many tables it has."""
-    thing, glue = f"Glue database {name}", client("glue")
+    thing, glue = f"Glue database {name}", aws("glue")
     answer = ask(lambda: glue.get_database(Name=name))
     if answer.code == "EntityNotFoundException":
         yield Finding(

@@ -115,6 +115,7 @@ def platform_resources(chosen: Settings | None = None) -> dict[str, object]:
 def platform_checks(wanted: Wanted, chosen: Settings | None = None) -> list[Check]:
     """What `product360 doctor` looks at, in order."""
     from resources.doctor_aws import aws_checks
+    from resources.doctor_calls import Clients
     from resources.doctor_machine import machine_checks
     from resources.local.doctor import local_checks
 
@@ -123,7 +124,7 @@ def platform_checks(wanted: Wanted, chosen: Settings | None = None) -> list[Chec
     if chosen.environment == "local":
         return [*here, *local_checks(chosen, wanted, os.environ.get("JAVA_HOME"))]
     secrets = cast("SecretsResource", platform_resources(chosen)["secrets"])
-    return [*here, *aws_checks(chosen, wanted, secrets)]
+    return [*here, *aws_checks(chosen, wanted, secrets, Clients())]
 
 
 def _local(chosen: Settings) -> dict[str, object]:

@@ -14,7 +14,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.catalog import CatalogResource
 from resources.doctor import Finding, ok
 
 WAIT_SECONDS = 5
@@ -83,32 +82,29 @@ def look_at_store(store: Store, home: Path) -> Iterator[Finding]:
     yield Finding(thing, "failed", found, "a whole SQLite file of this platform", _restore(store))
 
 
-def look_at_tables(catalog: CatalogResource) -> Iterator[Finding]:
-    """Whether a row of every published table can be read."""
+def look_at_tables(home: Path) -> Iterator[Finding]:
+    """Whether a row of every published table can be read, from the state that the catalog names."""
     from pyarrow import ArrowException
+    from pyiceberg.table import StaticTable
 
-    loaded = catalog.load()
-    identifiers = [
-        ".".join(identifier)
-        for (namespace, *_) in sorted(loaded.list_namespaces())
-        for identifier in sorted(loaded.list_tables(namespace))
-    ]
+    with closing(_reading(home / CATALOG.file)) as database:
+        tables = database.execute(
+            "SELECT table_namespace || '.' || table_name, metadata_location FROM iceberg_tables"
+            " WHERE metadata_location IS NOT NULL ORDER BY 1"
+        ).fetchall()
     unread = 0
-    for identifier in identifiers:
+    for identifier, state in tables:
         try:
-            catalog.table(identifier).scan(limit=1).to_arrow()
+            StaticTable.from_metadata(state).scan(limit=1).to_arrow()
         except (OSError, ValueError, ArrowException) as error:
             unread += 1
             yield _unreadable(identifier, error)
-    if len(identifiers) > unread:
-        read = len(identifiers) - unread
-        yield ok("published tables", f"{read} of {len(identifiers)} can be read")
-    elif not identifiers:
-        yield ok("published tables", "none yet")
+    if unread < len(tables) or not tables:
+        yield ok("published tables", f"{len(tables) - unread} of {len(tables)} can be read")
 
 
 def _reading(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing; where nobody writes, not even SQLite's own files."""
+    """A connection that writes nothing; where nobody else does, not even SQLite's own files."""
     is_used = path.with_name(f"{path.name}-wal").exists()
     mode = "mode=ro" if is_used else "immutable=1"
     return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=WAIT_SECONDS)
@@ -143,8 +139,7 @@ def _restore(store: Store) -> str:
 
 def _unreadable(identifier: str, error: Exception) -> Finding:
     # The message of anything but the file system may quote a row.
-    name = getattr(error, "filename", None)
-    said = f"{type(error).__name__}{f': {name}' if name else ''}"
+    said = ": ".join(filter(None, [type(error).__name__, getattr(error, "filename", None)]))
     return Finding(
         f"table {identifier}",
         "failed",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from emr_job_runs import Application
 from emr_server import EmrServer
 from gate import SESSION, TOKEN, Gate
 
-from resources.aws import client
 from resources.doctor import Finding, Wanted, examine
 from resources.doctor_aws import aws_checks
+from resources.doctor_calls import Clients
 from resources.doctor_iam import principal_of
 from resources.dynamodb_items import create_table
 from resources.environments import Settings, settings
@@ -41,6 +41,7 @@ class Deployment:
     database: str
     emr: Path
     gate: Gate
+    aws: Clients
 
     @property
     def settings(self) -> Settings:
@@ -56,7 +57,7 @@ class Deployment:
 
     def findings(self, chosen: Settings | None = None) -> list[tuple[str, Finding]]:
         wanted = Wanted(secrets=[self.secret], namespaces=[self.database])
-        checks = aws_checks(chosen or self.settings, wanted, SecretsManagerSecrets())
+        checks = aws_checks(chosen or self.settings, wanted, SecretsManagerSecrets(), self.aws)
         found = list(examine(checks))
         assert PASSWORD not in repr(found)
         assert TOKEN not in repr(found)
@@ -68,29 +69,48 @@ class Deployment:
         return dict(found)
 
 
-@pytest.fixture
-def deployment(
-    lake_prefix: str, aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Deployment]:
-    name = secrets.token_hex(4)
-    queue = _make_queues(name)
-    _configure_buckets(lake_prefix)
-    _announce(lake_prefix, queue, name)
-    create_table(client("dynamodb"), f"ledger-{name}")
-    client("glue").create_database(DatabaseInput={"Name": f"curated_{name}"})
-    SecretsManagerSecrets().publish(f"pos-{name}", {"host": "db", "password": PASSWORD})
+@dataclass
+class Stage:
+    """What all tests share: servers, clients, and a deployment that nobody breaks."""
+
+    gate: Gate
+    emr: EmrServer
+    aws: Clients
+    whole: Deployment | None = None
+
+
+@pytest.fixture(scope="module")
+def stage(aws_endpoint: str) -> Iterator[Stage]:
     application = Application("emr-7.13.0", lambda *_: pytest.fail("no job is run"))
-    server, gate, emr = EmrServer(application), Gate(aws), tmp_path / "emr.yaml"
-    emr.write_text(yaml.safe_dump({"application": application.id, "role": ROLE}))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", gate.endpoint)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_EMR_SERVERLESS", server.endpoint)
+    server, gate = EmrServer(application), Gate(aws_endpoint)
     try:
-        yield Deployment(
-            lake_prefix, f"ledger-{name}", queue, f"pos-{name}", f"curated_{name}", emr, gate
-        )
+        yield Stage(gate, server, Clients())
     finally:
         gate.close()
         server.close()
+
+
+@pytest.fixture
+def fresh(
+    stage: Stage, aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Deployment]:
+    """Makes a deployment of its own for a test."""
+    assert aws
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stage.gate.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EMR_SERVERLESS", stage.emr.endpoint)
+    stage.gate.denied, stage.gate.denied_actions = set(), set()
+    stage.gate.caller = SESSION
+    emr = tmp_path / "emr.yaml"
+    emr.write_text(yaml.safe_dump({"application": stage.emr.application.id, "role": ROLE}))
+    return lambda: _deploy(stage, emr)
+
+
+@pytest.fixture
+def deployment(fresh: Callable[[], Deployment], stage: Stage, tmp_path: Path) -> Deployment:
+    """The deployment that is whole; what a test changes of its names is that test's own."""
+    stage.whole = stage.whole or fresh()
+    stage.gate.asked.clear()
+    return replace(stage.whole, emr=tmp_path / "emr.yaml")
 
 
 def test_of_a_whole_deployment_every_check_is_well_and_nothing_was_changed(
@@ -108,8 +128,11 @@ def test_of_a_whole_deployment_every_check_is_well_and_nothing_was_changed(
     assert [each for each in deployment.gate.asked if not any(w in each for w in words)] == []
 
 
-def test_a_missing_bucket_is_named_and_what_needs_it_is_skipped(deployment: Deployment) -> None:
-    client("s3").delete_bucket(Bucket=f"{deployment.prefix}-landing")
+def test_a_missing_bucket_is_named_and_what_needs_it_is_skipped(
+    fresh: Callable[[], Deployment],
+) -> None:
+    deployment = fresh()
+    deployment.aws("s3").delete_bucket(Bucket=f"{deployment.prefix}-landing")
     found = deployment.unwell()
     assert set(found) == {"bucket landing", "bucket landing settings", "announcing"}
     assert found["bucket landing"].state == "failed"
@@ -119,9 +142,10 @@ def test_a_missing_bucket_is_named_and_what_needs_it_is_skipped(deployment: Depl
 
 
 def test_a_bucket_without_its_settings_is_told_with_the_command_for_each(
-    deployment: Deployment,
+    fresh: Callable[[], Deployment],
 ) -> None:
-    s3, bucket = client("s3"), f"{deployment.prefix}-raw"
+    deployment = fresh()
+    s3, bucket = deployment.aws("s3"), f"{deployment.prefix}-raw"
     s3.delete_public_access_block(Bucket=bucket)
     s3.delete_bucket_lifecycle(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
@@ -141,29 +165,32 @@ def test_a_bucket_without_its_settings_is_told_with_the_command_for_each(
 
 
 def test_a_queue_without_dead_letters_and_a_bucket_without_events_are_warned_of(
-    deployment: Deployment,
+    fresh: Callable[[], Deployment],
 ) -> None:
-    sqs = client("sqs")
-    sqs.set_queue_attributes(QueueUrl=deployment.queue, Attributes={"RedrivePolicy": ""})
-    client("s3").put_bucket_notification_configuration(
+    deployment = fresh()
+    sqs = deployment.aws("sqs")
+    deployment.queue = sqs.create_queue(QueueName=f"alone-{deployment.table}")["QueueUrl"]
+    name = deployment.table.replace("ledger-", "alone-")
+    _announce(deployment.aws, deployment.prefix, deployment.queue, name)
+    deployment.aws("events").disable_rule(Name=f"landing-{name}")
+    deployment.aws("s3").put_bucket_notification_configuration(
         Bucket=f"{deployment.prefix}-landing", NotificationConfiguration={}
     )
-    events = client("events")
-    arn = sqs.get_queue_attributes(QueueUrl=deployment.queue, AttributeNames=["QueueArn"])
-    [rule] = events.list_rule_names_by_target(TargetArn=arn["Attributes"]["QueueArn"])["RuleNames"]
-    events.disable_rule(Name=rule)
     found = deployment.unwell()
     assert {check: each.state for check, each in found.items()} == dict.fromkeys(
         ("dead letters", "announcing", "rule"), "warning"
     )
     assert "RedrivePolicy" in found["dead letters"].fix
     assert "EventBridgeConfiguration" in found["announcing"].fix
-    assert found["rule"].fix == f"aws events enable-rule --name {rule}"
+    assert found["rule"].fix == f"aws events enable-rule --name landing-{name}"
 
 
-def test_messages_that_died_are_counted(deployment: Deployment) -> None:
+def test_messages_that_died_are_counted(
+    fresh: Callable[[], Deployment],
+) -> None:
+    deployment = fresh()
     dead = deployment.queue.replace("landing-", "dead-")
-    client("sqs").send_message(QueueUrl=dead, MessageBody="{}")
+    deployment.aws("sqs").send_message(QueueUrl=dead, MessageBody="{}")
     found = deployment.unwell()
     assert set(found) == {"dead letters"}
     assert found["dead letters"].found.startswith("about 1 messages in dead-")
@@ -181,7 +208,7 @@ def test_a_queue_and_a_table_that_are_not_there_fail(deployment: Deployment) -> 
 
 def test_a_table_with_other_keys_fails(deployment: Deployment) -> None:
     deployment.table = f"other-{secrets.token_hex(4)}"
-    client("dynamodb").create_table(
+    deployment.aws("dynamodb").create_table(
         TableName=deployment.table,
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -246,6 +273,7 @@ def test_without_credentials_everything_else_is_skipped_for_that_reason(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    deployment.aws = Clients()
     found = deployment.unwell()
     assert found["credentials"].found == "NoCredentialsError"
     assert "AWS_PROFILE" in found["credentials"].fix
@@ -293,8 +321,22 @@ def test_a_session_is_asked_about_as_its_role() -> None:
     assert principal_of("arn:aws:sts::111122223333:federated-user/jo") is None
 
 
-def _make_queues(name: str) -> str:
-    sqs = client("sqs")
+def _deploy(stage: Stage, emr: Path) -> Deployment:
+    name, aws = secrets.token_hex(4), stage.aws
+    prefix, queue = f"test-{name}", _make_queues(aws, name)
+    _make_buckets(aws, prefix)
+    _announce(aws, prefix, queue, name)
+    create_table(aws("dynamodb"), f"ledger-{name}")
+    aws("glue").create_database(DatabaseInput={"Name": f"curated_{name}"})
+    SecretsManagerSecrets().publish(f"pos-{name}", {"host": "db", "password": PASSWORD})
+    database = f"curated_{name}"
+    return Deployment(
+        prefix, f"ledger-{name}", queue, f"pos-{name}", database, emr, stage.gate, aws
+    )
+
+
+def _make_queues(aws: Clients, name: str) -> str:
+    sqs = aws("sqs")
     dead = sqs.create_queue(QueueName=f"dead-{name}")["QueueUrl"]
     said = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
     policy = {"deadLetterTargetArn": said["Attributes"]["QueueArn"], "maxReceiveCount": 5}
@@ -304,12 +346,15 @@ def _make_queues(name: str) -> str:
     return str(made["QueueUrl"])
 
 
-def _configure_buckets(prefix: str) -> None:
-    s3 = client("s3")
+def _make_buckets(aws: Clients, prefix: str) -> None:
+    s3 = aws("s3")
     rule = {"ID": "uploads", "Status": "Enabled", "Filter": {}}
     kept = {"Mode": "GOVERNANCE", "Days": 1}
     for zone in ("landing", "raw", "clean", "curated", "forecast", "results"):
         bucket = f"{prefix}-{zone}"
+        s3.create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name}
+        )
         s3.put_public_access_block(
             Bucket=bucket,
             PublicAccessBlockConfiguration=dict.fromkeys(PUBLIC, True),  # type: ignore[arg-type]
@@ -337,18 +382,18 @@ def _configure_buckets(prefix: str) -> None:
     )
 
 
-def _announce(prefix: str, queue: str, name: str) -> None:
+def _announce(aws: Clients, prefix: str, queue: str, name: str) -> None:
     bucket = f"{prefix}-landing"
-    client("s3").put_bucket_notification_configuration(
+    aws("s3").put_bucket_notification_configuration(
         Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
-    said = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    said = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     pattern = {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
         "detail": {"bucket": {"name": [bucket]}},
     }
-    events = client("events")
+    events = aws("events")
     events.put_rule(Name=f"landing-{name}", EventPattern=json.dumps(pattern))
     target = {"Id": "queue", "Arn": said["Attributes"]["QueueArn"]}
     events.put_targets(Rule=f"landing-{name}", Targets=[target])
