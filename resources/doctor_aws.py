@@ -20,7 +20,7 @@ from resources.doctor_events import (
     look_at_queue,
     look_at_rule,
 )
-from resources.doctor_iam import look_at_caller, look_at_right
+from resources.doctor_iam import look_at_caller, look_at_region, look_at_right
 from resources.doctor_rights import (
     right_of_catalog,
     right_of_queue,
@@ -48,7 +48,8 @@ def aws_checks(
 ) -> list[Check]:
     """The checks of the account and region that the SDK's settings name."""
     return [
-        Check(CALLER, partial(look_at_caller, aws)),
+        Check("region", look_at_region),
+        check(CALLER, partial(look_at_caller, aws), "region"),
         *_of_settings(chosen),
         *_of_buckets(aws, str(chosen.lake_prefix), wanted),
         *_of_events(aws, str(chosen.event_queue), f"{chosen.lake_prefix}-landing"),
@@ -71,16 +72,11 @@ def _of_settings(chosen: Settings) -> Iterator[Check]:
 
 
 def _look_at_setting(variable: str, value: object) -> Iterator[Finding]:
+    fix = f"export {variable}; docs/aws.md says what each variable names"
     if value:
         yield ok(variable, "set")
     else:
-        yield Finding(
-            variable,
-            "failed",
-            "not set",
-            "what the deployment made",
-            f"export {variable}; docs/aws.md says what each variable names",
-        )
+        yield Finding(variable, "failed", "not set", "what the deployment made", fix)
 
 
 def _of_buckets(aws: Clients, prefix: str, wanted: Wanted) -> Iterator[Check]:
@@ -107,7 +103,6 @@ def _of_events(aws: Clients, url: str, landing: str) -> Iterator[Check]:
 
 def _of_ledger(aws: Clients, table: str) -> Iterator[Check]:
     yield check("ledger and registry", partial(look_at_ledger_table, aws, table), CALLER, TABLE)
-    # Whoever may not describe the table may still ask for items; whoever has none, need not.
     yield check("ledger items", partial(look_at_ledger_items, aws, table), CALLER, TABLE)
     yield check(
         "ledger permissions", partial(look_at_right, aws, right_of_table(table)), CALLER, TABLE

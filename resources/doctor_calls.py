@@ -36,6 +36,7 @@ _FIXES = {
     "UnrecognizedClientException": "use credentials of this account and partition that still exist",
     "SignatureDoesNotMatch": "correct the secret key, and this machine's clock",
     "RequestTimeTooSkewed": "set this machine's clock, by NTP for example",
+    "ValueError": "correct AWS_ENDPOINT_URL or AWS_DEFAULT_REGION: together they are no address",
     "EndpointConnectionError": "correct AWS_DEFAULT_REGION or AWS_ENDPOINT_URL, or let this "
     "machine reach it",
     "ConnectTimeoutError": "let this machine reach the service: proxy, routes, security groups",
@@ -72,10 +73,11 @@ def ask(call: Callable[[], Mapping[str, Any]]) -> Answer:
         return Answer(call())
     except ClientError as error:
         return Answer(code=code_of(error))
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:
+        # A ValueError is how the SDK refuses an endpoint that is no address.
         return Answer(code=type(error).__name__)
     except ServiceUnavailable as error:
-        if error.__cause__ is None or type(error.__cause__).__name__ == "NoRegionError":
+        if error.__cause__ is None:
             raise
         return Answer(code=code_of(error.__cause__))
 

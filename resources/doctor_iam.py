@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from resources.aws import session
 from resources.doctor import Finding, ok
 from resources.doctor_calls import DENIED, Clients, ask, refusal
 from resources.doctor_rights import Right
@@ -18,17 +19,30 @@ _SESSION = re.compile(
 )
 
 
-def look_at_caller(aws: Clients) -> Iterator[Finding]:
-    """Who the credentials belong to.
+def look_at_region() -> Iterator[Finding]:
+    """Whether the SDK knows a region: some of its clients do without one, and most do not."""
+    thing, answer = "AWS region", ask(lambda: {"region": session().region_name})
+    if answer.code:
+        yield refusal(thing, "a profile", answer.code)
+    elif answer.value["region"]:
+        yield ok(thing, answer.value["region"])
+    else:
+        yield Finding(
+            thing,
+            "failed",
+            "none in AWS_DEFAULT_REGION or the AWS profile",
+            "the region where the platform is deployed",
+            "export AWS_DEFAULT_REGION, or set region in the AWS profile",
+        )
 
-    Raises:
-        ServiceUnavailable: no region is set.
-    """
+
+def look_at_caller(aws: Clients) -> Iterator[Finding]:
+    """Who the credentials belong to."""
     answer = ask(lambda: aws("sts").get_caller_identity())
     if answer.code:
         yield refusal("AWS credentials", "sts:GetCallerIdentity", answer.code)
     else:
-        yield ok("AWS credentials", f"{answer.value['Arn']} in {aws('sts').meta.region_name}")
+        yield ok("AWS credentials", answer.value["Arn"])
 
 
 def look_at_right(aws: Clients, right: Right) -> Iterator[Finding]:

@@ -54,20 +54,36 @@ def look_at_engine(engine: EngineName) -> Iterator[Finding]:
     from pyspark.sql import SparkSession
 
     began = time.monotonic()
-    with TemporaryDirectory() as home:
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
         try:
-            with lease_engine(engine, home=Path(home)):
+            with lease_engine(engine, home=home):
                 session = SparkSession.builder.getOrCreate()
                 counted, version = session.range(ROWS).count(), session.version
-        except (PySparkException, OSError) as error:
-            raise EngineUnavailable(
-                f"engine {engine}",
-                found=f"it started and does not answer ({type(error).__name__})",
-                expected=f"{ROWS} rows counted",
-                next_move="read logs/ of the home after a job, or choose another engine with "
-                "PRODUCT360_ENGINE",
-            ) from error
+        except (EngineUnavailable, PySparkException, OSError) as error:
+            raise _unavailable(engine, error, _last_words(home)) from error
         finally:
             stop_engine()
     seconds = time.monotonic() - began
     yield ok(f"engine {engine}", f"speaks Spark {version}, counted {counted} rows, {seconds:.0f} s")
+
+
+def _unavailable(engine: EngineName, error: Exception, words: str) -> EngineUnavailable:
+    """What an engine left unsaid, with the end of its log, as the log goes with its home."""
+    said = error.found if isinstance(error, EngineUnavailable) else type(error).__name__
+    return EngineUnavailable(
+        f"engine {engine}",
+        found=f"{said}{f'; its log ends with: {words}' if words else ''}",
+        expected=f"an engine that starts and counts {ROWS} rows",
+        next_move="make install, or choose the other engine with PRODUCT360_ENGINE (sail or spark)",
+    )
+
+
+def _last_words(home: Path) -> str:
+    """The last line of the engine's log; empty where it has none."""
+    lines = [
+        line.strip()
+        for log in sorted((home / "logs").glob("*.log"))
+        for line in log.read_text(errors="replace").splitlines()
+    ]
+    return next((line for line in reversed(lines) if line), "")

@@ -119,7 +119,7 @@ def test_of_a_whole_deployment_every_check_is_well_and_nothing_was_changed(
     assert deployment.unwell() == {}
     found = deployment.findings()
     said = {check: each.found for check, each in found}
-    assert said["credentials"] == f"{SESSION} in eu-west-1"
+    assert (said["credentials"], said["region"]) == (SESSION, "eu-west-1")
     assert said["EMR application"] == "STARTED, release emr-7.13.0"
     assert said["bucket raw settings"] == "governance by default"
     assert "iam:PassRole" in said["EMR permissions"]
@@ -279,6 +279,31 @@ def test_without_credentials_everything_else_is_skipped_for_that_reason(
     assert "AWS_PROFILE" in found["credentials"].fix
     others = {each.state for check, each in found.items() if check != "credentials"}
     assert others == {"skipped"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "check", "fix"),
+    [
+        ("AWS_DEFAULT_REGION", "", "region", "export AWS_DEFAULT_REGION"),
+        ("AWS_PROFILE", "nobody", "region", "correct AWS_PROFILE"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1", "credentials", "let this machine reach it"),
+        ("AWS_ENDPOINT_URL", "no address", "credentials", "correct AWS_ENDPOINT_URL"),
+    ],
+)
+def test_settings_of_the_sdk_that_lead_nowhere_are_told(
+    variable: str,
+    value: str,
+    check: str,
+    fix: str,
+    deployment: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr("resources.aws.ATTEMPTS", 1)
+    deployment.aws = Clients()
+    found = deployment.unwell()
+    assert [name for name, each in found.items() if each.state == "failed"] == [check]
+    assert fix in found[check].fix
 
 
 def test_a_setting_that_is_missing_is_one_failure(deployment: Deployment) -> None:

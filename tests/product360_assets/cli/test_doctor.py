@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from product360_assets.cli.commands import app
 from resources.local.ledger import SqliteLedger
 from resources.local.registry import SqliteRegistry
 from resources.local.secrets import LocalSecrets
@@ -68,24 +70,31 @@ def test_a_broken_home_is_exit_status_1_with_the_fix_in_every_form(worked: Path)
     [ledger] = [line for line in fixes.splitlines() if line.startswith("failed: ledger ")]
     assert "Next: stop the daemon, and put back ledger.db" in ledger
     assert any(line.startswith("failed: registry ") for line in fixes.splitlines())
-    rows = list(csv.DictReader(io.StringIO(doctor("--unwell", "--format", "csv").stdout)))
-    assert {row["check"] for row in rows if row["state"] == "failed"} == {"ledger", "registry"}
-    assert all(row["fix"] for row in rows)
 
 
 @pytest.mark.usefixtures("empty_home")
-def test_an_aws_environment_without_its_settings_names_each_of_them() -> None:
-    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    done = doctor("--format", "json", PRODUCT360_ENV="aws", AWS_DEFAULT_REGION="", **nowhere)
-    assert done.returncode == 1
-    found = json.loads(done.stdout)
-    failed = {each["check"]: each["fix"] for each in found if each["state"] == "failed"}
+def test_an_aws_environment_without_its_settings_names_each_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("PRODUCT360_ENV", "aws")
+    result = CliRunner().invoke(app, ["doctor", "--unwell", "--format", "csv"])
+    assert result.exit_code == 1
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    failed = {row["check"]: row["fix"] for row in rows if row["state"] == "failed"}
     assert "export PRODUCT360_LEDGER_TABLE" in failed["PRODUCT360_LEDGER_TABLE"]
-    assert "export AWS_DEFAULT_REGION" in failed["credentials"]
+    assert "export AWS_DEFAULT_REGION" in failed["region"]
+    assert all(row["fix"] for row in rows)
 
 
-def test_wrong_usage_is_exit_status_2_and_an_unknown_environment_is_explained() -> None:
-    assert doctor("--format", "xml").returncode == 2
-    done = doctor(PRODUCT360_ENV="moon")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "PRODUCT360_ENV: found 'moon'" in done.stderr
+def test_wrong_usage_is_exit_status_2_and_an_unknown_environment_is_explained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert CliRunner().invoke(app, ["doctor", "--format", "xml"]).exit_code == 2
+    monkeypatch.setenv("PRODUCT360_ENV", "moon")
+    result = CliRunner().invoke(app, ["doctor"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "PRODUCT360_ENV: found 'moon'" in result.stderr
