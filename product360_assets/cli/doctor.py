@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from product360_assets.cli.output import Format, FormatOption, answer, explained, told
+from product360_assets.cli.output import Format, FormatOption, answer, explained, told, write
 
 if TYPE_CHECKING:
     from resources.doctor import Finding, Wanted
@@ -53,10 +53,11 @@ def _row(check: str, finding: Finding) -> tuple[str, ...]:
 
 
 def _tell(finding: Finding) -> None:
-    """What was expected and what to do, under the table."""
-    if finding.fix:
-        expected = f"expected {finding.expected}. " if finding.expected else ""
-        typer.echo(f"{finding.state}: {finding.thing}: {expected}Next: {finding.fix}.")
+    """What was expected and what to do; of what waits for another check, that one says it."""
+    if finding.expected:
+        write(
+            f"{finding.state}: {finding.thing}: expected {finding.expected}. Next: {finding.fix}."
+        )
 
 
 def _wanted() -> Wanted:

@@ -13,8 +13,9 @@ from resources.local.doctor_home import (
     look_at_home,
     look_at_secrets_file,
 )
+from resources.local.doctor_published import look_at_tables
 from resources.local.doctor_sources import look_at_database, look_at_secret
-from resources.local.doctor_stores import STORES, look_at_store, look_at_tables
+from resources.local.doctor_stores import STORES, look_at_store
 from resources.local.secrets import LocalSecrets
 
 if TYPE_CHECKING:

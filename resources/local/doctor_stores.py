@@ -1,4 +1,4 @@
-"""The files that a home keeps beside its lake: ledger, registry and catalog, and the tables.
+"""The files that a home keeps beside its lake: ledger, registry and catalog.
 
 A file is read without being opened for writing: its pages are checked, and what should be in it is
 counted. The hazard is SQLite's kindness. It makes a missing file and fills in missing tables, so
@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.doctor import Finding, ok
+from resources.doctor import Finding, State, ok
 
 WAIT_SECONDS = 5
 
@@ -26,14 +26,18 @@ class Store:
     Attributes:
         tables: what must be in it; rows of the first are told.
         told_of: zones of the lake that it tells of.
-        loss: what is lost with it.
+        holds: what it says and nothing else does.
+        gone: what it means that it is not there.
+        without: what to do where no backup has it.
     """
 
     name: str
     file: str
     tables: tuple[str, ...]
     told_of: tuple[str, ...]
-    loss: str
+    holds: str
+    gone: State
+    without: str
 
 
 LEDGER = Store(
@@ -42,13 +46,18 @@ LEDGER = Store(
     ("batch", "delivery", "object", "zone_state"),
     ("raw",),
     "which batches were accepted and what became of them",
+    "failed",
+    "begin anew with another PRODUCT360_HOME",
 )
 REGISTRY = Store(
     "registry",
     "registry.db",
     ("contract", "switches"),
     ("raw",),
-    "the published versions of contracts and which sources are paused",
+    "which versions of contracts were published and which sources are paused",
+    # A home may be older than the registry: then the files are in force, as they were.
+    "warning",
+    "publish the contracts again (product360 registry publish); until then those in files hold",
 )
 CATALOG = Store(
     "catalog",
@@ -56,6 +65,8 @@ CATALOG = Store(
     ("iceberg_tables", "iceberg_namespace_properties"),
     ("clean", "curated", "forecast"),
     "which tables are published and in which state",
+    "failed",
+    "begin anew with another PRODUCT360_HOME",
 )
 STORES = (LEDGER, REGISTRY, CATALOG)
 
@@ -68,7 +79,7 @@ def look_at_store(store: Store, home: Path) -> Iterator[Finding]:
         yield _missing(store, home)
         return
     try:
-        with closing(_reading(path)) as database:
+        with closing(reading(path)) as database:
             wrong = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             known = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
             lacking = [name for name in store.tables if name not in known]
@@ -82,28 +93,7 @@ def look_at_store(store: Store, home: Path) -> Iterator[Finding]:
     yield Finding(thing, "failed", found, "a whole SQLite file of this platform", _restore(store))
 
 
-def look_at_tables(home: Path) -> Iterator[Finding]:
-    """Whether a row of every published table can be read, from the state that the catalog names."""
-    from pyarrow import ArrowException
-    from pyiceberg.table import StaticTable
-
-    with closing(_reading(home / CATALOG.file)) as database:
-        tables = database.execute(
-            "SELECT table_namespace || '.' || table_name, metadata_location FROM iceberg_tables"
-            " WHERE metadata_location IS NOT NULL ORDER BY 1"
-        ).fetchall()
-    unread = 0
-    for identifier, state in tables:
-        try:
-            StaticTable.from_metadata(state).scan(limit=1).to_arrow()
-        except (OSError, ValueError, ArrowException) as error:
-            unread += 1
-            yield _unreadable(identifier, error)
-    if unread < len(tables) or not tables:
-        yield ok("published tables", f"{len(tables) - unread} of {len(tables)} can be read")
-
-
-def _reading(path: Path) -> sqlite3.Connection:
+def reading(path: Path) -> sqlite3.Connection:
     """A connection that writes nothing; where nobody else does, not even SQLite's own files."""
     is_used = path.with_name(f"{path.name}-wal").exists()
     mode = "mode=ro" if is_used else "immutable=1"
@@ -123,9 +113,9 @@ def _missing(store: Store, home: Path) -> Finding:
         )
     return Finding(
         thing,
-        "failed",
+        store.gone,
         f"not there, though the lake holds objects in {', '.join(filled)}",
-        f"the file that says {store.loss}",
+        f"the file that says {store.holds}",
         _restore(store),
     )
 
@@ -133,18 +123,5 @@ def _missing(store: Store, home: Path) -> Finding:
 def _restore(store: Store) -> str:
     return (
         f"stop the daemon, and put back {store.file} with its -wal from a backup of the home; "
-        f"without one, {store.loss} is lost: begin anew with another PRODUCT360_HOME"
-    )
-
-
-def _unreadable(identifier: str, error: Exception) -> Finding:
-    # The message of anything but the file system may quote a row.
-    said = ": ".join(filter(None, [type(error).__name__, getattr(error, "filename", None)]))
-    return Finding(
-        f"table {identifier}",
-        "failed",
-        f"it cannot be read ({said})",
-        "every file that its state names",
-        "put the files back from a backup, or let the table go back to an earlier state: "
-        f"product360 rollback {identifier} --to SNAPSHOT",
+        f"without one, {store.without}"
     )

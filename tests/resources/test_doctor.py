@@ -132,7 +132,17 @@ def test_a_registry_that_is_gone_is_no_new_registry(home: Path) -> None:
     found = unwell(home)
     assert set(found) == {"registry"}
     assert found["registry"].found == "not there, though the lake holds objects in raw"
-    assert "published versions of contracts" in found["registry"].fix
+    assert "which versions of contracts were published" in found["registry"].expected
+    # Nothing fails without it, which is why somebody has to be told.
+    assert (found["registry"].state, "registry publish" in found["registry"].fix) == (
+        "warning",
+        True,
+    )
+    (home / "ledger.db").unlink()
+    (home / "catalog.db").unlink()
+    found = unwell(home)
+    assert found["ledger"].state == found["catalog"].state == "failed"
+    assert found["ledger"].fix.endswith("begin anew with another PRODUCT360_HOME")
     assert not (home / "registry.db").exists()
 
 
