@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-Service = Literal["s3", "dynamodb", "secretsmanager", "sqs", "sns", "dms", "emr-serverless", "glue"]
+Service = Literal[
+    "s3",
+    "dynamodb",
+    "secretsmanager",
+    "sqs",
+    "sns",
+    "dms",
+    "emr-serverless",
+    "glue",
+    "events",
+    "iam",
+    "sts",
+]
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
@@ -42,7 +54,7 @@ def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 @overload
 def client(  # no types are installed
-    service: Literal["sqs", "sns", "dms", "emr-serverless", "glue"],
+    service: Literal["sqs", "sns", "dms", "emr-serverless", "glue", "events", "iam", "sts"],
 ) -> Any: ...  # noqa: ANN401
 
 

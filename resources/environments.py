@@ -29,11 +29,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from resources.deployment import VARIABLE, deployed_variables
 from resources.errors import SettingInvalid
 from resources.maintenance import NEWEST_FORMAT, Keeper, MaintenanceResource
+
+if TYPE_CHECKING:
+    from resources.doctor import Check, Wanted
+    from resources.secrets import SecretsResource
 
 Environment = Literal["local", "aws"]
 Engine = Literal["sail", "spark"]
@@ -127,6 +131,21 @@ def platform_resources(chosen: Settings | None = None) -> dict[str, object]:
     """The platform's resources by name, for Dagster's definitions: the same names everywhere."""
     chosen = chosen or settings()
     return _local(chosen) if chosen.environment == "local" else _aws(chosen)
+
+
+def platform_checks(wanted: Wanted, chosen: Settings | None = None) -> list[Check]:
+    """What `product360 doctor` looks at, in order."""
+    from resources.doctor_aws import aws_checks
+    from resources.doctor_calls import Clients
+    from resources.doctor_machine import machine_checks
+    from resources.local.doctor import local_checks
+
+    chosen = chosen or settings()
+    here = machine_checks(os.environ.get("TZ"))
+    if chosen.environment == "local":
+        return [*here, *local_checks(chosen, wanted, os.environ.get("JAVA_HOME"))]
+    secrets = cast("SecretsResource", platform_resources(chosen)["secrets"])
+    return [*here, *aws_checks(chosen, wanted, secrets, Clients())]
 
 
 def _local(chosen: Settings) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from product360_assets.cli import (
+    doctor,
     erase,
     maintain,
     pseudonyms,
@@ -50,6 +51,7 @@ app.add_typer(source)
 
 app.add_typer(quarantine.app, name="quarantine")
 app.command("replay")(replay.replay)
+app.command("doctor")(doctor.doctor)
 app.command("erase")(erase.erase)
 app.command("maintain")(maintain.maintain)
 app.command("tag")(tags.tag)
