@@ -11,11 +11,12 @@ from typing import Any
 
 from resources.doctor import Finding, ok
 from resources.doctor_calls import Clients, ask, refusal
+from resources.dynamodb_items import PARTITION_KEY, SORT_KEY
 
-KEYS = ("pk", "HASH", "S"), ("sk", "RANGE", "S")
+KEYS = (PARTITION_KEY, "HASH", "S"), (SORT_KEY, "RANGE", "S")
 MISSING = "ResourceNotFoundException"
 # No item of ours: the question whether one may ask.
-_NOBODY = {"pk": {"S": "doctor"}, "sk": {"S": "doctor"}}
+_NOBODY = {key: {"S": "doctor"} for key in (PARTITION_KEY, SORT_KEY)}
 
 
 def look_at_ledger_table(aws: Clients, name: str) -> Iterator[Finding]:
