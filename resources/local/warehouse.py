@@ -265,10 +265,8 @@ def _literals(texts: Sequence[str]) -> str:
 
 def _path(uri: str) -> str:
     """The local file behind a URI, percent-encoded by its writer or not; S3's are literal."""
-    if lie_in_s3([uri]):
-        return uri
     path = uri.removeprefix("file://")
-    return path if Path(path).exists() else unquote(path)
+    return path if lie_in_s3([uri]) or Path(path).exists() else unquote(path)
 
 
 def _rejected(found: str) -> QueryRejected:
