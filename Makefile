@@ -46,6 +46,10 @@ test: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Run the tests
 test-long: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Run the soaks and the full-scale tests too
 	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
+.PHONY: aws-rehearsal
+aws-rehearsal: .venv/.dev .env ## Rehearse the aws environment on loopback, jobs run by spark-submit
+	@$(BIN)/python -m pytest tests/rehearsal $(PYTEST_OPTIONS)
+
 .PHONY: check
 check: .venv/.dev .env $(DAGSTER_HOME)/dagster.yaml ## Lint, types, import rules, definitions, lock files
 	@$(BIN)/ruff check .

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from resources.s3_files import SCHEME, lie_in_s3
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -19,6 +22,16 @@ def file_system(store: ObjectStore) -> tuple[FileSystem, str]:
         return fs.LocalFileSystem(), store.uri.removeprefix("file://")
     found, root = fs.FileSystem.from_uri(store.uri)
     return found, root
+
+
+def located(uris: Sequence[str]) -> tuple[FileSystem, list[str]]:
+    """Arrow's file system for files of one kind of store, and their paths there."""
+    from pyarrow import fs
+
+    if not lie_in_s3(uris):
+        return fs.LocalFileSystem(), [each.removeprefix("file://") for each in uris]
+    found, _ = fs.FileSystem.from_uri(uris[0])
+    return found, [each.removeprefix(f"{SCHEME}://") for each in uris]
 
 
 def parquet_keys(store: ObjectStore, prefix: str) -> list[str]:

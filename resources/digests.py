@@ -20,6 +20,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from resources.arrow_files import located
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -54,12 +56,12 @@ def files_digest(files: Sequence[str]) -> str:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-    paths = [each.removeprefix("file://") for each in files]
-    schemas = [ds.dataset(path, format="parquet").schema for path in paths]
+    system, paths = located(files)
+    schemas = [ds.dataset(each, format="parquet", filesystem=system).schema for each in paths]
     schema = pa.unify_schemas(schemas, promote_options="permissive")
     columns = [name for name in schema.names if not name.startswith("_")]
-    rows = ds.dataset(paths, schema=schema, format="parquet").scanner(columns=columns)
-    return content_digest(rows.to_reader())
+    rows = ds.dataset(paths, schema=schema, format="parquet", filesystem=system)
+    return content_digest(rows.scanner(columns=columns).to_reader())
 
 
 def _value_text(field: pa.Field) -> str:

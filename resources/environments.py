@@ -191,6 +191,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
     from resources.dynamodb_announcements import DynamoAnnouncementsResource
     from resources.dynamodb_registry import DynamoRegistryResource
     from resources.local.forecaster import LocalForecaster
+    from resources.local.warehouse import LocalWarehouse
     from resources.objects import LakeResource
     from resources.secrets import SecretsManagerSecrets
     from resources.sqs import SqsQueueResource
@@ -199,6 +200,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
     prefix, table = chosen.lake_prefix, chosen.ledger_table
     buckets = _missing("the lake's buckets", "PRODUCT360_LAKE_PREFIX")
     no_table = _missing("the table of ledger and registry", "PRODUCT360_LEDGER_TABLE")
+    catalog = GlueCatalogResource(lake_prefix=prefix) if prefix else buckets
     return {
         "lake": LakeResource(uri=f"s3://{prefix}") if prefix else buckets,
         "events": SqsQueueResource(url=chosen.event_queue)
@@ -209,7 +211,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
         "ledger": DynamoLedgerResource(table=table) if table else no_table,
         "registry": DynamoRegistryResource(table=table) if table else no_table,
         "secrets": SecretsManagerSecrets(prefix=chosen.secrets_prefix),
-        "catalog": GlueCatalogResource(lake_prefix=prefix) if prefix else buckets,
+        "catalog": catalog,
         "runner": _runner(chosen),
         "replication": DmsReplication(),
         "saas": UnavailableService(
@@ -217,9 +219,10 @@ def _aws(chosen: Settings) -> dict[str, object]:
         ),
         # Our own engine runs wherever Dagster runs; it needs no service.
         "forecaster": LocalForecaster(),
-        "warehouse": UnavailableService(
-            service="Amazon Athena", arrives_with="the adapter that queries a workgroup"
-        ),
+        # So does what checks ask; it reads the tables where they lie.
+        "warehouse": LocalWarehouse(catalog=catalog)
+        if isinstance(catalog, GlueCatalogResource)
+        else buckets,
         "maintenance": _maintenance(chosen),
     }
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resources import multipart
 from resources.aws import CONNECT_SECONDS, client, session
@@ -109,27 +109,13 @@ class Bucket:
 
     @cached_property
     def _store(self) -> S3Store:
-        from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store
 
-        endpoint = self._client.meta.endpoint_url
-        credentials = session()
-        if credentials.get_credentials() is None:
+        found = connection()
+        if found is None:
             raise self._unavailable("no AWS credentials")
-        return S3Store(
-            self.name,
-            # The most specific of obstore's settings, so that none it finds itself comes before.
-            aws_endpoint_url_s3=endpoint,
-            region=self._client.meta.region_name,
-            # S3 computes it too and refuses other bytes; where objects are locked, it must be sent.
-            checksum_algorithm="SHA256",
-            credential_provider=Boto3CredentialProvider(credentials),
-            client_options={
-                "allow_http": endpoint.startswith("http://"),
-                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-                "timeout": RESPONSE_LIMIT,
-            },
-        )
+        # S3 computes it too and refuses other bytes; where objects are locked, it must be sent.
+        return S3Store(self.name, checksum_algorithm="SHA256", **found)
 
     def _bytes(self, key: str, stream: Iterable[bytes]) -> Iterator[bytes]:
         with self._answering(key):
@@ -155,6 +141,26 @@ class Bucket:
             expected="a bucket that answers",
             next_move="check the bucket's name, the endpoint, the credentials and their rights",
         )
+
+
+def connection() -> dict[str, Any] | None:
+    """How obstore reaches S3, as any AWS tool does here; None without credentials."""
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    credentials, meta = session(), client("s3").meta
+    if credentials.get_credentials() is None:
+        return None
+    return {
+        # The most specific of obstore's settings, so that none it finds itself comes before.
+        "aws_endpoint_url_s3": meta.endpoint_url,
+        "region": meta.region_name,
+        "credential_provider": Boto3CredentialProvider(credentials),
+        "client_options": {
+            "allow_http": meta.endpoint_url.startswith("http://"),
+            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+            "timeout": RESPONSE_LIMIT,
+        },
+    }
 
 
 def _info(meta: ObjectMeta) -> ObjectInfo:

@@ -1,9 +1,10 @@
-"""SQL over the published tables on this machine: DuckDB reads what PyIceberg's scan planning names.
+"""SQL over the published tables, in this process: DuckDB reads what PyIceberg's planning names.
 
-DuckDB has no privileges, so the fence is built before the query is seen: only the planned files can
-be opened, nothing else of the machine can, and the configuration is locked. Two hazards are met
-here. Files with Iceberg deletes must not be read as they lie, so such tables come through PyIceberg
-as Arrow. And DuckDB would read `month=2017-01` in a folder's name as a column: that is turned off.
+Of tables in S3 it fetches the columns that a query needs. DuckDB has no privileges, so the fence is
+built before the query is seen: only the planned files can be opened, nothing else can, and the
+configuration is locked. Two hazards are met here. Files with Iceberg deletes must not be read as
+they lie, so such tables come through PyIceberg as Arrow. And DuckDB would read `month=2017-01` in a
+folder's name as a column: that is turned off.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from urllib.parse import unquote
 
 from resources.catalog import CatalogResource
 from resources.errors import QueryRejected, TableMissing
+from resources.s3_files import lie_in_s3, reach_s3
 from resources.snapshots import snapshot_to_read
 from resources.warehouse import Answer, AsOf, WarehouseResource
 
@@ -225,6 +227,7 @@ def _register_table(
         session.unregister("rows_of_table")
         return []
     paths = [_path(task.file.file_path) for task in tasks]
+    reach_s3(session, paths)
     columns = ", ".join(f'"{column}"' for column in scan.projection().column_names)
     session.execute(
         f'CREATE VIEW "{zone}"."{name}" AS SELECT {columns} FROM {_read_parquet(paths)}'
@@ -239,6 +242,7 @@ def _fence(
     allowed = list(paths)
     for name, uris in files.items():
         extra = [_path(uri) for uri in uris]
+        reach_s3(session, extra)
         # Files of several versions of a contract: later ones may have columns more, or wider ones.
         session.execute(f'CREATE VIEW main."{name}" AS FROM {_read_parquet(extra, by_name=True)}')
         allowed += extra
@@ -260,9 +264,9 @@ def _literals(texts: Sequence[str]) -> str:
 
 
 def _path(uri: str) -> str:
-    """The local file behind a `file://` URI, whether or not its writer percent-encoded it."""
+    """The local file behind a URI, percent-encoded by its writer or not; S3's are literal."""
     path = uri.removeprefix("file://")
-    return path if Path(path).exists() else unquote(path)
+    return path if lie_in_s3([uri]) or Path(path).exists() else unquote(path)
 
 
 def _rejected(found: str) -> QueryRejected:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from aws_sdk import aws_sdk_for_java
 from emr import Emr, emr_on_loopback, package_with_jobs, ship
 from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField
@@ -19,9 +18,6 @@ from resources.catalog import TAKES_BRANCHES, GlueCatalogResource
 from resources.jobs import JobRequest
 
 pytestmark = [pytest.mark.aws, pytest.mark.spark, pytest.mark.long]
-# The SDK of AWS for Java, which EMR's image has.
-SDK = "2.29.52"
-MODULES = ("s3", "glue", "sts", "kms", "dynamodb")
 SOLD = "curated.sold"
 COMMIT = {"product360.commit-id": "1f3a"}
 JOBS = {
@@ -40,29 +36,7 @@ JOBS = {
 
 @pytest.fixture(scope="module")
 def aws_jars(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("jars")
-    needed = "".join(
-        f"<dependency><groupId>software.amazon.awssdk</groupId><artifactId>{module}</artifactId>"
-        f"<version>{SDK}</version></dependency>"
-        for module in MODULES
-    )
-    (folder / "pom.xml").write_text(
-        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        "<groupId>product360</groupId><artifactId>jars</artifactId><version>1</version>"
-        f"<dependencies>{needed}</dependencies></project>"
-    )
-    if shutil.which("mvn") is None:
-        pytest.skip("no Maven to fetch the AWS SDK for Java with")
-    fetched = subprocess.run(
-        ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars"],
-        cwd=folder,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-    if fetched.returncode:
-        pytest.skip("Maven Central cannot be reached, or lacks the AWS SDK for Java")
-    return sorted((folder / "jars").glob("*.jar"))
+    return aws_sdk_for_java(tmp_path_factory.mktemp("jars"))
 
 
 @pytest.fixture

@@ -1,0 +1,17 @@
+"""What Spark needs to reach Glue and S3 by itself, fetched once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from aws_sdk import aws_sdk_for_java
+
+
+@pytest.fixture(scope="session")
+def aws_jars(tmp_path_factory: pytest.TempPathFactory) -> list[Path] | str:
+    """The jars of the AWS SDK for Java, or why they are not there."""
+    try:
+        return aws_sdk_for_java(tmp_path_factory.mktemp("sdk"))
+    except pytest.skip.Exception as skipped:
+        return str(skipped)

@@ -1,0 +1,108 @@
+"""The platform in one environment, worked from this process as its daemon would work it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+
+from product360_assets.automation.jobs import PUBLISH
+from product360_assets.automation.rebuild import digests
+from product360_assets.automation.refresh import COMPOSITION, Refresh, RefreshRun, publish_contracts
+from product360_assets.core.contract import known_contracts
+from product360_assets.core.keys import published_key
+from resources.environments import platform_resources
+from resources.local import engines
+
+SENSOR = "landing_arrivals"
+OURS = ("AWS_", "PRODUCT360_")
+
+
+@dataclass
+class Place:
+    """One environment: its variables, and a Dagster instance of its own."""
+
+    variables: Mapping[str, str]
+    instance: dg.DagsterInstance
+    said: list[str] = field(default_factory=list)
+    cursor: str | None = None
+
+    @contextmanager
+    def entered(self) -> Iterator[Mapping[str, Any]]:
+        """This process in that environment; the platform's resources there."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        with patch.dict(os.environ, {**others, **self.variables}, clear=True):
+            try:
+                yield platform_resources()
+            finally:
+                # An engine tells its process by variables where it is; they end here.
+                engines.stop_engine()
+
+    def agree(self) -> None:
+        """Publish the contracts of the working copy."""
+        with self.entered():
+            publish_contracts(self.said.append)
+
+    def take_in(self) -> list[RefreshRun]:
+        """Let the sensor look once, and run what it asks for."""
+        with self.entered() as resources:
+            work = self._work()
+            sensor = work.repository.get_sensor_def(SENSOR)
+            needed = {name: resources[name] for name in sensor.required_resource_keys}
+            tick = sensor.evaluate_tick(
+                dg.build_sensor_context(
+                    instance=self.instance,
+                    cursor=self.cursor,
+                    resources=needed,
+                    repository_def=work.repository,
+                )
+            )
+            self.cursor = tick.cursor
+            return [
+                work.run(request.job_name or "", request.tags)
+                for request in tick.run_requests or ()
+            ]
+
+    def publish(self, tables: Collection[str]) -> RefreshRun:
+        """Publish these tables, by identifier, with their checks."""
+        with self.entered():
+            return self._work().run(PUBLISH, assets=[published_key(each) for each in tables])
+
+    def digests(self) -> Mapping[str, str]:
+        """Of every clean and curated table."""
+        with self.entered():
+            return digests()
+
+    def _work(self) -> Refresh:
+        definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
+        return Refresh(self.instance, definitions.get_repository_def(), self.said.append)
+
+
+def deliver(source: Place, target: Place) -> int:
+    """Deliver in one environment what was delivered in another; how many objects.
+
+    Of databases and services the executions are recorded as they were, since their objects count
+    only with them.
+    """
+    with source.entered() as resources:
+        landing, ledger = resources["lake"].zone("landing"), resources["ledger"].open()
+        objects = {info.key: landing.read(info.key) for info in landing.list()}
+        deliveries = [
+            delivery
+            for name, contract in known_contracts().items()
+            for table in contract.tables
+            for delivery in ledger.deliveries(name, table.name)
+        ]
+    with target.entered() as resources:
+        landing, ledger = resources["lake"].zone("landing"), resources["ledger"].open()
+        for key, data in objects.items():
+            landing.put(key, data)
+        for delivery in deliveries:
+            ledger.record_delivery(delivery)
+    return len(objects)
