@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from resources.deployment import VARIABLE, deployed_variables
 from resources.errors import SettingInvalid
 from resources.maintenance import NEWEST_FORMAT, Keeper, MaintenanceResource
+from resources.variables import amount, choice, words
 
 if TYPE_CHECKING:
     from resources.doctor import Check, Wanted
@@ -76,22 +77,20 @@ def settings(variables: Mapping[str, str] | None = None) -> Settings:
     """
     given = _with_deployed(os.environ if variables is None else variables)
     return Settings(
-        environment=cast(Environment, _choice(given, "PRODUCT360_ENV", get_args(Environment))),
+        environment=cast(Environment, choice(given, "PRODUCT360_ENV", get_args(Environment))),
         home=Path(given.get("PRODUCT360_HOME") or ".product360").expanduser().absolute(),
-        engine=cast(Engine, _choice(given, "PRODUCT360_ENGINE", get_args(Engine))),
+        engine=cast(Engine, choice(given, "PRODUCT360_ENGINE", get_args(Engine))),
         lake_prefix=given.get("PRODUCT360_LAKE_PREFIX") or None,
         ledger_table=given.get("PRODUCT360_LEDGER_TABLE") or None,
         event_queue=given.get("PRODUCT360_EVENT_QUEUE") or None,
-        alert_routes=Path(routes).absolute()
-        if (routes := given.get("PRODUCT360_ALERTS"))
-        else None,
+        alert_routes=_path(given.get("PRODUCT360_ALERTS")),
         emr=_path(given.get("PRODUCT360_EMR")),
-        keeper=cast(Keeper, _choice(given, "PRODUCT360_MAINTENANCE", get_args(Keeper))),
+        keeper=cast(Keeper, choice(given, "PRODUCT360_MAINTENANCE", get_args(Keeper))),
         optimizer_role=given.get("PRODUCT360_OPTIMIZER_ROLE") or None,
-        consumers=tuple(_words(given, "PRODUCT360_CONSUMERS", "athena", tuple(NEWEST_FORMAT))),
-        longest_write_hours=_amount(given, "PRODUCT360_LONGEST_WRITE_HOURS", 24.0),
-        longest_read_hours=_amount(given, "PRODUCT360_LONGEST_READ_HOURS", 24.0),
-        snapshot_days=_amount(given, "PRODUCT360_SNAPSHOT_DAYS", 7.0),
+        consumers=tuple(words(given, "PRODUCT360_CONSUMERS", "athena", tuple(NEWEST_FORMAT))),
+        longest_write_hours=amount(given, "PRODUCT360_LONGEST_WRITE_HOURS", 24.0),
+        longest_read_hours=amount(given, "PRODUCT360_LONGEST_READ_HOURS", 24.0),
+        snapshot_days=amount(given, "PRODUCT360_SNAPSHOT_DAYS", 7.0),
         secrets_prefix=given.get("PRODUCT360_SECRETS_PREFIX") or "",
         emr_deployed={
             part: value
@@ -264,40 +263,3 @@ def _missing(what: str, variable: str) -> object:
     from resources.unavailable import UnavailableService
 
     return UnavailableService(service=what, arrives_with=f"the name in the variable {variable}")
-
-
-def _choice(given: Mapping[str, str], variable: str, possible: tuple[str, ...]) -> str:
-    value = given.get(variable) or possible[0]
-    if value in possible:
-        return value
-    raise SettingInvalid(
-        variable,
-        found=repr(value),
-        expected=" or ".join(possible),
-        next_move=f"unset it for {possible[0]}, or set it to one of these",
-    )
-
-
-def _words(
-    given: Mapping[str, str], variable: str, usual: str, possible: tuple[str, ...]
-) -> list[str]:
-    words = [word.strip() for word in (given.get(variable) or usual).split(",")]
-    for word in words:
-        _choice({variable: word}, variable, possible)
-    return words
-
-
-def _amount(given: Mapping[str, str], variable: str, usual: float) -> float:
-    text = given.get(variable) or str(usual)
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = -1.0
-    if not 0 < amount < float("inf"):
-        raise SettingInvalid(
-            variable,
-            found=repr(text),
-            expected="a number above 0",
-            next_move=f"unset it for {usual:g}, or set it to one",
-        )
-    return amount
