@@ -37,10 +37,11 @@ _DOES = {
     "compaction": "Makes few files of many small ones, partition by partition, where enough have "
     "gathered or enough of their rows were deleted. What was written is compared with what it "
     "replaces, row by row, before its one commit.",
-    "manifests": "Merges small manifests, so that planning a query stays cheap after many commits.",
+    "manifests": "Merges small manifests, so that planning a query stays cheap after many commits. "
+    "The table names the same files before and after.",
     "snapshots": "Lets go of states that nobody can need any more. Tags, branches, the newest "
     "states and those that a reader may still hold stay.",
-    "orphans": "Removes files that no state of a table names, once they are older than the longest "
+    "orphans": "Removes files that no state of a table names. They must be older than the longest "
     "write and than everything that is under way.",
 }
 
