@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from lineage import Lineage
 
-pytestmark = [pytest.mark.flow, pytest.mark.spark]
+pytestmark = [pytest.mark.flow, pytest.mark.spark, pytest.mark.timeout(1_800)]
 
 
 def test_sail_and_apache_spark_publish_the_same_rows(sail: Lineage, spark: Lineage) -> None:

@@ -18,7 +18,8 @@ from resources.environments import Engine
 from resources.local import engines
 from spark.cli import job_names
 
-pytestmark = pytest.mark.spark
+# Every job, four times, on two engines: on a busy machine that takes longer than a test may.
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1_800)]
 
 ENGINES: tuple[Engine, Engine] = ("sail", "spark")
 FEW = (0, 1)
