@@ -21,8 +21,8 @@ import dagster as dg
 from product360_assets.curated.claims import (
     Claim,
     all_claims,
+    claimed_files,
     clean_batches,
-    clean_files,
     judged,
 )
 from product360_assets.curated.proofs import Evidence, proved
@@ -72,7 +72,7 @@ class TableAudit:
         refused = []
         for claimed in blocking_claims(self.table, self.claims):
             batches = clean_batches(self.ledger, self.table, claimed.clean, branch.commit)
-            files = clean_files(self.lake, batches)
+            files = claimed_files(self.table, self.lake, batches)
             answer = self.warehouse.query(claimed.sql, files=files, at=at)
             result = judged(self.table, claimed, answer)
             proof = evidence.of(claimed.sql, chain(*batches.values()))

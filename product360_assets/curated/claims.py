@@ -29,6 +29,7 @@ from product360_assets.curated.presentation import asset_key
 from product360_assets.curated.proofs import Evidence, proved, standing
 from product360_assets.curated.watch import WATCHES, Published, watch, watch_specs
 from resources.catalog import CatalogResource
+from resources.errors import TableMissing
 from resources.ledger import Ledger, LedgerResource
 from resources.objects import LakeResource
 from resources.warehouse import Answer, WarehouseResource
@@ -169,7 +170,8 @@ def table_checks(table: Table, claims: Sequence[Claim]) -> dg.AssetChecksDefinit
                 proof = evidence.of(claimed.sql, itertools.chain(*batches.values()))
                 result = standing(context.instance, key, proof, now=now)
                 if result is None:
-                    answer = warehouse.query(claimed.sql, files=clean_files(lake, batches))
+                    files = claimed_files(table, lake, batches)
+                    answer = warehouse.query(claimed.sql, files=files)
                     result = proved(judged(table, claimed, answer), proof, now=now)
                 yield result
 
@@ -216,6 +218,26 @@ def clean_files(lake: LakeResource, batches: Mapping[str, Sequence[str]]) -> dic
         ]
         for relation, locations in batches.items()
     }
+
+
+def claimed_files(
+    table: Table, lake: LakeResource, batches: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """URIs of the files that a claim about the table is asked of, by relation name.
+
+    Raises:
+        TableMissing: the table has taken in no batch of one of them.
+    """
+    files = clean_files(lake, batches)
+    for relation, uris in files.items():
+        if not uris:
+            raise TableMissing(
+                f"relation {relation}",
+                found=f"no clean batch that {table.identifier} has taken in",
+                expected="one batch at least, to hold the table against",
+                next_move="materialize its clean asset and then the table; the check is asked then",
+            )
+    return files
 
 
 def _spec(table: Table, claimed: Claim) -> dg.AssetCheckSpec:

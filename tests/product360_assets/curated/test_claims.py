@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from product360_assets.curated.claims import newest
+from product360_assets.curated.claims import claimed_files, clean_batches, newest
 from product360_assets.curated.customer import customer_checks
+from product360_assets.curated.pending import Input
 from product360_assets.curated.product import product_checks
 from product360_assets.curated.sales_line import sales_line_checks
 from product360_assets.forecast.training import weekly_demand_checks
+from resources.errors import TableMissing
 from spark.tables.curated import CUSTOMER, PRODUCT, SALES_LINE
 from spark.tables.forecast import WEEKLY_DEMAND
 
@@ -109,6 +111,14 @@ def test_a_line_is_nobodys_only_if_its_clean_receipt_is(
     shop.deliver("pos.sales_line", SALES_LINE, *CLEAN_LINES)
     shop.fill(SALES_LINE, *LINES[:2], LINES[2] | {"household_id": None})
     assert shop.failing(sales_line_checks) == failing
+
+
+def test_a_claim_without_any_delivery_says_which_one_it_lacks(shop: Any) -> None:
+    shop.deliver("pos.basket", SALES_LINE, *RECEIPTS)
+    inputs = (Input("pos", "basket"), Input("pos", "sales_line"))
+    batches = clean_batches(shop.ledger.open(), SALES_LINE, inputs)
+    with pytest.raises(TableMissing, match=r"clean_pos_sales_line.*curated\.sales_line.*material"):
+        claimed_files(SALES_LINE, shop.lake, batches)
 
 
 def test_changes_count_as_what_they_leave_behind(till: Any) -> None:
