@@ -6,9 +6,8 @@ setting is a check of its own, and what needs it is skipped for that reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from resources.doctor import Check, Finding, Wanted, check, ok
@@ -23,6 +22,7 @@ from resources.doctor_events import (
 from resources.doctor_iam import look_at_caller, look_at_region, look_at_right
 from resources.doctor_rights import (
     right_of_catalog,
+    right_of_optimizers,
     right_of_queue,
     right_of_table,
     rights_of_jobs,
@@ -30,8 +30,8 @@ from resources.doctor_rights import (
 )
 from resources.doctor_s3 import look_at_bucket, look_at_bucket_settings
 from resources.doctor_tables import look_at_database, look_at_ledger_items, look_at_ledger_table
-from resources.emr_settings import read_settings
-from resources.objects import DELETABLE, Zone
+from resources.emr_settings import EmrSettings, read_settings
+from resources.objects import DELETABLE, ERASABLE, Zone
 
 if TYPE_CHECKING:
     from resources.environments import Settings
@@ -56,7 +56,8 @@ def aws_checks(
         *_of_ledger(aws, str(chosen.ledger_table)),
         *_of_catalog(aws, wanted.namespaces),
         *_of_secrets(secrets, wanted.secrets),
-        *_of_jobs(aws, chosen.emr or Path()),
+        *_of_jobs(aws, partial(read_settings, chosen.emr, chosen.emr_deployed)),
+        *_of_optimizers(aws, chosen),
     ]
 
 
@@ -65,7 +66,7 @@ def _of_settings(chosen: Settings) -> Iterator[Check]:
         PREFIX: chosen.lake_prefix,
         TABLE: chosen.ledger_table,
         QUEUE: chosen.event_queue,
-        EMR: chosen.emr,
+        EMR: chosen.emr or chosen.emr_deployed,
     }
     for variable, value in said.items():
         yield check(variable, partial(_look_at_setting, variable, value))
@@ -85,8 +86,8 @@ def _of_buckets(aws: Clients, prefix: str, wanted: Wanted) -> Iterator[Check]:
         name, bucket = f"bucket {zone}", buckets[zone]
         yield check(name, partial(look_at_bucket, aws, bucket), CALLER, PREFIX)
         yield check(f"{name} settings", partial(look_at_bucket_settings, aws, zone, bucket), name)
-    # Upkeep removes what no state of a published table names any more.
-    deletable = {*DELETABLE, *wanted.namespaces}
+    # Erasure removes what tells of a subject, upkeep what no state of a published table names.
+    deletable = {*DELETABLE, *ERASABLE, *wanted.namespaces}
     for right in rights_of_lake(buckets, deletable):
         yield check("lake permissions", partial(look_at_right, aws, right), CALLER, PREFIX)
 
@@ -136,12 +137,18 @@ def _look_at_secret(secrets: SecretsResource, reference: str) -> Iterator[Findin
         yield ok(thing, f"readable, {answer.value['fields']} fields")
 
 
-def _of_jobs(aws: Clients, file: Path) -> Iterator[Check]:
-    yield check("EMR settings", partial(look_at_emr_settings, file), EMR)
-    yield check("EMR application", partial(look_at_application, aws, file), CALLER, "EMR settings")
-    yield check("EMR permissions", partial(_look_at_jobs, aws, file), CALLER, "EMR settings")
+def _of_jobs(aws: Clients, read: Callable[[], EmrSettings]) -> Iterator[Check]:
+    yield check("EMR settings", partial(look_at_emr_settings, read), EMR)
+    yield check("EMR application", partial(look_at_application, aws, read), CALLER, "EMR settings")
+    yield check("EMR permissions", partial(_look_at_jobs, aws, read), CALLER, "EMR settings")
 
 
-def _look_at_jobs(aws: Clients, file: Path) -> Iterator[Finding]:
-    for right in rights_of_jobs(read_settings(file)):
+def _look_at_jobs(aws: Clients, read: Callable[[], EmrSettings]) -> Iterator[Finding]:
+    for right in rights_of_jobs(read()):
         yield from look_at_right(aws, right)
+
+
+def _of_optimizers(aws: Clients, chosen: Settings) -> Iterator[Check]:
+    if chosen.keeper == "glue" and chosen.optimizer_role:
+        right = right_of_optimizers(chosen.optimizer_role)
+        yield check("optimizer permissions", partial(look_at_right, aws, right), CALLER)

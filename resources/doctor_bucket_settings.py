@@ -100,7 +100,8 @@ SETTINGS = (
         "a rule that removes them, as they are paid for and nobody sees them",
         _S3API + "bucket-lifecycle-configuration --bucket {bucket} --lifecycle-configuration "
         '\'{{"Rules":[{{"ID":"uploads","Status":"Enabled","Filter":{{}},'
-        '"AbortIncompleteMultipartUpload":{{"DaysAfterInitiation":7}}}}]}}\'',
+        '"AbortIncompleteMultipartUpload":{{"DaysAfterInitiation":7}}}}]}}\' '
+        "(it replaces all rules: add yours)",
     ),
     Setting(
         "versions",

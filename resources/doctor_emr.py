@@ -6,30 +6,30 @@ everything before them has run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from resources.doctor import Finding, ok
 from resources.doctor_calls import Clients, ask, refusal
-from resources.emr_settings import EmrSettings, read_settings
+from resources.emr_settings import EmrSettings
 
 STARTS = frozenset({"CREATED", "STARTING", "STARTED"})
 
 
-def look_at_emr_settings(file: Path) -> Iterator[Finding]:
-    """Whether the file can be read.
+def look_at_emr_settings(read: Callable[[], EmrSettings]) -> Iterator[Finding]:
+    """Whether file and deployment together say what jobs need.
 
     Raises:
-        SettingInvalid: it is not there, or means nothing.
+        SettingInvalid: the file is not there, or something is missing or means nothing.
     """
-    read = read_settings(file)
-    yield ok(f"settings of EMR Serverless in {file}", f"release {read.release}")
+    told = read()
+    found = f"application {told.application}, release {told.release}"
+    yield ok("settings of EMR Serverless", found)
 
 
-def look_at_application(aws: Clients, file: Path) -> Iterator[Finding]:
-    """Whether the application is there, can start, and has the file's release."""
-    told = read_settings(file)
+def look_at_application(aws: Clients, read: Callable[[], EmrSettings]) -> Iterator[Finding]:
+    """Whether the application is there, can start, and has the release that is set."""
+    told = read()
     thing = f"EMR Serverless application {told.application}"
     emr = aws("emr-serverless")
     answer = ask(lambda: emr.get_application(applicationId=told.application))

@@ -76,7 +76,8 @@ def look_at_announcing(aws: Clients, bucket: str) -> Iterator[Finding]:
             f"not sent to EventBridge: {_BY_LISTING}",
             "EventBridge switched on",
             "aws s3api put-bucket-notification-configuration --bucket "
-            f"{bucket} --notification-configuration '{{\"EventBridgeConfiguration\":{{}}}}'",
+            f"{bucket} --notification-configuration '{{\"EventBridgeConfiguration\":{{}}}}' "
+            "(it replaces all notifications: add yours)",
         )
 
 

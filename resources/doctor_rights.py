@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from resources.emr_settings import EmrSettings
 
-EMR = "emr-serverless.amazonaws.com"
+EMR, GLUE = "emr-serverless.amazonaws.com", "glue.amazonaws.com"
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,19 @@ def right_of_queue(url: str) -> Right:
 def right_of_catalog(namespace: str) -> Right:
     """What the platform does with a database of the catalog and its tables."""
     catalog = "arn:{partition}:glue:{region}:{account}"
-    actions = ("GetDatabase", "GetTable", "GetTables", "CreateTable", "UpdateTable")
+    tables = ("GetDatabase", "GetTable", "GetTables", "CreateTable", "UpdateTable")
+    optimizers = ("GetTableOptimizer", "CreateTableOptimizer", "UpdateTableOptimizer")
     return Right(
         f"Glue database {namespace}",
-        tuple(f"glue:{action}" for action in actions),
+        tuple(f"glue:{action}" for action in (*tables, *optimizers)),
         (f"{catalog}:catalog", f"{catalog}:database/{namespace}", f"{catalog}:table/{namespace}/*"),
     )
+
+
+def right_of_optimizers(role: str) -> Right:
+    """What the platform does with the role under which Glue keeps tables."""
+    name = role.rpartition("/")[2]
+    return Right(f"role {name} of optimizers", ("iam:PassRole",), (role,), passed_to=GLUE)
 
 
 def rights_of_jobs(told: EmrSettings) -> Iterator[Right]:

@@ -182,10 +182,13 @@ class EmrJobs:
     def _make_way(self, attempt: Attempt) -> None:
         """End an attempt whose outcome nobody wants any more."""
         self.log(f"{attempt.name} is not what is asked for now")
-        # Whether it was started is not known until the service is asked the same again; if it
-        # refuses, the attempt is over.
-        with suppress(EngineUnavailable):
-            self._end(self.submitted(attempt), "another takes its place")
+        # Whether it was started is not known until the service is asked the same again.
+        try:
+            begun = self.submitted(attempt)
+        except EngineUnavailable:
+            # The service refuses it, so the attempt is over.
+            return
+        self._end(begun, "another takes its place")
 
     def _end(self, attempt: Attempt, why: str) -> None:
         self._cancel(attempt, why)

@@ -12,11 +12,13 @@ says what may be said, and who may see the rest reads it in the bucket.
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 
 from resources.errors import ObjectChanged, ObjectMissing
 from resources.objects import ObjectStore
@@ -24,7 +26,11 @@ from resources.objects import ObjectStore
 DRIVER = "/SPARK_DRIVER/"
 # Of one log; a job that prints more is read where its logs are.
 MOST_LINES = 500
-_MESSAGE = re.compile(r"((?:Exception|Error): |\[[A-Z]+_[A-Z_.0-9]+\] ).*")
+# Java's and Spark's exceptions, and those of Python modules: `decimal.InvalidOperation: …`.
+_MESSAGE = re.compile(
+    r"((?:Exception|Error): |\[[A-Z]+_[A-Z_.0-9]+\] |(?:\A|(?<=\s))(?:\w+\.)+[A-Z]\w*: ).*",
+    re.DOTALL,
+)
 
 
 class DriverLogs:
@@ -40,29 +46,38 @@ class DriverLogs:
     def look(self) -> None:
         """Tell what is new."""
         for info in self._store.list(self._prefix):
-            if DRIVER in info.key and self._seen.get(info.key) != info.etag:
+            is_told = self._told.get(info.key, 0) > MOST_LINES
+            if DRIVER in info.key and not is_told and self._seen.get(info.key) != info.etag:
                 # It may be replaced between listing and reading; the next look finds it.
                 with suppress(ObjectMissing, ObjectChanged, EOFError, OSError, zlib.error):
-                    self._tell(info.key, gzip.decompress(self._store.read(info.key)))
+                    self._tell(info.key, self._first_lines(info.key))
                     self._seen[info.key] = info.etag
 
     def look_until(self, ended: threading.Event, every_seconds: float) -> None:
-        """Look again and again. What goes wrong here, the last look meets in its caller's hands."""
-        with suppress(Exception):
-            while not ended.wait(every_seconds):
+        """Look again and again, whatever goes wrong: the next look may go well."""
+        while not ended.wait(every_seconds):
+            with suppress(Exception):
                 self.look()
 
-    def _tell(self, key: str, data: bytes) -> None:
+    def _first_lines(self, key: str) -> list[str]:
+        """As many lines as may be told, and one more, with their ends."""
+        packed = io.BytesIO(self._store.read(key))
+        # Only this ends a line: a message may hold what Python takes for an end as well.
+        with gzip.open(packed, "rt", encoding="utf-8", errors="replace", newline="\n") as text:
+            return list(islice(text, MOST_LINES + 1))
+
+    def _tell(self, key: str, lines: list[str]) -> None:
         name = key.rpartition("/")[2].removesuffix(".gz")
-        lines = data.decode(errors="replace").splitlines()
         told = self._told.get(key, 0)
         for line in lines[told:MOST_LINES]:
-            self._log(f"{name}: {without_values(line)}")
-        if told < MOST_LINES <= len(lines):
+            self._log(f"{name}: {without_values(line.rstrip())}")
+        if told <= MOST_LINES < len(lines):
             self._log(
                 f"{name}: more than {MOST_LINES} lines; the rest is in {self._store.uri}/{key}"
             )
-        self._told[key] = max(told, len(lines))
+        # One without its end was still being written: it is told again, as a whole.
+        whole = sum(line.endswith("\n") for line in lines)
+        self._told[key] = len(lines) if len(lines) > MOST_LINES else max(told, whole)
 
 
 def without_values(line: str) -> str:

@@ -23,7 +23,7 @@ from resources.emr_logs import driver_logs, without_values
 from resources.emr_requests import JobPlaces
 from resources.emr_serverless import EmrServerless, JobRun, connect
 from resources.emr_settings import EmrSettings, read_settings
-from resources.errors import JobFailed, ObjectExists
+from resources.errors import JobFailed, ObjectExists, ServiceUnavailable
 from resources.job_attempts import Attempt, JobAttempts
 from resources.job_budget import JobBudget
 from resources.job_report import (
@@ -67,7 +67,15 @@ class EmrServerlessJobRunner(JobRunner):
             BudgetExceeded: the job could use more than is allowed; nothing was submitted.
             CredentialsExpired: the job goes on without us; ask for it again.
             DeadlineExceeded: the job took too long, and was cancelled.
+            ServiceUnavailable: the job is a stream.
         """
+        if request.streams:
+            raise ServiceUnavailable(
+                f"job {request.job}",
+                found="Amazon EMR Serverless, where no stream of ours runs yet",
+                expected="an engine behind the catalog's bridge, as on a laptop",
+                next_move="leave streams off: the nightly batch takes the same batches in",
+            )
         asked_at = time.monotonic()
         settings, results = self._settings(), self._results()
         jobs = self._jobs(settings, results, log)

@@ -100,7 +100,7 @@ class EmrServerless:
                 lambda emr: emr.cancel_job_run(applicationId=self.application, jobRunId=run),
             )
         except EngineUnavailable:
-            if self.job_run(run).state not in ENDED:
+            if self.job_run(run).state not in ENDED | GIVEN_UP:
                 raise
 
     def release(self) -> str:

@@ -14,7 +14,6 @@ asked for again, or the day is over.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from resources.emr_settings import Budget
@@ -44,7 +43,7 @@ class JobBudget:
             BudgetExceeded: with it, more than is allowed could be used; nothing is kept free.
         """
         day = f"{self._today():%Y-%m/%d}"
-        self._note(_key(day, attempt, "most", most))
+        is_ours = self._note(_key(day, attempt, "most", most))
         spent = self._spent(day.partition("/")[0])
         for allowed, period in (
             (self._budget.vcpu_hours_a_day, day),
@@ -52,7 +51,9 @@ class JobBudget:
         ):
             so_far = sum(amount for where, amount in spent.items() if where.startswith(period))
             if allowed is not None and so_far > allowed:
-                self._results.delete(_key(day, attempt, "most", most))
+                # Another worker that asked for the same attempt may have been let through.
+                if is_ours:
+                    self._results.delete(_key(day, attempt, "most", most))
                 raise _exceeded(attempt, period, most, so_far - most, allowed)
         return day
 
@@ -60,9 +61,13 @@ class JobBudget:
         """Say what an attempt used, in place of what was kept free for it that day."""
         self._note(_key(day, attempt, "used", used))
 
-    def _note(self, key: str) -> None:
-        with suppress(ObjectExists):
+    def _note(self, key: str) -> bool:
+        """Write it down; whether nobody had before."""
+        try:
             self._results.put(key, b"")
+        except ObjectExists:
+            return False
+        return True
 
     def _spent(self, month: str) -> dict[str, float]:
         """`<day>/<attempt>` → vCPU hours: those used where they are known, else those kept free."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from resources.errors import ObjectChanged, ObjectExists, ObjectMissing, ReportMissing
+from resources.errors import ObjectExists, ReportMissing
 from resources.jobs import JobRequest, JobResult
 from resources.objects import ObjectStore
 
@@ -47,12 +47,13 @@ class JobReportReader:
                     self._log(event["message"])
 
     def look_until(self, ended: threading.Event, every_seconds: float) -> None:
-        """Look again and again. What goes wrong here, the last look meets in its caller's hands."""
-        with suppress(Exception):
-            while not ended.wait(every_seconds):
-                # A file may be renamed between listing and reading; the next look finds it.
-                with suppress(ObjectMissing, ObjectChanged):
-                    self.look()
+        """Look again and again. What goes wrong for good, the last look meets, whose caller hears.
+
+        A file may be renamed between listing and reading: the next look finds it.
+        """
+        while not ended.wait(every_seconds):
+            with suppress(Exception):
+                self.look()
 
     def _new_keys(self) -> list[str]:
         listed = (info.key for info in self._results.list(self._prefix))

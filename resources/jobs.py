@@ -135,7 +135,7 @@ class JobRunner(dg.ConfigurableResource[Any], ABC):
             f"job {request.job}",
             found=f"{type(self).__name__}, which runs no job that goes on",
             expected="a runner that keeps a streaming job at work",
-            next_move="run it as an asset instead: it takes in what is there, and ends",
+            next_move="leave it off: the nightly batch takes the same batches in",
         )
 
     @abstractmethod

@@ -18,6 +18,7 @@ from resources.local.engines import EngineName, lease_engine, stop_engine
 from resources.local.java import JAVA_VERSION, find_java, iceberg_jar
 
 ROWS = 3
+REPAIR = "make install, or choose the other engine with PRODUCT360_ENGINE (sail or spark)"
 
 
 def look_at_java(engine: EngineName, java_home: str | None) -> Iterator[Finding]:
@@ -65,7 +66,11 @@ def look_at_engine(engine: EngineName) -> Iterator[Finding]:
         finally:
             stop_engine()
     seconds = time.monotonic() - began
-    yield ok(f"engine {engine}", f"speaks Spark {version}, counted {counted} rows, {seconds:.0f} s")
+    said = f"speaks Spark {version}, counted {counted} rows, {seconds:.0f} s"
+    if counted == ROWS:
+        yield ok(f"engine {engine}", said)
+    else:
+        yield Finding(f"engine {engine}", "failed", said, f"{ROWS} rows", REPAIR)
 
 
 def _unavailable(engine: EngineName, error: Exception, words: str) -> EngineUnavailable:
@@ -75,7 +80,7 @@ def _unavailable(engine: EngineName, error: Exception, words: str) -> EngineUnav
         f"engine {engine}",
         found=f"{said}{f'; its log ends with: {words}' if words else ''}",
         expected=f"an engine that starts and counts {ROWS} rows",
-        next_move="make install, or choose the other engine with PRODUCT360_ENGINE (sail or spark)",
+        next_move=REPAIR,
     )
 
 

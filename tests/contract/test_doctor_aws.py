@@ -339,6 +339,20 @@ def test_a_secret_and_a_database_that_are_not_there_come_with_the_command_that_m
     assert "aws glue create-database" in found["catalog nowhere"].fix
 
 
+def test_jobs_that_the_deployment_names_need_no_file(deployment: Deployment, stage: Stage) -> None:
+    told = {"application": stage.emr.application.id, "role": ROLE}
+    chosen = replace(deployment.settings, emr=None, emr_deployed=told)
+    assert deployment.unwell(chosen) == {}
+
+
+def test_where_glue_keeps_the_tables_its_role_may_be_passed(deployment: Deployment) -> None:
+    deployment.gate.denied_actions = {"iam:PassRole"}
+    role = "arn:aws:iam::111122223333:role/optimizers"
+    kept = replace(deployment.settings, keeper="glue", optimizer_role=role)
+    found = deployment.unwell(kept)["optimizer permissions"]
+    assert (found.state, "iam:PassRole" in found.found) == ("failed", True)
+
+
 def test_a_session_is_asked_about_as_its_role() -> None:
     assert principal_of(SESSION) == "arn:aws:iam::111122223333:role/product360-platform"
     user = "arn:aws-cn:iam::111122223333:user/ops/jo"

@@ -31,6 +31,7 @@ from resources.errors import (
     ServiceUnavailable,
     SettingInvalid,
 )
+from resources.jobs import JobRequest
 from resources.objects import LakeResource
 
 pytestmark = pytest.mark.aws
@@ -263,6 +264,18 @@ def test_new_code_does_not_run_beside_the_old(emr: Emr, monkeypatch: pytest.Monk
     assert old.ended <= new.created
 
 
+def test_what_cannot_be_cancelled_is_told_and_nothing_runs_beside_it(
+    emr: Emr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(emr, "work_for_ever")
+    monkeypatch.setattr("spark.bundle.code_version", lambda: "newer")
+    emr.server.faults.append(Fault("CancelJobRun", "ValidationException"))
+    with pytest.raises(EngineUnavailable, match="cancelling job run"):
+        emr.run("work_for_ever")
+    assert [run.state for run in emr.runs] == ["RUNNING"]
+    emr.application.cancel(emr.runs[0].id)
+
+
 def test_a_job_that_could_cost_too_much_is_refused_before_it_is_submitted(emr: Emr) -> None:
     # A small job of an hour could use two vCPU hours.
     emr.configure(budget={"vcpu_hours_a_day": 1.99})
@@ -292,3 +305,11 @@ def test_what_the_service_refuses_is_over_and_costs_nothing(
             emr.run("count", rows=7)
     (used,) = [key for key in keys(emr, "job-costs/") if "used=" in key]
     assert used.endswith("used=0.0000")
+
+
+def test_a_stream_is_refused_by_name_before_anything_is_asked(emr: Emr) -> None:
+    request = JobRequest("click_stream", "click_stream-test", {}, once="commit", streams=True)
+    with pytest.raises(ServiceUnavailable, match="nightly batch"):
+        emr.runner().run(request, log=emr.said.append)
+    assert emr.server.calls["StartJobRun"] == 0
+    assert keys(emr, "") == []

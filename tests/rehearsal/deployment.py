@@ -19,7 +19,7 @@ from aws_endpoints import REGION, aws_on_loopback, aws_variables
 from emr import Emr, emr_on_loopback
 from places import Place
 
-from resources.aws import client, session
+from resources.aws import client
 from resources.dynamodb_items import create_table
 from resources.events import RECEIVES
 from resources.objects import Zone
@@ -89,7 +89,7 @@ def _base(emr: Emr) -> dict[str, str]:
 
 def _announced(bucket: str) -> str:
     """Have what is created in a bucket announced; the URL of the queue that says so."""
-    sqs, events = client("sqs"), session().client("events")
+    sqs, events = client("sqs"), client("events")
     dead = sqs.create_queue(QueueName=f"{bucket}-dead")["QueueUrl"]
     policy = {"deadLetterTargetArn": _arn(sqs, dead), "maxReceiveCount": str(RECEIVES)}
     queue = sqs.create_queue(QueueName=bucket, Attributes={"RedrivePolicy": json.dumps(policy)})[

@@ -15,7 +15,6 @@ import dagster as dg
 from product360_assets.automation.jobs import PUBLISH
 from product360_assets.automation.rebuild import digests
 from product360_assets.automation.refresh import COMPOSITION, Refresh, RefreshRun, publish_contracts
-from product360_assets.core.contract import known_contracts
 from product360_assets.core.keys import published_key
 from resources.environments import platform_resources
 from resources.local import engines
@@ -85,24 +84,12 @@ class Place:
 
 
 def deliver(source: Place, target: Place) -> int:
-    """Deliver in one environment what was delivered in another; how many objects.
-
-    Of databases and services the executions are recorded as they were, since their objects count
-    only with them.
-    """
+    """Deliver in one environment what was delivered in another; how many objects."""
     with source.entered() as resources:
-        landing, ledger = resources["lake"].zone("landing"), resources["ledger"].open()
+        landing = resources["lake"].zone("landing")
         objects = {info.key: landing.read(info.key) for info in landing.list()}
-        deliveries = [
-            delivery
-            for name, contract in known_contracts().items()
-            for table in contract.tables
-            for delivery in ledger.deliveries(name, table.name)
-        ]
     with target.entered() as resources:
-        landing, ledger = resources["lake"].zone("landing"), resources["ledger"].open()
+        landing = resources["lake"].zone("landing")
         for key, data in objects.items():
             landing.put(key, data)
-        for delivery in deliveries:
-            ledger.record_delivery(delivery)
     return len(objects)

@@ -18,7 +18,6 @@ OUTPUTS = {
     "acme-registry": {"LedgerTable": "acme-ledger"},
     "acme-secrets": {"SecretsPrefix": "acme/"},
     "acme-roles": {"OptimizerRole": "arn:aws:iam::1:role/acme-optimizers"},
-    # Of stacks that only others use.
     "acme-jobs": {"EmrApplication": "00f1"},
 }
 
@@ -48,6 +47,7 @@ def test_outputs_are_settings_without_a_name_being_copied(outputs: Path) -> None
         "https://sqs/acme-landing",
     )
     assert found.optimizer_role == "arn:aws:iam::1:role/acme-optimizers"
+    assert found.emr_deployed == {"application": "00f1"}
     secrets = platform_resources(found)["secrets"]
     assert isinstance(secrets, SecretsManagerSecrets)
     assert secrets.uri_of("shop") == "secretsmanager:acme/shop"

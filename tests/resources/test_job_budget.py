@@ -66,3 +66,12 @@ def test_a_new_day_has_its_own_budget_and_the_month_goes_on(days: Days) -> None:
 
 def test_without_caps_nothing_is_refused(days: Days) -> None:
     days.budget().reserve("app/a/000001", 1e6)
+
+
+def test_who_is_refused_what_another_was_granted_leaves_it_kept_free(days: Days) -> None:
+    wide, narrow = days.budget(day=10), days.budget(day=5)
+    wide.reserve("app/a/000001", 6)
+    with pytest.raises(BudgetExceeded):
+        narrow.reserve("app/a/000001", 6)
+    with pytest.raises(BudgetExceeded, match=r"found 6\.00 "):
+        wide.reserve("app/b/000001", 6)
