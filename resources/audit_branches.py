@@ -200,7 +200,7 @@ def _swap(table: Table, branch: AuditBranch, snapshot: int) -> Exception | None:
             min_snapshots_to_keep=None,
         ),
         *(RemoveSnapshotRefUpdate(ref_name=name) for name in _waiting_in(table.metadata)),
-        SetPropertiesUpdate(updates={LAST_PUBLISHED: _said_of(branch, snapshot)}),
+        SetPropertiesUpdate(updates={LAST_PUBLISHED: said_of(branch.commit, snapshot)}),
     )
     try:
         table.catalog.commit_table(table, requirements, updates)
@@ -246,8 +246,9 @@ def _head(metadata: TableMetadata, ref: str) -> int | None:
 
 
 def _is_published(table: Table, branch: AuditBranch, snapshot: int) -> bool:
-    return table.metadata.properties.get(LAST_PUBLISHED) == _said_of(branch, snapshot)
+    return table.metadata.properties.get(LAST_PUBLISHED) == said_of(branch.commit, snapshot)
 
 
-def _said_of(branch: AuditBranch, snapshot: int) -> str:
-    return f"{branch.commit} {snapshot}"
+def said_of(commit: str, snapshot: int) -> str:
+    """What a table says of its last publication, as `LAST_PUBLISHED`."""
+    return f"{commit} {snapshot}"

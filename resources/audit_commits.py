@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resources.audit_branches import LAST_PUBLISHED, MAIN, AuditBranch, require_unmoved
+from resources.audit_branches import (
+    LAST_PUBLISHED,
+    MAIN,
+    AuditBranch,
+    require_unmoved,
+    said_of,
+)
 from resources.catalog import CatalogResource
 
 if TYPE_CHECKING:
@@ -43,7 +49,7 @@ def remembered(commit_id: str, commit: Commit) -> Commit:
 
     requirements, updates = commit
     said = tuple(
-        SetPropertiesUpdate(updates={LAST_PUBLISHED: f"{commit_id} {update.snapshot_id}"})
+        SetPropertiesUpdate(updates={LAST_PUBLISHED: said_of(commit_id, update.snapshot_id)})
         for update in updates
         if isinstance(update, SetSnapshotRefUpdate) and update.ref_name == MAIN
     )

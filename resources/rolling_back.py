@@ -21,7 +21,7 @@ from pyiceberg.table.update import (
     TableUpdate,
 )
 
-from resources.audit_branches import LAST_PUBLISHED
+from resources.audit_branches import LAST_PUBLISHED, said_of
 from resources.errors import TableMissing
 from resources.replacing import table_moved
 
@@ -86,7 +86,7 @@ def _said(table: Table, to: Snapshot, commit_property: str) -> tuple[TableUpdate
     """What was published last is the commit of that state, where it carries one."""
     said: Mapping[str, str] = to.summary.additional_properties if to.summary else {}
     if commit := said.get(commit_property):
-        return (SetPropertiesUpdate(updates={LAST_PUBLISHED: f"{commit} {to.snapshot_id}"}),)
+        return (SetPropertiesUpdate(updates={LAST_PUBLISHED: said_of(commit, to.snapshot_id)}),)
     if LAST_PUBLISHED in table.properties:
         return (RemovePropertiesUpdate(removals=[LAST_PUBLISHED]),)
     return ()

@@ -155,14 +155,19 @@ def merge_rows(
         ordered.writeTo(target).append()
         return
     incoming = ordered if deleted is None else _with_fate(ordered, deleted, table)
-    bounds = _bounds(incoming, table) if within is None else within()
+    bounds = _bounds(incoming, _days_of_key(table)) if within is None else within()
     newer = "s._change_order >= t._change_order"
     clauses = _clauses(table, [newer], with_deletes=deleted is not None)
     _merge(session, incoming, table, target, bounds, clauses)
 
 
 def replace_keys(
-    session: SparkSession, rows: DataFrame, table: Table, target: str, keys: DataFrame | None
+    session: SparkSession,
+    rows: DataFrame,
+    table: Table,
+    target: str,
+    keys: DataFrame | None,
+    days: Sequence[str] = (),
 ) -> None:
     """Make these rows all that a table holds of some keys, in one commit.
 
@@ -174,6 +179,7 @@ def replace_keys(
         table: what the target is.
         target: its name in the catalog.
         keys: distinct values of the columns by which rows are replaced; None replaces all rows.
+        days: days of partitions that never change for a key, so that only theirs are looked into.
     """
     note_published(session, rows, table)
     wanted = rows.select(*table.column_names)
@@ -185,7 +191,8 @@ def replace_keys(
         held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
     gone = held.join(wanted.select(*table.key), on=list(table.key), how="left_anti")
     incoming = _with_fate(wanted.subtract(held), gone, table)
-    _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
+    bounds = _bounds(wanted.select(*days).unionAll(held.select(*days)), days) if days else []
+    _merge(session, incoming, table, target, bounds, _clauses(table, [], with_deletes=True))
 
 
 def merge_few(
@@ -255,18 +262,22 @@ def _when(*conditions: str) -> str:
     return f"WHEN {' AND '.join(conditions)} THEN"
 
 
-def _bounds(rows: DataFrame, table: Table) -> list[str]:
-    """Conditions that keep a merge away from the partitions in which none of the rows can be.
-
-    Engines choose the files to read by the condition's literals (Sail by typed ones only, so no
-    CAST), never by the join. Only days of the key bound them: a row whose day may change has to be
-    found in the partition that it leaves.
-    """
-    days = [
+def _days_of_key(table: Table) -> list[str]:
+    """Days of the key that partition the table: a row with another one is another row."""
+    return [
         name
         for name in table.partition_columns
         if name in table.key and table.column(name).type == "date"
     ]
+
+
+def _bounds(rows: DataFrame, days: Sequence[str]) -> list[str]:
+    """Conditions that keep a merge away from the partitions in which none of the rows can be.
+
+    Engines choose the files to read by the condition's literals (Sail by typed ones only, so no
+    CAST), never by the join. Only days that never change for a key may bound it: a row whose day
+    changes has to be found in the partition that it leaves.
+    """
     bounds = []
     for day in days:
         first, last = rows.agg(F.min(day), F.max(day)).collect()[0]

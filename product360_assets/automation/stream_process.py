@@ -8,7 +8,8 @@ machine asleep. It also ends by itself after some hours, so that nothing grows f
 look starts another.
 
 The hazard is two of them. Each holds the stream's lock in the ledger for its whole life; a second
-one is refused, and one that was killed is found to be gone by its process id.
+one is refused, and one that was killed is found to be gone by its process id on this
+machine, and by its silence on another.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from product360_assets.curated.click_stream import JOB, StreamedClicks, time_zone
 from resources.jobs import JobRequest
+from resources.locks import LEASE_SECONDS as LOCK_LEASE_SECONDS
 from resources.locks import holding
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ LOOK_SECONDS = 1.0
 # Three looks of the sensor, and one more for a busy laptop.
 LEASE_SECONDS = 120.0
 LONGEST_LIFE_SECONDS = 6 * 3600.0
-# A second process is not worth waiting for the first.
-PATIENCE_SECONDS = 5.0
+# Long enough to see that a holder of another machine has been silent for its lease.
+PATIENCE_SECONDS = 1.25 * LOCK_LEASE_SECONDS
 
 
 class Wish:
@@ -63,12 +64,14 @@ class Wish:
 
     def holds(self, lease_seconds: float) -> bool:
         """Whether it was renewed within the lease."""
-        text = ""
-        with suppress(FileNotFoundError):
+        try:
             text = self.path.read_text()
+        except FileNotFoundError:
+            return False
         if text != self._seen:
             self._seen, self._seen_at = text, time.monotonic()
-        return bool(text) and time.monotonic() - self._seen_at < lease_seconds
+        # It is empty while somebody renews it.
+        return time.monotonic() - self._seen_at < lease_seconds
 
 
 def serve(

@@ -38,15 +38,9 @@ def latest_closed_day(
     Raises:
         TableMissing: nothing has been published.
     """
-    taken_in = ledger.zone_states(source, table, published.identifier)
-    delivered = [
-        batch.landing_date
-        for batch in ledger.batches(source, table)
-        if batch.batch_id in taken_in and taken_in[batch.batch_id].details.get("state") == COMMITTED
-    ]
-    newest = max(delivered, default=date.min)
+    newest = newest_delivery(ledger, source, table, published.identifier)
     latest = None
-    if delivered:
+    if newest > date.min:
         latest = warehouse.query(
             f"SELECT max({day}) AS day FROM {published.identifier} WHERE {day} <= ?",
             parameters=[newest - timedelta(days=1)],
@@ -59,3 +53,14 @@ def latest_closed_day(
             next_move=f"materialize the asset {published.identifier.replace('.', '/')} first",
         )
     return latest
+
+
+def newest_delivery(ledger: Ledger, source: str, table: str, published: str) -> date:
+    """Landing date of the newest batch that the published table has taken in, or `date.min`."""
+    taken_in = ledger.zone_states(source, table, published)
+    delivered = (
+        batch.landing_date
+        for batch in ledger.batches(source, table)
+        if batch.batch_id in taken_in and taken_in[batch.batch_id].details.get("state") == COMMITTED
+    )
+    return max(delivered, default=date.min)

@@ -14,7 +14,6 @@ next looks.
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
 
 import dagster as dg
 
@@ -22,9 +21,10 @@ from product360_assets.core.contract import known_contracts
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key, stream_key
+from product360_assets.curated.business_day import newest_delivery
 from product360_assets.curated.click_event import EVENTS
 from product360_assets.curated.commits import CODE_VERSION, COMMIT_ID, RUN_ID, newest_snapshot
-from product360_assets.curated.pending import COMMITTED, survey
+from product360_assets.curated.pending import survey
 from product360_assets.curated.presentation import asset_key
 from product360_assets.curated.publish import Publication, Published, Publisher
 from product360_assets.curated.steps import JOB_KIND, PUBLISHERS
@@ -90,17 +90,11 @@ class StreamedClicks:
         return published
 
     def _parameters(self) -> dict[str, str]:
-        taken_in = self.ledger.zone_states(EVENTS.source, EVENTS.table, PUBLICATION.zone)
-        delivered = [
-            batch.landing_date
-            for batch in self.ledger.batches(EVENTS.source, EVENTS.table)
-            if batch.batch_id in taken_in
-            and taken_in[batch.batch_id].details.get("state") == COMMITTED
-        ]
+        newest = newest_delivery(self.ledger, EVENTS.source, EVENTS.table, PUBLICATION.zone)
         return {
             "time_zone": self.time_zone,
             "sessions": f"lake.{CLICK_SESSION.identifier}",
-            "newest_delivery": max(delivered, default=date.min).isoformat(),
+            "newest_delivery": newest.isoformat(),
         }
 
     def _is_in_step(self) -> bool:
@@ -108,7 +102,7 @@ class StreamedClicks:
         if not all(self.catalog.load().table_exists(table.identifier) for table in TABLES):
             return True
         events, visits = (self._commits(table) for table in TABLES)
-        # What the batch makes of all events, after the stream, knows of them too.
+        # A batch's visits name no commit: after one that took events in, they are made once more.
         return not events or events[0] in visits
 
     def _commits(self, table: Table) -> list[str]:

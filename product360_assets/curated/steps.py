@@ -172,6 +172,8 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
                 request = _job_request(made.job, derivation, properties, branch, changed)
                 report = runner.run(request, log=context.log.info)
                 remember(catalog, table, report)
+                # Of the attempt that is published: it may be made again, in another way.
+                told.clear()
                 told.update(_job_facts(report))
                 if isinstance(changed, str):
                     told["made whole, as"] = changed

@@ -23,14 +23,16 @@ from resources.errors import JobFailed, ObjectChanged, ObjectMissing
 from resources.job_report import JobReportReader
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.local.engines import end_engine_under_its_job, stamping_bridge
-from resources.objects import LakeResource
+from resources.objects import LakeResource, ObjectStore
 from resources.polling import wait_until
-from resources.streams import Offers, offered
+from resources.streams import STREAMS, Offers, offered
 
 # A JVM of a busy laptop takes half a minute; an offer of a whole year may take minutes.
 START_SECONDS = 180.0
 WORK_SECONDS = 30 * 60.0
 END_SECONDS = 60.0
+# What the places of streams that go on begin with.
+LISTENING = "listening-"
 
 
 class _Job:
@@ -136,7 +138,9 @@ def listening(
         DeadlineExceeded: it did not start in time.
     """
     # A place for each start: one that was given up and sleeps must not see another's work.
-    offers = Offers(lake.zone("results"), request.job, f"listening-{secrets.token_hex(4)}")
+    results = lake.zone("results")
+    _forget_places(results, request.job)
+    offers = Offers(results, request.job, f"{LISTENING}{secrets.token_hex(4)}")
     offers.clear()
     spec = {**request.spec, **offers.spec(continuous=True)}
     job = _Job(runner, replace(request, spec=spec, streams=True), log)
@@ -148,6 +152,12 @@ def listening(
         yield handing
     finally:
         _end(job, offers)
+
+
+def _forget_places(results: ObjectStore, job: str) -> None:
+    """Forget what streams that were killed have left; whoever sleeps there has lost its lock."""
+    for info in list(results.list(f"{STREAMS}/{job}/{LISTENING}")):
+        results.delete(info.key)
 
 
 def _end(job: _Job, offers: Offers) -> None:

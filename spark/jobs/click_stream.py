@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from spark.offers import commits_of, follow
-from spark.publishing import batch_results, merge_rows, read_batches, replace_rows
+from spark.publishing import (
+    batch_results,
+    merge_rows,
+    read_batches,
+    replace_keys,
+    replace_rows,
+)
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 from spark.transforms.click_event import click_events
 from spark.transforms.click_session import click_sessions
@@ -28,8 +34,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from spark.report import Report
-
-_IS_GONE = "_is_gone"
 
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
@@ -50,17 +54,28 @@ def take_in(session: SparkSession, offer: Mapping[str, Any]) -> list[dict[str, A
     (source,) = offer["inputs"]
     events = read_batches(session, offer, source)
     before = commits_of(session, offer["target"], name)
+    whose = None
     if events is not None and commit not in before:
+        whose = _concerned(session, events, session.table(offer["target"]))
         rows = click_events(events, offer["time_zone"])
         merge_rows(session, rows, CLICK_EVENT, offer["target"])
     made = commits_of(session, offer["sessions"], name)
     if commit not in made:
-        is_in_step = commit not in before and before[:1] == made[:1] != [""]
-        whose = (
-            events.select("visitor_id").distinct() if events is not None and is_in_step else None
-        )
-        _bring_up(session, offer, whose)
+        is_in_step = before[:1] == made[:1] != [""]
+        _bring_up(session, offer, whose if is_in_step else None)
     return batch_results(offer, CLICK_EVENT.identifier, {source: events})
+
+
+def _concerned(session: SparkSession, events: DataFrame, stored: DataFrame) -> DataFrame:
+    """Visitors of these events, and of what is stored of them: a correction may name another.
+
+    They are collected, as after the merge nobody knows any more whose the events were.
+    """
+    ids = F.broadcast(events.select("event_id").distinct())
+    until_now = stored.join(ids, on="event_id", how="left_semi")
+    both = events.select("visitor_id").unionAll(until_now.select("visitor_id"))
+    found = [(row["visitor_id"],) for row in both.distinct().collect()]
+    return session.createDataFrame(found, "visitor_id string")
 
 
 def _bring_up(session: SparkSession, offer: Mapping[str, Any], whose: DataFrame | None) -> None:
@@ -74,11 +89,11 @@ def _bring_up(session: SparkSession, offer: Mapping[str, Any], whose: DataFrame 
     elif whose is None or visits.agg(F.max("as_of_date")).collect()[0][0] != as_of:
         replace_rows(session, click_sessions(events, as_of), CLICK_SESSION, target)
     else:
-        theirs, old = (
-            rows.join(F.broadcast(whose), on="visitor_id", how="left_semi")
-            for rows in (events, visits)
-        )
-        _merge(session, click_sessions(theirs, as_of), old, target)
+        theirs = events.join(F.broadcast(whose), on="visitor_id", how="left_semi")
+        made = click_sessions(theirs, as_of).select(*CLICK_SESSION.column_names).persist()
+        # A visit's day follows from its id, so only the months of these are looked into.
+        replace_keys(session, made, CLICK_SESSION, target, whose, days=("session_date",))
+        made.unpersist()
 
 
 def latest_closed_day(events: DataFrame, offer: Mapping[str, Any]) -> date | None:
@@ -89,23 +104,3 @@ def latest_closed_day(events: DataFrame, offer: Mapping[str, Any]) -> date | Non
     closed = events.where(F.col("event_date") < F.lit(newest))
     day: date | None = closed.agg(F.max("event_date")).collect()[0][0]
     return day
-
-
-def _merge(session: SparkSession, visits: DataFrame, old: DataFrame, target: str) -> None:
-    """Put visits in place of old ones, in one commit; those that have become another's part go."""
-    columns = CLICK_SESSION.column_names
-    new = visits.select(*columns, F.lit(False).alias(_IS_GONE)).persist()
-    gone = old.join(new, on="session_id", how="left_anti")
-    incoming = new.unionAll(gone.select(*columns, F.lit(True).alias(_IS_GONE)))
-    incoming.createOrReplaceTempView("incoming_visits")
-    first, last = incoming.agg(F.min("session_date"), F.max("session_date")).collect()[0]
-    # A visit's day follows from its id, so only its own month is looked into.
-    within = f" AND t.session_date BETWEEN DATE '{first}' AND DATE '{last}'" if first else ""
-    session.sql(
-        f"MERGE INTO {target} t USING incoming_visits s ON t.session_id = s.session_id{within} "
-        f"WHEN MATCHED AND s.{_IS_GONE} THEN DELETE "
-        f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{name} = s.{name}' for name in columns)} "
-        f"WHEN NOT MATCHED AND NOT s.{_IS_GONE} THEN INSERT ({', '.join(columns)}) "
-        f"VALUES ({', '.join(f's.{name}' for name in columns)})"
-    )
-    new.unpersist()

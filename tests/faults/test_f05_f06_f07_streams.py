@@ -38,7 +38,9 @@ LATE = Click("d", "v", after(40))
 CORRECTED = Click("p", "w", after(-85))
 FIRST = [*ACROSS_MIDNIGHT, *BOT, *OTHERS, OTHERS[0]]
 SECOND = [Click("e", "u", after(24 * 60)), ACROSS_MIDNIGHT[0]]
-THIRD = [LATE, CORRECTED, *OTHERS]
+# It was of the one who came across midnight.
+ANOTHERS = Click("c", "w", after(66))
+THIRD = [LATE, CORRECTED, ANOTHERS, *OTHERS]
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,29 @@ def test_each_look_wants_the_stream_starts_it_where_there_is_none_and_says_what_
     assert Wish(shop.home).holds(lease_seconds=60)
 
 
+def test_a_process_of_another_machine_lives_while_its_lock_is_renewed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "start", lambda _home: 4711)
+    elsewhere = Owner("another-machine", 1, 0.0, "a stream")
+    held = shop.ledger.take_lock(streaming.LOCK, elsewhere, over=None)
+    first = look(shop)
+    assert shown(first)["state"].startswith("at work: a stream")
+    assert shop.ledger.renew_lock(held)
+    second = look(shop, first.cursor)
+    assert shown(second)["state"].startswith("at work: a stream")
+    assert shown(look(shop, second.cursor))["state"] == "started as process 4711"
+
+
+def test_elsewhere_the_sensor_says_that_no_stream_runs_there(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRODUCT360_ENV", "aws")
+    result = look(shop)
+    assert "local environment only" in result.skip_reason.skip_message
+    assert not Wish(shop.home).path.exists()
+
+
 def test_a_wish_ends_when_it_is_not_renewed_or_withdrawn(tmp_path: Path) -> None:
     wish = Wish(tmp_path)
     assert not wish.holds(10)
