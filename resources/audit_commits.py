@@ -1,7 +1,6 @@
 """Commits on their way to the catalog: what is done to `main` is done to an audit branch.
 
-Both the bridge and writers of this process know no branches; they commit as if to `main`. A commit
-that needs no audit goes there, and says of itself that it was published.
+Both the bridge and writers of this process know no branches; they commit as if to `main`.
 
 The hazard is a commit made from a state that is no more: a redirected one requires that `main` is
 still what its branch starts from, in the catalog's own swap.
@@ -11,13 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resources.audit_branches import (
-    LAST_PUBLISHED,
-    MAIN,
-    AuditBranch,
-    require_unmoved,
-    said_of,
-)
+from resources.audit_branches import MAIN, AuditBranch, require_unmoved
 from resources.catalog import CatalogResource
 
 if TYPE_CHECKING:
@@ -41,19 +34,6 @@ def redirected(branch: AuditBranch, commit: Commit) -> Commit:
     )
     unmoved = AssertRefSnapshotId(ref=MAIN, snapshot_id=branch.base)
     return (*requirements, unmoved), aside
-
-
-def remembered(commit_id: str, commit: Commit) -> Commit:
-    """The commit to `main` itself, by which the table remembers it as published last."""
-    from pyiceberg.table.update import SetPropertiesUpdate, SetSnapshotRefUpdate
-
-    requirements, updates = commit
-    said = tuple(
-        SetPropertiesUpdate(updates={LAST_PUBLISHED: said_of(commit_id, update.snapshot_id)})
-        for update in updates
-        if isinstance(update, SetSnapshotRefUpdate) and update.ref_name == MAIN
-    )
-    return requirements, (*updates, *said)
 
 
 def branch_table(catalog: CatalogResource, branch: AuditBranch) -> Table:

@@ -111,15 +111,21 @@ def results_in(
     Raises:
         ReportMissing: it says nothing of results.
     """
-    reported = [event for event in events if event["event"] == "results"]
-    if not reported:
+    results = results_of(events)
+    if results is None:
         raise ReportMissing(
             what,
             found=f"no results among {len(events)} event(s) below {report_uri}",
             expected="one `results` event, even if it is empty",
             next_move="make the job call `report.results(...)` at its end",
         )
-    return tuple(JobResult(**result) for result in reported[-1]["results"])
+    return results
+
+
+def results_of(events: Sequence[Mapping[str, Any]]) -> tuple[JobResult, ...] | None:
+    """What was reported as results; None as long as nothing was."""
+    reported = [event for event in events if event["event"] == "results"]
+    return tuple(JobResult(**result) for result in reported[-1]["results"]) if reported else None
 
 
 def failure_in(events: Sequence[Mapping[str, Any]], log: Callable[[str], None]) -> str | None:

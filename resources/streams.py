@@ -1,15 +1,15 @@
 """Work for a streaming job: offers in a folder, and a runner that makes one offer at a time.
 
-    runner = now(job_runner, lake)      # takes in what is offered, and ends
+    runner = now("clicks", job_runner, lake)      # takes in what is offered, and ends
     runner.run(request, log=log)
 
-An offer is the document that the job would have had as its spec, with the commit that it is to make
-(`spark/offers.py` reads it). So whatever asks for a job can ask for a stream instead, and keeps its
-own account of what is done: the folder holds work to do and remembers nothing.
+An offer is a request as a document: the job, and what it is told (`spark/offers.py` reads it). So
+whatever asks for a job can ask for a stream instead, and keeps its own account of what is done: the
+folder holds work to do and remembers nothing.
 
 The hazard is Spark's memory of names: it never looks again at an offer of a name that it has seen.
 So the same work, tried again, is an offer of another name. And a run that slept past its lock finds
-another's offer in its place: it is told which commit is its own, and leaves every other alone.
+another's offer in its place: it is told which offer is its own, and leaves every other alone.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
-from resources.errors import ObjectExists
+from resources.errors import JobFailed, ObjectExists
+from resources.job_report import JobReportReader, results_of
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.objects import LakeResource, ObjectStore
 
 STREAMS = "streams"
+# The job that does what others are offered.
+STREAM_JOB = "stream"
 # Whoever uses this place holds the locks of the tables that the job writes.
 NOW = "now"
 _FOLDER = "_folder"
@@ -38,18 +41,19 @@ class Offers:
     """What one streaming job is offered, in a place of its own.
 
     Attributes:
+        stream: what it is a stream of.
         place: names the folder. Jobs that may live at once have different ones, or each would do
             the other's work.
     """
 
     results: ObjectStore
-    job: str
+    stream: str
     place: str
 
     @property
     def folder(self) -> str:
         """The prefix of everything that belongs to the stream."""
-        return f"{STREAMS}/{self.job}/{self.place}/"
+        return f"{STREAMS}/{self.stream}/{self.place}/"
 
     def spec(self, *, continuous: bool) -> dict[str, Any]:
         """What the job is told when it starts."""
@@ -61,11 +65,14 @@ class Offers:
 
     def put(self, document: Mapping[str, Any]) -> str:
         """Offer this document; returns the offer's key. The job answers below `answers`."""
-        name = secrets.token_hex(8)
-        key = f"{self.folder}offers/{name}.json"
-        told = {**document, "answer": self.results.uri_of(self.answers(key)).removesuffix("/")}
+        key = f"{self.folder}offers/{secrets.token_hex(8)}.json"
+        told = {**document, "answer": self.answer_uri(key)}
         self.results.put(key, json.dumps(told, sort_keys=True).encode())
         return key
+
+    def put_request(self, request: JobRequest) -> str:
+        """Offer what is asked for; returns the offer's key."""
+        return self.put({**request.spec, "job": request.job})
 
     def forget(self) -> None:
         """Remove the place and Spark's checkpoint in it: the job will not come back."""
@@ -79,6 +86,10 @@ class Offers:
     def answers(self, key: str) -> str:
         """The prefix under which the job reports what it made of an offer."""
         return f"{self.folder}answers/{key.rpartition('/')[2].removesuffix('.json')}/"
+
+    def answer_uri(self, key: str) -> str:
+        """Where the job is told to answer an offer."""
+        return self.results.uri_of(self.answers(key)).removesuffix("/")
 
     def withdraw(self, key: str) -> None:
         """Offer this no more. The job may still be at its answer, so that stays."""
@@ -99,42 +110,43 @@ class Offers:
                 self.take_away(info.key)
 
 
-def offered(request: JobRequest) -> dict[str, Any]:
-    """The request as an offer; it names the property by which its commits are known.
-
-    Raises:
-        ValueError: the request has none, so nobody could tell whether it was done.
-    """
-    if request.once is None:
-        raise ValueError(f"request {request.name} has no property that only one commit may carry")
-    return {**request.spec, "commit": {request.once: request.commit[request.once]}}
-
-
 class NowRunner(JobRunner):
     """Runs each request as a stream that takes in one offer and ends."""
 
+    stream: str
     lake: LakeResource
     _runner: JobRunner = PrivateAttr()
 
     def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
         """See `JobRunner.run`."""
-        offers = Offers(self.lake.zone("results"), request.job, NOW)
+        offers = Offers(self.lake.zone("results"), self.stream, NOW)
         offers.clear()
-        offer = offered(request)
-        key = offers.put(offer)
-        spec = {**offers.spec(continuous=False), "commit": offer["commit"]}
+        key = offers.put_request(request)
+        spec = {**offers.spec(continuous=False), "only": offers.answer_uri(key)}
+        asked = replace(request, job=STREAM_JOB, spec=spec, streams=True)
         try:
-            return self._runner.run(replace(request, spec=spec, streams=True), log=log)
+            report = self._runner.run(asked, log=log)
+            answer = JobReportReader(offers.results, offers.answers(key), log)
+            answer.look()
+            results = results_of(answer.events)
         finally:
             offers.take_away(key)
+        if results is None:
+            raise JobFailed(
+                f"offer {request.name}",
+                found="a stream that ended well and did not answer it",
+                expected="an answer",
+                next_move="run it again: another run had taken the stream's place meanwhile",
+            )
+        return replace(report, job=request.job, results=results)
 
     def code_version(self) -> str:
         """See `JobRunner.code_version`."""
         return self._runner.code_version()
 
 
-def now(runner: JobRunner, lake: LakeResource) -> NowRunner:
+def now(stream: str, runner: JobRunner, lake: LakeResource) -> NowRunner:
     """A runner of streams that end by themselves, on top of another."""
-    made = NowRunner(lake=lake)
+    made = NowRunner(stream=stream, lake=lake)
     made._runner = runner
     return made

@@ -1,12 +1,12 @@
-"""How a streaming job gets its work: documents in a folder, each of which is one commit to come.
+"""How a streaming job gets its work: documents in a folder, each of which is one job's to do.
 
-The stream's source is that folder. An offer names the clean batches to take in and the commit's id;
-whoever keeps the ledger puts it there, and takes it away when the job has answered. So what is in
-the folder is still to do, and nothing rests on Spark's checkpoint: a lost one shows the job what is
-on offer, and one that was rolled back names offers that are gone, which read as nothing.
+The stream's source is that folder. An offer names a job and is what that job is told; whoever keeps
+the ledger puts it there, and takes it away when it is answered. So what is in the folder is still
+to do, and nothing rests on Spark's checkpoint: a lost one shows what is on offer, and one that was
+rolled back names offers that are gone, which read as nothing.
 
-The hazard is an offer that is shown twice before it is taken away: `commits_of` is how a job finds
-that its commit is in the table already.
+The hazard is another's offer, in the place where our own was: what it commits would pass for our
+work. A stream that ends by itself is told which offer is its own, and leaves every other alone.
 """
 
 from __future__ import annotations
@@ -15,45 +15,37 @@ import json
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from spark.cli import load_job
 from spark.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pyspark.sql import DataFrame, SparkSession
-
-    # Does what an offer says with the session given, and returns the results to report.
-    Work = Callable[[SparkSession, Mapping[str, Any]], list[dict[str, Any]]]
 
 LISTENING = "the stream is listening"
 LOOK_EVERY = "500 milliseconds"
 
 
-def follow(session: SparkSession, spec: Mapping[str, Any], work: Work, report: Report) -> None:
-    """Do what is on offer, one offer after the other, and answer each once it is done.
+def follow(session: SparkSession, spec: Mapping[str, Any], report: Report) -> None:
+    """Do what is on offer, one offer after the other; the job of each answers once it is done.
 
     Args:
         session: of an engine that has Structured Streaming.
         spec: `offers`, the folder's URI; `checkpoint`, where Spark keeps its own; and `continuous`,
             whether to wait for more until an offer says `end`, or to stop when there is none. With
-            `commit`, every offer of another commit is left to whom it was made.
-        work: does one offer; its results are reported under the offer's `answer`.
-        report: the job's own; is told all results, of a stream that goes on none.
+            `only`, every offer that is to be answered elsewhere is left to whom it was made.
+        report: the job's own; it is told no results, as each offer's job reports its own.
     """
-    done: list[dict[str, Any]] = []
     ended = Event()
 
     def each(offers: DataFrame, _number: int) -> None:
         for offer in (json.loads(row["value"]) for row in offers.collect()):
             if "end" in offer:
                 ended.set()
-                continue
-            if offer["commit"] != spec.get("commit", offer["commit"]):
-                continue
-            results = work(offers.sparkSession, offer)
-            Report(offers.sparkSession, offer["answer"]).results(results)
-            if not spec["continuous"]:
-                done.extend(results)
+            elif offer["answer"] == spec.get("only", offer["answer"]):
+                answer = Report(offers.sparkSession, offer["answer"])
+                load_job(offer["job"])(offers.sparkSession, offer, answer)
 
     stream = (
         session.readStream.format("text")
@@ -74,19 +66,4 @@ def follow(session: SparkSession, spec: Mapping[str, Any], work: Work, report: R
             query.stop()
     else:
         stream.trigger(availableNow=True).start().awaitTermination()
-    report.results(done)
-
-
-def commits_of(session: SparkSession, target: str, name: str) -> list[str]:
-    """What the table's snapshots carry under a property, newest first; "" where one has none.
-
-    Snapshots that were rolled back do not count, nor those that only moved rows to other files.
-    """
-    found = session.sql(
-        f"SELECT s.summary[:name] AS id FROM {target}.snapshots s "
-        f"JOIN {target}.history h ON h.snapshot_id = s.snapshot_id "
-        "WHERE h.is_current_ancestor AND s.operation <> 'replace' "
-        "ORDER BY h.made_current_at DESC",
-        args={"name": name},
-    )
-    return [row["id"] or "" for row in found.collect()]
+    report.results([])

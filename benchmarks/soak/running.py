@@ -30,7 +30,7 @@ from benchmarks.soak.shop import Shop
 from benchmarks.soak.worker import WORKERS
 from product360_assets.automation import streaming
 from product360_assets.automation.stream_process import Wish
-from product360_assets.curated import click_stream, sales_line
+from product360_assets.curated import click_event, click_stream, sales_line
 from product360_assets.curated.pending import survey
 from product360_assets.curated.publish import Publication
 from resources.catalog import CatalogResource
@@ -48,7 +48,7 @@ LIMITS = {
     "PRODUCT360_LONGEST_READ_HOURS": str(1 / 60),
     "PRODUCT360_SNAPSHOT_DAYS": str(1 / 60 / 24),
 }
-_WATCHED: tuple[Publication, ...] = (click_stream.PUBLICATION, sales_line.PUBLICATION)
+_WATCHED: tuple[Publication, ...] = (click_event.PUBLICATION, sales_line.PUBLICATION)
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Soak:
 
         For that one the stream had to start.
         """
-        publication = click_stream.PUBLICATION
+        publication = click_event.PUBLICATION
         batches = survey(self.ledger, publication.zone, publication.inputs)
         spans = [
             (each.recorded.recorded_at - each.clean.recorded_at).total_seconds()
@@ -205,9 +205,9 @@ class Soak:
         _wait(lambda: not self._pending(), "everything is taken in")
 
     def _pending(self) -> bool:
-        """Whether a batch waits; a stream's has been taken in when its visits have."""
+        """Whether a batch waits, or a visit."""
         self._look_if_due()
-        return any(
+        return not click_stream.visits_know(self.catalog) or any(
             batch.is_pending
             for publication in _WATCHED
             for batch in survey(self.ledger, publication.zone, publication.inputs)

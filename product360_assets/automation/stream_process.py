@@ -22,18 +22,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from product360_assets.curated.click_stream import JOB, StreamedClicks, time_zone
+from product360_assets.curated.click_stream import NAME, StreamedClicks, time_zone
+from resources.errors import AuditFailed
 from resources.jobs import JobRequest
 from resources.locks import LEASE_SECONDS as LOCK_LEASE_SECONDS
 from resources.locks import holding
+from resources.streams import STREAM_JOB
 
 if TYPE_CHECKING:
     from resources.catalog import CatalogResource
     from resources.jobs import JobRunner
     from resources.ledger import LedgerResource
+    from resources.objects import LakeResource
     from resources.registry import RegistryResource
+    from resources.warehouse import WarehouseResource
 
-LOCK = f"stream.{JOB}"
+LOCK = f"stream.{NAME}"
 LOOK_SECONDS = 1.0
 # Three looks of the sensor, and one more for a busy laptop.
 LEASE_SECONDS = 120.0
@@ -49,7 +53,7 @@ class Wish:
     """
 
     def __init__(self, home: Path) -> None:
-        self.path = home / "streams" / f"{JOB}.wanted"
+        self.path = home / "streams" / f"{NAME}.wanted"
         self._seen = ""
         self._seen_at = time.monotonic()
 
@@ -91,7 +95,7 @@ def serve(
     runner = cast("JobRunner", resources["runner"])
     wish = Wish(chosen.home)
     ends_at = time.monotonic() + life_seconds
-    request = JobRequest(JOB, JOB, spec={}, streams=True)
+    request = JobRequest(STREAM_JOB, NAME, spec={}, streams=True)
     with (
         holding(ledger, LOCK, work="a stream", log=_say, patience_seconds=PATIENCE_SECONDS),
         runner.streaming(request, log=_say) as listening,
@@ -99,6 +103,8 @@ def serve(
         stream = StreamedClicks(
             ledger,
             cast("CatalogResource", resources["catalog"]),
+            cast("WarehouseResource", resources["warehouse"]),
+            cast("LakeResource", resources["lake"]),
             listening,
             time_zone(cast("RegistryResource", resources["registry"])),
             _say,
@@ -109,11 +115,19 @@ def serve(
 
 
 def follow(stream: StreamedClicks, is_wanted: Callable[[], bool]) -> None:
-    """Take in whatever waits, again and again, while it is wanted."""
+    """Take in whatever waits, again and again, while it is wanted.
+
+    What an audit has refused is not tried again before anything else has changed.
+    """
+    tried: tuple[object, ...] = ()
     while is_wanted():
-        if stream.is_behind():
-            taken = stream.take_in()
-            _say(f"{taken.outcome}: {len(taken.batch_ids)} batches, {taken.rows} rows")
+        if stream.is_behind() and stream.state() != tried:
+            try:
+                taken = stream.take_in()
+                _say(f"{taken.outcome}: {len(taken.batch_ids)} batches, {taken.rows} rows")
+            except AuditFailed as refusal:
+                _say(str(refusal))
+            tried = stream.state()
         time.sleep(LOOK_SECONDS)
 
 

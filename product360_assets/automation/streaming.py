@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from product360_assets.automation.stream_process import LOCK, Wish
-from product360_assets.curated.click_stream import PUBLICATION, STREAM
+from product360_assets.curated.click_event import PUBLICATION
+from product360_assets.curated.click_stream import STREAM
 from product360_assets.curated.pending import survey
 from resources.environments import inherited_variables, settings
 from resources.ledger import Ledger, LedgerResource

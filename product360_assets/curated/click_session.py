@@ -1,4 +1,4 @@
-"""`curated.click_session`: every visit to the web shop, made anew from all events.
+"""`curated.click_session`: every visit to the web shop, kept as the events of its visitor say.
 
 The hazard is the web shop's own session ids: it may end them at midnight or with a browser's tab,
 and the next release otherwise. They are kept and counted; what a visit is, the pauses say.
@@ -11,8 +11,9 @@ from datetime import date
 
 from product360_assets.curated.business_day import latest_closed_day
 from product360_assets.curated.claims import Claim, all_claims, table_checks
+from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
-from product360_assets.curated.steps import JobTable, job_table_asset
+from product360_assets.curated.steps import job_table_asset
 from resources.ledger import Ledger
 from resources.warehouse import WarehouseResource
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
@@ -125,16 +126,17 @@ CLAIMS = all_claims(
     ],
 )
 
-click_session = job_table_asset(
-    JobTable(
-        CLICK_SESSION,
-        job="click_session",
-        upstream=(CLICK_EVENT,),
-        as_of=as_of_clicks,
-        parameters={},
-        plots=PLOTS,
-        claims=CLAIMS,
-    )
+VISITS = JobTable(
+    CLICK_SESSION,
+    job="click_session",
+    upstream=(CLICK_EVENT,),
+    as_of=as_of_clicks,
+    parameters={},
+    plots=PLOTS,
+    claims=CLAIMS,
+    is_kept=True,
 )
+
+click_session = job_table_asset(VISITS)
 
 click_session_checks = table_checks(CLICK_SESSION, CLAIMS)

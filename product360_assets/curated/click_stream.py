@@ -1,18 +1,17 @@
 """The clicks as a stream: events and the visits that they change, minutes after they are clean.
 
-The same clean batches, the same ledger and the same commit ids as those of the batch assets, so a
-batch that one has taken in is done for the other; what differs is the job that is asked. The batch
-assets go on as they are: each night they find the events all taken in, and make all visits anew.
+The same publications and derivations as those of the batch assets, of the same clean batches, by
+the same ledger, jobs and audits; what differs is the runner, which hands the jobs to a stream. So
+what one has taken in is done for the other. The batch assets go on as they are.
 
-The hazard is a stream that died between its two commits: the events are in, the visits know nothing
-of them. The events' newest commit is one of the visits' too unless that happened, so whoever comes
-next looks.
+The hazard is a stream that died between its two tables: the events are in, the visits know nothing
+of them. Visits say of which state of the events they are made, so whoever comes next looks.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as types.
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import dagster as dg
@@ -21,18 +20,23 @@ from product360_assets.core.contract import known_contracts
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key, stream_key
-from product360_assets.curated.business_day import newest_delivery
-from product360_assets.curated.click_event import EVENTS
-from product360_assets.curated.commits import CODE_VERSION, COMMIT_ID, RUN_ID, newest_snapshot
+from product360_assets.curated.audit import TableAudit
+from product360_assets.curated.claims import Claim
+from product360_assets.curated.click_event import CLAIMS, EVENTS, PUBLICATION
+from product360_assets.curated.click_session import VISITS
+from product360_assets.curated.commits import MADE_FROM, newest_snapshot
+from product360_assets.curated.derive import Deriver
+from product360_assets.curated.job_tables import JobWriter
 from product360_assets.curated.pending import survey
 from product360_assets.curated.presentation import asset_key
-from product360_assets.curated.publish import Publication, Published, Publisher
+from product360_assets.curated.publish import Published, Publisher
+from product360_assets.curated.since import origin_of
 from product360_assets.curated.steps import JOB_KIND, PUBLISHERS
 from resources.catalog import CatalogResource
-from resources.jobs import JobRequest, JobRunner
+from resources.errors import TableMissing
+from resources.jobs import JobRunner
 from resources.ledger import Ledger, LedgerResource
 from resources.locks import holding
-from resources.maintenance import content_snapshot, is_silent
 from resources.objects import LakeResource
 from resources.registry import RegistryResource
 from resources.streams import now
@@ -41,100 +45,89 @@ from spark.bundle import code_version
 from spark.tables import Table
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 
-JOB = "click_stream"
+NAME = "click_stream"
 STREAM = stream_key(CLICK_EVENT.name)
-# Visits are made of the events just committed, so these are on no branch: checked afterwards.
-PUBLICATION = Publication(CLICK_EVENT, job=JOB, inputs=(EVENTS,), at_once=True)
 TABLES = (CLICK_EVENT, CLICK_SESSION)
 
 
 @dataclass(frozen=True)
 class StreamedClicks:
-    """Takes in what is clean, by whatever runs the stream's job; `run_id` goes with the commits."""
+    """Takes in what is clean, by whatever runs its jobs; `run_id` goes with what is committed."""
 
     ledger: Ledger
     catalog: CatalogResource
+    warehouse: WarehouseResource
+    lake: LakeResource
     runner: JobRunner
     time_zone: str
     log: Callable[[str], None]
     run_id: str
 
+    def state(self) -> tuple[object, ...]:
+        """What there is to do, and of what: while it stands, another attempt ends like the last."""
+        return self._waiting(), *(
+            newest(self.catalog, table).get("snapshot-id") for table in TABLES
+        )
+
     def is_behind(self) -> bool:
         """Whether a clean batch, or a visit, waits; costs a look into ledger and catalog."""
-        return any(batch.is_pending for batch in survey(self.ledger, *_SURVEYED)) or not (
-            self._is_in_step()
-        )
+        return bool(self._waiting()) or not visits_know(self.catalog)
 
     def take_in(self) -> Published:
         """Take in every pending batch, and bring the visits up to date.
 
-        Nobody else publishes the two tables meanwhile.
-
         Raises:
-            LockHeld: somebody else has been at work on them all the time.
+            LockHeld: somebody else has been at work on one of the tables all the time.
+            AuditFailed: rows break a blocking claim; readers see the table as it was.
             JobFailed: the job failed; the next call finds out what it did, and goes on.
         """
-        for table in TABLES:
-            self.catalog.ensure_table(table)
-        with ExitStack() as held:
-            ledger = self.ledger
-            for table in reversed(TABLES):
-                ledger = held.enter_context(
-                    holding(self.ledger, table.identifier, work=self.run_id, log=self.log)
-                )
-            # The ledger under the lock of the table whose states are recorded.
-            publisher = Publisher(ledger, self.catalog, self.runner, self.log, self.run_id)
-            published = publisher.publish(PUBLICATION, self._parameters())
-            if not self._is_in_step():
-                self._bring_visits_up()
+        with self._alone(CLICK_EVENT) as ledger:
+            audit = self._audit(CLICK_EVENT, CLAIMS, ledger)
+            publisher = Publisher(ledger, self.catalog, self.runner, self.log, self.run_id, audit)
+            published = publisher.publish(PUBLICATION, {"time_zone": self.time_zone})
+        if not visits_know(self.catalog):
+            self._bring_visits_up()
         return published
 
-    def _parameters(self) -> dict[str, str]:
-        newest = newest_delivery(self.ledger, EVENTS.source, EVENTS.table, PUBLICATION.zone)
-        return {
-            "time_zone": self.time_zone,
-            "sessions": f"lake.{CLICK_SESSION.identifier}",
-            "newest_delivery": newest.isoformat(),
-        }
-
-    def _is_in_step(self) -> bool:
-        """Whether the visits know of the newest events, as the job itself would find."""
-        if not all(self.catalog.load().table_exists(table.identifier) for table in TABLES):
-            return True
-        events, visits = (self._commits(table) for table in TABLES)
-        # A batch's visits name no commit: after one that took events in, they are made once more.
-        return not events or events[0] in visits
-
-    def _commits(self, table: Table) -> list[str]:
-        """Ids of the commits that changed rows, newest first; of one without, its snapshot's."""
-        return [
-            summary.get(COMMIT_ID, f"snapshot {content_snapshot(summary)}")
-            for summary in self.catalog.snapshot_summaries(table.identifier)
-            if not is_silent(summary)
-        ]
-
     def _bring_visits_up(self) -> None:
-        """Ask the job for visits alone, under the id of the newest commit of events."""
-        commit = self._commits(CLICK_EVENT)[0]
-        request = JobRequest(
-            job=JOB,
-            name=f"{CLICK_SESSION.identifier}-{commit}",
-            spec={
-                "inputs": {EVENTS.name: {"batches": []}},
-                "target": f"lake.{CLICK_EVENT.identifier}",
-                **self._parameters(),
-            },
-            commit={
-                COMMIT_ID: commit,
-                CODE_VERSION: self.runner.code_version(),
-                RUN_ID: self.run_id,
-            },
-            once=COMMIT_ID,
-        )
-        self.runner.run(request, log=self.log)
+        with self._alone(CLICK_SESSION) as ledger:
+            try:
+                derivation = VISITS.derivation(self.warehouse, ledger, self.runner)
+            except TableMissing as missing:
+                self.log(f"No visit counts yet: {missing}")
+                return
+            writer = JobWriter(VISITS, derivation, self.catalog, self.runner, self.log)
+            audit = self._audit(CLICK_SESSION, VISITS.claims, ledger)
+            Deriver(self.catalog, self.log, self.run_id, audit).derive(derivation, writer)
+
+    def _waiting(self) -> frozenset[str]:
+        """The clean batches whose events are not published."""
+        batches = survey(self.ledger, PUBLICATION.zone, PUBLICATION.inputs)
+        return frozenset(each.batch.batch_id for each in batches if each.is_pending)
+
+    def _alone(self, table: Table) -> AbstractContextManager[Ledger]:
+        return holding(self.ledger, table.identifier, work=self.run_id, log=self.log)
+
+    def _audit(self, table: Table, claims: Sequence[Claim], ledger: Ledger) -> TableAudit:
+        def say(result: dg.AssetCheckResult) -> None:
+            self.log(f"{result.check_name} {'holds' if result.passed else 'does not hold'}")
+
+        return TableAudit(table, claims, ledger, self.catalog, self.warehouse, self.lake, say)
 
 
-_SURVEYED = (PUBLICATION.zone, PUBLICATION.inputs)
+def visits_know(catalog: CatalogResource) -> bool:
+    """Whether the visits are made of the newest events."""
+    events = newest(catalog, CLICK_EVENT).get("snapshot-id")
+    made_from = newest(catalog, CLICK_SESSION).get(MADE_FROM)
+    if events is None or made_from is None:
+        return events is None
+    return origin_of(made_from).snapshots.get(CLICK_EVENT.identifier) == int(events)
+
+
+def newest(catalog: CatalogResource, table: Table) -> Mapping[str, str]:
+    """Summary of the table's newest snapshot; empty where nothing was published."""
+    is_there = catalog.load().table_exists(table.identifier)
+    return newest_snapshot(catalog, table.identifier) if is_there else {}
 
 
 def time_zone(registry: RegistryResource) -> str:
@@ -170,14 +163,17 @@ def click_stream(
         stream = StreamedClicks(
             ledger.open(),
             catalog,
-            now(runner, lake),
+            warehouse,
+            lake,
+            now(NAME, runner, lake),
             time_zone(registry),
             context.log.info,
             context.run.run_id,
         )
         published = stream.take_in()
         for table in TABLES if published.batch_ids else ():
-            context.log_event(_observed(table, catalog))
+            if said := newest(catalog, table):
+                context.log_event(_observed(table, catalog, said["snapshot-id"]))
         return dg.MaterializeResult(
             metadata={
                 "outcome": published.outcome,
@@ -187,12 +183,12 @@ def click_stream(
         )
 
 
-def _observed(table: Table, catalog: CatalogResource) -> dg.AssetObservation:
+def _observed(table: Table, catalog: CatalogResource, snapshot: str) -> dg.AssetObservation:
     """What a table holds after the stream: seen, and not made, so that nothing is made after it."""
     return dg.AssetObservation(
         asset_key(table),
         metadata={
             "dagster/row_count": catalog.row_count(table.identifier),
-            "snapshot": newest_snapshot(catalog, table.identifier)["snapshot-id"],
+            "snapshot": snapshot,
         },
     )

@@ -4,8 +4,7 @@
 
 Readers see the table as it was until the last step, which is one swap. What the audit refuses stays
 on its branch, to be looked at, until something else is published. Whatever dies on the way leaves a
-branch that nobody reads: the next attempt gives it up and makes the commit again. A stream goes
-around the gate (`let_through`): what it committed is checked afterwards.
+branch that nobody reads: the next attempt gives it up and makes the commit again.
 
 The hazard is a commit whose writer says that it failed. So the branch is asked, and there are three
 outcomes: it landed, and goes on; it did not; or nobody can tell, and then it is not published.
@@ -74,30 +73,6 @@ def admit(
     publish(catalog, branch, snapshot)
 
 
-def let_through(
-    identifier: str,
-    commit: str,
-    *,
-    write: Callable[[], None],
-    is_there: Callable[[], bool],
-    log: Callable[[str], None],
-) -> None:
-    """Let `write` commit to the table itself, where readers see it at once and unaudited.
-
-    `is_there` looks for the commit in the table.
-
-    Raises:
-        JobFailed: the writer failed, and whether it had committed could not be asked.
-        Exception: whatever the writer raised, if it had not committed.
-    """
-    try:
-        write()
-    except Exception as failure:
-        if not _asked(identifier, commit, failure, is_there):
-            raise
-        log(f"{identifier}: failed after its commit had landed: {failure}")
-
-
 def again_if_moved(make: Callable[[], Made], log: Callable[[str], None]) -> Made:
     """Make something from a table's present state, and again where the table moved meanwhile.
 
@@ -113,22 +88,17 @@ def again_if_moved(make: Callable[[], Made], log: Callable[[str], None]) -> Made
 
 
 def _landed_all_the_same(catalog: CatalogResource, branch: AuditBranch, failure: Exception) -> bool:
-    table = _asked(branch.table, branch.commit, failure, lambda: catalog.table(branch.table))
-    has_landed = branch.name in table.metadata.refs
-    if not has_landed:
-        require_unmoved(table.metadata, branch)
-    return has_landed
-
-
-def _asked(identifier: str, commit: str, failure: Exception, look: Callable[[], Made]) -> Made:
-    """What a look at the table tells after a failure; a look that fails too tells nothing."""
     try:
-        return look()
+        table = catalog.table(branch.table)
     except Exception as blindness:
         raise JobFailed(
-            f"commit {commit} of {identifier}",
+            f"commit {branch.commit} of {branch.table}",
             found=f"a failure ({failure}), and then a catalog that could not be asked whether the "
             "commit had landed",
             expected="a commit that is known to have landed or not",
             next_move="materialize the asset again: it looks before it does anything",
         ) from blindness
+    has_landed = branch.name in table.metadata.refs
+    if not has_landed:
+        require_unmoved(table.metadata, branch)
+    return has_landed

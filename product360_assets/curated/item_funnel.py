@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from product360_assets.curated.claims import Claim, all_claims, table_checks
 from product360_assets.curated.click_session import as_of_clicks
+from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
-from product360_assets.curated.steps import JobTable, job_table_asset
+from product360_assets.curated.steps import job_table_asset
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION, ITEM_FUNNEL, SALES_LINE
 
 PLOTS = (

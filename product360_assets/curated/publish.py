@@ -6,7 +6,6 @@ the batches are in; or it is not, and they are still to do. So there are three o
 apart after a failure: committed, failed, and unknown (the catalog cannot be asked; the open state
 stays, and the next publisher asks again). Nothing here trusts a job's exit or a run's status. What
 a job has committed waits on a branch, until it is audited (`gate`): only what is published counts.
-A stream's commits are published as they land, and found in the same way.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from product360_assets.curated.commits import (
     digest_of,
     snapshot_with,
 )
-from product360_assets.curated.gate import Audit, admit, again_if_moved, let_through, unaudited
+from product360_assets.curated.gate import Audit, admit, again_if_moved, unaudited
 from product360_assets.curated.job_inputs import job_inputs
 from product360_assets.curated.pending import COMMITTED, OPEN, Input, InputBatch, survey
 from resources.audit_branches import AuditBranch, published_and_expired
@@ -48,15 +47,12 @@ class Publication:
     Attributes:
         with_tombstones: whether the job reads too little of the past to know, of a change that
             comes late, that its row was deleted since; it is then given a table to remember that.
-        at_once: whether readers see what the job commits as it lands, and its checks are asked
-            afterwards: for a stream, whose job makes its next table of what it just committed.
     """
 
     table: Table
     job: str
     inputs: tuple[Input, ...]
     with_tombstones: bool = False
-    at_once: bool = False
 
     @property
     def zone(self) -> str:
@@ -217,11 +213,8 @@ class Publisher:
             once=COMMIT_ID,
         )
 
-        def write(branch: AuditBranch | None = None) -> None:
+        def write(branch: AuditBranch) -> None:
             reports.append(self.runner.run(replace(request, branch=branch), log=self.log))
-
-        def is_there() -> bool:
-            return self._snapshot(publication, commit.id) is not None
 
         def audit(branch: AuditBranch, snapshot: int) -> None:
             self.audit(branch, snapshot)
@@ -229,11 +222,7 @@ class Publisher:
             # over: that one may have taken in these batches with others, by another commit.
             self.ledger.record_zone(opened[0], replacing=opened[0])
 
-        zone, log = publication.zone, self.log
-        if publication.at_once:
-            let_through(zone, commit.id, write=write, is_there=is_there, log=log)
-        else:
-            admit(self.catalog, zone, commit.id, write=write, audit=audit, log=log)
+        admit(self.catalog, publication.zone, commit.id, write=write, audit=audit, log=self.log)
         return reports[0] if reports else None
 
     def _close(

@@ -9,8 +9,6 @@ the table is as new as its inputs.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import date
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -22,16 +20,15 @@ from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key
 from product360_assets.curated.audit import TableAudit, audited, said_to
 from product360_assets.curated.claims import Claim
-from product360_assets.curated.derive import Derivation, Deriver, Properties, Write
+from product360_assets.curated.derive import Derivation, Deriver, Write
 from product360_assets.curated.gate import Audit
+from product360_assets.curated.job_tables import JobTable, JobWriter, job_facts
 from product360_assets.curated.lineage import remember
 from product360_assets.curated.plots import Plot, last_said, plots_of
 from product360_assets.curated.presentation import asset_key, materialized, table_spec
 from product360_assets.curated.publish import Publication, Published, Publisher
-from product360_assets.curated.since import Since, since
-from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
-from resources.jobs import JobReport, JobRequest, JobRunner, facts_of
+from resources.jobs import JobRunner
 from resources.ledger import Ledger, LedgerResource
 from resources.locks import holding
 from resources.objects import LakeResource
@@ -112,26 +109,6 @@ def publication_asset(
     return publish
 
 
-@dataclass(frozen=True)
-class JobTable:
-    """A table that a job makes from published tables.
-
-    `as_of` finds the last business day that the table may know of; `plots` are what a run shows of
-    the table, by default its rows by week if it has a day; `claims` are what must hold of the table
-    before readers see it; `is_kept` says that the job can be told what has changed `since` the
-    table was made, and then brings it up to date instead of making it whole.
-    """
-
-    table: Table
-    job: str
-    upstream: tuple[Table, ...]
-    as_of: Callable[[WarehouseResource, Ledger], date]
-    parameters: Mapping[str, Any]
-    plots: tuple[Plot, ...] = ()
-    claims: tuple[Claim, ...] = ()
-    is_kept: bool = False
-
-
 def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
     """The asset that lets a job derive a table."""
     table = made.table
@@ -156,40 +133,20 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
         lake: LakeResource,
     ) -> dg.MaterializeResult[None]:
         with explained_failures(), alone(context, table, ledger) as opened:
-            derivation = Derivation(
-                table,
-                upstream=tuple(other.identifier for other in made.upstream),
-                as_of=made.as_of(warehouse, opened),
-                code_version=runner.code_version(),
-                parameters=made.parameters,
-                is_kept=made.is_kept,
-            )
-
-            told: dict[str, Any] = {}
-
-            def write(properties: Properties, branch: AuditBranch) -> None:
-                changed = since(catalog, branch, properties) if made.is_kept else None
-                request = _job_request(made.job, derivation, properties, branch, changed)
-                report = runner.run(request, log=context.log.info)
-                remember(catalog, table, report)
-                # Of the attempt that is published: it may be made again, in another way.
-                told.clear()
-                told.update(_job_facts(report))
-                if isinstance(changed, str):
-                    told["made whole, as"] = changed
-
+            derivation = made.derivation(warehouse, opened, runner)
+            writer = JobWriter(made, derivation, catalog, runner, context.log.info)
             audit = TableAudit(
                 table, made.claims, opened, catalog, warehouse, lake, said_to(context)
             )
             return derived(
                 context,
                 derivation,
-                write,
+                writer,
                 audit=audit,
                 catalog=catalog,
                 warehouse=warehouse,
                 plots=shown,
-                told=told,
+                told=writer.told,
             )
 
     return derive
@@ -227,29 +184,6 @@ def derived(
     return materialized(table, catalog, warehouse, facts=facts, plots=plots, before=before)
 
 
-def _job_request(
-    job: str,
-    derivation: Derivation,
-    properties: Properties,
-    branch: AuditBranch,
-    changed: Since | str | None,
-) -> JobRequest:
-    identifier = derivation.table.identifier
-    return JobRequest(
-        job=job,
-        name=f"{identifier}-as-of-{derivation.as_of.isoformat()}",
-        spec={
-            "as_of_date": derivation.as_of.isoformat(),
-            "inputs": {name: f"lake.{name}" for name in derivation.upstream},
-            "target": f"lake.{identifier}",
-            **derivation.parameters,
-            **({"since": changed.document()} if isinstance(changed, Since) else {}),
-        },
-        commit=properties,
-        branch=branch,
-    )
-
-
 def _published_facts(published: Published) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "outcome": published.outcome,
@@ -258,18 +192,4 @@ def _published_facts(published: Published) -> dict[str, Any]:
     }
     if published.contracts:
         facts["contract versions"] = published.contracts
-    return {**facts, **(_job_facts(published.report) if published.report else {})}
-
-
-def _job_facts(report: JobReport) -> dict[str, Any]:
-    """The job's own numbers, added up over its batches."""
-    facts: dict[str, Any] = {
-        "job seconds": round(report.seconds, 2),
-        "job report": report.report_uri,
-        **facts_of([report]),
-    }
-    for result in report.results:
-        for name, text in result.details.items():
-            if text.isdigit():
-                facts[name] = facts.get(name, 0) + int(text)
-    return facts
+    return {**facts, **(job_facts(published.report) if published.report else {})}

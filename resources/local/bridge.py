@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from resources.audit_branches import AuditBranch, require_unmoved
-from resources.audit_commits import redirected, remembered
+from resources.audit_commits import redirected
 from resources.errors import TableMoved
 from resources.local.bridge_errors import (
     CommitFault,
@@ -90,7 +90,7 @@ class CatalogBridge:
         A commit is refused where the table already has one with the same property `once`; where
         there is a `branch`, that holds for its table alone. What is committed to that table lands
         on it, once, and is refused if the table has moved since. Without a branch a commit is
-        published as it lands, and the table remembers its `once` as that of its last publication.
+        published as it lands.
         """
         only = {once: properties[once]} if once is not None else {}
         self._stamps.append(_Stamp(dict(properties), only, branch))
@@ -168,11 +168,7 @@ class CatalogBridge:
         """
         name = _name_of(table)
         branch = next((s.branch for s in self._stamps if s.branch and s.branch.table == name), None)
-        if not _snapshots(commit[1]):
-            return commit
-        if branch is None:
-            for _, value in self._only_once_in(name):
-                commit = remembered(value, commit)
+        if branch is None or not _snapshots(commit[1]):
             return commit
         try:
             require_unmoved(table.metadata, branch)

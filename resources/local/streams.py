@@ -1,8 +1,9 @@
 """A streaming job that goes on in a thread of this process, and the runner that hands it work.
 
 The job holds the process's engine all the time. Work is handed to it one offer at a time; while an
-offer stands, the bridge stamps what is committed with the offer's properties, as it does for any
-other job, so a commit of the stream is known and refused twice like one of a batch.
+offer stands, the bridge stamps what is committed with the offer's properties and lets it land on
+the offer's branch, as it does for any other job, so a commit of the stream is audited, known, and
+refused twice like one of a batch.
 
 The hazard is a job that is given up while it works: what it committed afterwards would carry no
 stamp. So whoever gives up ends the engine first.
@@ -20,12 +21,12 @@ from dataclasses import replace
 from pydantic import PrivateAttr
 
 from resources.errors import JobFailed, ObjectChanged, ObjectMissing
-from resources.job_report import JobReportReader
+from resources.job_report import JobReportReader, results_of
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.local.engines import end_engine_under_its_job, stamping_bridge
 from resources.objects import LakeResource, ObjectStore
 from resources.polling import wait_until
-from resources.streams import STREAMS, Offers, offered
+from resources.streams import STREAMS, Offers
 
 # A JVM of a busy laptop takes half a minute; an offer of a whole year may take minutes.
 START_SECONDS = 180.0
@@ -41,7 +42,7 @@ class _Job:
     def __init__(self, runner: JobRunner, request: JobRequest, log: Callable[[str], None]) -> None:
         self.has_engine = threading.Event()
         self.failure: BaseException | None = None
-        self.thread = threading.Thread(target=self._run, name=request.job, daemon=True)
+        self.thread = threading.Thread(target=self._run, name=request.name, daemon=True)
         self._runner, self._request, self._log = runner, request, log
 
     def expect_alive(self) -> None:
@@ -52,7 +53,7 @@ class _Job:
         """
         if not self.thread.is_alive():
             raise JobFailed(
-                f"stream {self._request.job}",
+                f"stream {self._request.name}",
                 found=f"its end ({self.failure or 'nobody told it to'})",
                 expected="a job that goes on until it is told to end",
                 next_move="start the stream again; it looks first at what was done",
@@ -78,7 +79,6 @@ class _Job:
 class ListeningRunner(JobRunner):
     """Hands each request to a job that listens, and waits for its answer."""
 
-    job: str
     _runner: JobRunner = PrivateAttr()
     _offers: Offers = PrivateAttr()
     _thread: _Job = PrivateAttr()
@@ -87,8 +87,8 @@ class ListeningRunner(JobRunner):
     def run(self, request: JobRequest, *, log: Callable[[str], None]) -> JobReport:
         """See `JobRunner.run`."""
         began = time.monotonic()
-        with stamping_bridge().stamp(request.commit, once=request.once):
-            key = self._offers.put(offered(request))
+        with stamping_bridge().stamp(request.commit, once=request.once, branch=request.branch):
+            key = self._offers.put_request(request)
             reader = JobReportReader(self._offers.results, self._offers.answers(key), log)
             try:
                 results = self._wait(f"offer {request.name}", lambda: _results(reader))
@@ -139,24 +139,24 @@ def listening(
     """
     # A place for each start: one that was given up and sleeps must not see another's work.
     results = lake.zone("results")
-    _forget_places(results, request.job)
-    offers = Offers(results, request.job, f"{LISTENING}{secrets.token_hex(4)}")
+    _forget_places(results, request.name)
+    offers = Offers(results, request.name, f"{LISTENING}{secrets.token_hex(4)}")
     offers.clear()
     spec = {**request.spec, **offers.spec(continuous=True)}
     job = _Job(runner, replace(request, spec=spec, streams=True), log)
-    handing = ListeningRunner(job=request.job)
+    handing = ListeningRunner()
     handing._runner, handing._offers, handing._thread = runner, offers, job
     job.thread.start()
     try:
-        wait_until(job.is_at_work, deadline_seconds=START_SECONDS, what=f"stream {request.job}")
+        wait_until(job.is_at_work, deadline_seconds=START_SECONDS, what=f"stream {request.name}")
         yield handing
     finally:
         _end(job, offers)
 
 
-def _forget_places(results: ObjectStore, job: str) -> None:
+def _forget_places(results: ObjectStore, stream: str) -> None:
     """Forget what streams that were killed have left; whoever sleeps there has lost its lock."""
-    for info in list(results.list(f"{STREAMS}/{job}/{LISTENING}")):
+    for info in list(results.list(f"{STREAMS}/{stream}/{LISTENING}")):
         results.delete(info.key)
 
 
@@ -174,5 +174,4 @@ def _results(reader: JobReportReader) -> tuple[JobResult, ...] | None:
     """What the job has answered; None before it has."""
     with suppress(ObjectMissing, ObjectChanged):
         reader.look()
-    told = [event for event in reader.events if event["event"] == "results"]
-    return tuple(JobResult(**result) for result in told[-1]["results"]) if told else None
+    return results_of(reader.events)

@@ -308,7 +308,7 @@ def test_what_the_service_refuses_is_over_and_costs_nothing(
 
 
 def test_a_stream_is_refused_by_name_before_anything_is_asked(emr: Emr) -> None:
-    request = JobRequest("click_stream", "click_stream-test", {}, once="commit", streams=True)
+    request = JobRequest("stream", "stream-test", {}, once="commit", streams=True)
     with pytest.raises(ServiceUnavailable, match="nightly batch"):
         emr.runner().run(request, log=emr.said.append)
     assert emr.server.calls["StartJobRun"] == 0

@@ -17,17 +17,16 @@ import pyarrow.parquet as pq
 
 from product360_assets.curated.click_event import EVENTS
 from product360_assets.curated.click_event import PUBLICATION as BATCH
-from product360_assets.curated.click_session import as_of_clicks
-from product360_assets.curated.click_stream import JOB, StreamedClicks
-from product360_assets.curated.commits import COMMIT_ID
-from product360_assets.curated.derive import Derivation, Deriver, Properties
+from product360_assets.curated.click_session import VISITS
+from product360_assets.curated.click_stream import NAME, StreamedClicks
+from product360_assets.curated.derive import Deriver
+from product360_assets.curated.job_tables import JobWriter
 from product360_assets.curated.publish import Published, Publisher
-from resources.audit_branches import AuditBranch
 from resources.environments import Settings, platform_resources
 from resources.jobs import JobReport, JobRequest
 from resources.ledger import Batch, LandedObject, ZoneState, batch_id_of
 from resources.local.runner import LocalJobRunner
-from resources.streams import NOW, Offers, now
+from resources.streams import NOW, STREAM_JOB, Offers, now
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 
 ZONE = "America/New_York"
@@ -99,9 +98,8 @@ class Shop:
         self.lake = resources["lake"]
         self.warehouse = resources["warehouse"]
         self.runner = LocalJobRunner(home=str(home), engine="spark")
-        self.offers = Offers(self.lake.zone("results"), JOB, NOW)
+        self.offers = Offers(self.lake.zone("results"), NAME, NOW)
         self.said: list[str] = []
-        self.played_again = False
 
     def deliver(self, day: date, clicks: Iterable[Click]) -> None:
         """One delivery of the day, which is clean at once."""
@@ -133,8 +131,16 @@ class Shop:
 
     def stream(self) -> StreamedClicks:
         """The stream that ends when nothing is left."""
-        runner = now(self.runner, self.lake)
-        return StreamedClicks(self.ledger, self.catalog, runner, ZONE, self.said.append, "run")
+        return StreamedClicks(
+            self.ledger,
+            self.catalog,
+            self.warehouse,
+            self.lake,
+            now(NAME, self.runner, self.lake),
+            ZONE,
+            self.said.append,
+            "run",
+        )
 
     def overtaken_stream(self, *, knows_its_own: bool = True) -> StreamedClicks:
         """The stream that ends, in a run that sleeps until another has its offer in our place."""
@@ -146,31 +152,17 @@ class Shop:
         """What the two batch assets do, each night."""
         publisher = Publisher(self.ledger, self.catalog, self.runner, self.said.append, "night")
         published = publisher.publish(BATCH, {"time_zone": ZONE})
-        derivation = Derivation(
-            CLICK_SESSION,
-            (CLICK_EVENT.identifier,),
-            as_of_clicks(self.warehouse, self.ledger),
-            self.runner.code_version(),
-            {},
-        )
-
-        def write(properties: Properties, branch: AuditBranch) -> None:
-            spec = {
-                "as_of_date": derivation.as_of.isoformat(),
-                "inputs": {CLICK_EVENT.identifier: f"lake.{CLICK_EVENT.identifier}"},
-                "target": f"lake.{CLICK_SESSION.identifier}",
-            }
-            request = JobRequest("click_session", "visits", spec, properties, branch=branch)
-            self.runner.run(request, log=self.said.append)
-
+        derivation = VISITS.derivation(self.warehouse, self.ledger, self.runner)
+        write = JobWriter(VISITS, derivation, self.catalog, self.runner, self.said.append)
         return published, Deriver(self.catalog, self.said.append, "night").derive(derivation, write)
 
-    def restart(self) -> None:
+    def restart(self, *, knows_its_own: bool = True) -> None:
         """The job as it starts after a crash: whatever its checkpoint and the offers show it."""
         spec = self.offers.spec(continuous=False)
-        request = JobRequest(JOB, "again", spec, streams=True)
-        report = self.runner.run(request, log=self.said.append)
-        self.played_again = bool(report.results)
+        if knows_its_own:
+            spec["only"] = "an offer that was taken away"
+        request = JobRequest(STREAM_JOB, "again", spec, streams=True)
+        self.runner.run(request, log=self.said.append)
 
     @property
     def checkpoint(self) -> Path:
@@ -216,7 +208,7 @@ class Shop:
 
 
 class _Sleeping:
-    """Runs a job only after another run, of another commit, has taken the stream's place."""
+    """Runs a job only after another run has taken the stream's place, with an offer of its own."""
 
     def __init__(self, shop: Shop, *, knows_its_own: bool) -> None:
         self._shop, self._knows_its_own = shop, knows_its_own
@@ -232,10 +224,10 @@ class _Sleeping:
             if info.key.endswith(".json")
         )
         offers.clear()
-        offers.put({**ours, "commit": {COMMIT_ID: "another's"}})
+        offers.put(ours)
         spec = dict(request.spec)
         if not self._knows_its_own:
-            del spec["commit"]
+            del spec["only"]
         return self._shop.runner.run(replace(request, spec=spec), log=log)
 
 

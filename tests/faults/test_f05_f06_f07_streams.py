@@ -1,5 +1,5 @@
-"""F5, F6, F7: a stream that is shown its work again, dies between two tables, or loses its
-checkpoint or its snapshots, ends in the same tables; and so does the nightly batch after it."""
+"""F5, F6, F7: a stream that is shown its work again, dies between two tables, loses its checkpoint
+or its snapshots, or brings what is refused, ends in the same tables; so does the batch after it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 from clicked import EVENING, Click, Shop, visits_of
 
-from product360_assets.curated.click_stream import StreamedClicks
+from product360_assets.automation import stream_process
 from product360_assets.curated.click_stream import click_stream as click_stream_asset
+from resources.audit_branches import waiting
 from resources.errors import JobFailed
 from resources.local import engines
 from resources.streams import Offers
-from spark.jobs import click_stream
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
+from spark.transforms.click_event import click_events
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 pytestmark = pytest.mark.spark
+
+STREAM = "product360_assets.curated.click_stream"
+JOB_OF_VISITS = "spark.jobs.click_session.run"
 
 MONDAY, TUESDAY, WEDNESDAY = date(2017, 6, 5), date(2017, 6, 6), date(2017, 6, 7)
 
@@ -95,8 +102,8 @@ def test_a_stream_ends_in_the_tables_of_the_nightly_batch(shop: Shop) -> None:
 
     streamed = shop.contents()
     published, visits = shop.publish_batch()
-    # The events were taken in; the visits are made anew, and are the same.
-    assert (published.outcome, visits) == ("unchanged", "published")
+    # It finds the events taken in, and the visits made of them.
+    assert (published.outcome, visits) == ("unchanged", "unchanged")
     assert shop.contents() == streamed
     assert not shop.stream().is_behind()
 
@@ -111,7 +118,7 @@ def test_what_the_batch_took_in_the_stream_takes_in_no_more(shop: Shop) -> None:
     assert shop.contents() == batched
 
 
-def keep_offers(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def keep_offers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The offers stay where they are, as after a crash before they were taken away."""
     monkeypatch.setattr(Offers, "take_away", lambda _offers, _key: None)
 
@@ -129,64 +136,84 @@ def filled(shop: Shop, *, times: int) -> None:
 def test_f05_a_micro_batch_that_is_played_again_changes_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, times: int, offer: str
 ) -> None:
-    if offer == "still there":
-        keep_offers(shop, monkeypatch)
-    filled(shop, times=times)
+    with monkeypatch.context() as crashed:
+        if offer == "still there":
+            keep_offers(crashed)
+        filled(shop, times=times)
     before = shop.state()
 
     shop.roll_back_the_checkpoint()
     shop.restart()
 
     assert shop.state() == before
-    assert shop.played_again == (offer == "still there")
+    shop.deliver(WEDNESDAY, THIRD)
+    assert shop.stream().take_in().rows == len(THIRD)
+    assert {name: number for name, (_, number) in shop.state().items()} == {
+        name: number + 1 for name, (_, number) in before.items()
+    }
 
 
 @pytest.mark.long
-def test_f05_without_looking_for_its_commit_a_replay_commits_twice(
+def test_f05_a_job_that_does_not_know_its_own_offer_commits_twice(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_offers(shop, monkeypatch)
+    keep_offers(monkeypatch)
     filled(shop, times=2)
     before = shop.state()
-
-    monkeypatch.setattr(click_stream, "commits_of", lambda *_: [])
     shop.roll_back_the_checkpoint()
-    shop.restart()
-
-    after_it = shop.state()
-    # The merge by key still keeps the rows; without it too, they are there twice.
-    assert {name: digest for name, (digest, _) in after_it.items()} == {
-        name: digest for name, (digest, _) in before.items()
-    }
-    assert all(after_it[name][1] > before[name][1] for name in before)
-    monkeypatch.setattr(click_stream, "merge_rows", appended)
-    shop.roll_back_the_checkpoint()
-    shop.restart()
-    rows = shop.rows(CLICK_EVENT.identifier)
-    assert len(rows) > len({row["event_id"] for row in rows})
+    shop.restart(knows_its_own=False)
+    assert sum(number for _, number in shop.state().values()) > sum(
+        number for _, number in before.values()
+    )
+    # The merge by key still keeps the rows.
+    assert shop.contents() == {name: digest for name, (digest, _) in before.items()}
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("where", [JOB_OF_VISITS, f"{STREAM}.StreamedClicks._bring_visits_up"])
 def test_f06_a_stream_that_dies_between_its_two_tables_is_finished_by_the_next(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     filled(shop, times=1)
     shop.deliver(TUESDAY, SECOND)
     with monkeypatch.context() as dying:
-        dying.setattr(click_stream, "_bring_up", dies)
-        with pytest.raises(JobFailed, match="died"):
+        dying.setattr(where, dies)
+        with pytest.raises((JobFailed, RuntimeError), match="died"):
             shop.stream().take_in()
     # The events are in, the visits know nothing of them: not everybody would notice.
     assert len(shop.rows(CLICK_EVENT.identifier)) == len({c.id for c in (*FIRST, *SECOND)})
     assert found(shop) == visits_of(FIRST, date(2017, 6, 4))
     with monkeypatch.context() as careless:
-        careless.setattr(StreamedClicks, "_is_in_step", lambda _: True)
+        careless.setattr(f"{STREAM}.visits_know", lambda _: True)
         assert not shop.stream().is_behind()
 
     assert shop.stream().is_behind()
     assert shop.stream().take_in().outcome == "unchanged"
     assert found(shop) == visits_of([*FIRST, *SECOND], MONDAY)
     assert len(shop.rows(CLICK_EVENT.identifier)) == len({c.id for c in (*FIRST, *SECOND)})
+
+
+def test_what_an_audit_refuses_nobody_reads_and_the_stream_does_not_try_again_and_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(shop, times=1)
+    before = shop.contents()
+    shop.deliver(TUESDAY, SECOND)
+    looks = iter([True] * 3)
+    monkeypatch.setattr(stream_process, "LOOK_SECONDS", 0.0)
+    with monkeypatch.context() as careless:
+        careless.setattr("spark.jobs.click_event.click_events", lossy)
+        shop.said.clear()
+        stream_process.follow(shop.stream(), lambda: next(looks, False))
+    assert sum("job stream on spark" in line for line in shop.said) == 1
+    assert "events_equal_the_clean_events does not hold" in shop.said
+    assert shop.contents() == before
+    assert list(waiting(shop.catalog, CLICK_EVENT.identifier))
+
+    assert shop.stream().is_behind()
+    assert shop.stream().take_in().rows == len(SECOND)
+    assert found(shop) == visits_of([*FIRST, *SECOND], MONDAY)
+    assert not waiting(shop.catalog, CLICK_EVENT.identifier)
 
 
 @pytest.mark.long
@@ -209,7 +236,7 @@ def test_f07_a_lost_checkpoint_and_expired_snapshots_change_nothing(shop: Shop) 
 @pytest.mark.long
 def test_f25_a_run_that_wakes_up_to_anothers_offer_leaves_it_alone(shop: Shop) -> None:
     shop.deliver(MONDAY, FIRST)
-    with pytest.raises(JobFailed, match="without its commit"):
+    with pytest.raises(JobFailed, match="did not answer"):
         shop.overtaken_stream().take_in()
     assert shop.rows(CLICK_EVENT.identifier) == []
 
@@ -222,6 +249,6 @@ def dies(*_: Any) -> None:
     raise RuntimeError("died")
 
 
-def appended(_session: Any, rows: Any, table: Any, target: str) -> None:
-    """What a stream without a key does."""
-    rows.select(*table.column_names).writeTo(target).append()
+def lossy(events: DataFrame, time_zone: str) -> DataFrame:
+    """Rows of events, one of which is forgotten."""
+    return click_events(events, time_zone).where("event_id <> 'e'")

@@ -11,7 +11,13 @@ import pytest
 from lineage import Lineage
 from test_clicks import compare_events, compare_visits
 
-from product360_assets.curated.click_stream import EVENTS, TABLES, StreamedClicks, time_zone
+from product360_assets.curated.click_stream import (
+    EVENTS,
+    NAME,
+    TABLES,
+    StreamedClicks,
+    time_zone,
+)
 from resources.local import engines
 from resources.streams import now
 from spark.tables.curated import CLICK_EVENT
@@ -30,9 +36,15 @@ def test_a_streamed_year_is_the_batchs_and_the_oracles(fresh: Lineage) -> None:
     # The clean batches become known one part after the other, as they did in that year.
     clean = sorted(ledger.batches(EVENTS.source, EVENTS.table), key=lambda each: each.landing_date)
     steps = [len(clean) * part // 4 for part in (1, 2, 3)]
-    runner = now(resources["runner"], resources["lake"])
     stream = StreamedClicks(
-        ledger, catalog, runner, time_zone(resources["registry"]), print, "streamed"
+        ledger,
+        catalog,
+        resources["warehouse"],
+        resources["lake"],
+        now(NAME, resources["runner"], resources["lake"]),
+        time_zone(resources["registry"]),
+        print,
+        "streamed",
     )
     taken = 0
     for step in [*steps, len(clean)]:

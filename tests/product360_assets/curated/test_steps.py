@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from product360_assets.curated.derive import replace_rows
+from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
-from product360_assets.curated.steps import JobTable, job_table_asset, publication_asset
+from product360_assets.curated.steps import job_table_asset, publication_asset
 from resources.catalog import LocalCatalogResource
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.local.bridge_errors import CommitFault

@@ -73,7 +73,7 @@ def test_every_job_has_run(published: Mapping[str, Published]) -> None:
     # `clean` is compared in test_clean_edges.py; only one engine has streams, and
     # tests/faults/test_f05_f06_f07_streams.py compares them with the batch.
     for made in published.values():
-        assert sorted({*made.jobs, "clean", "click_stream"}) == job_names()
+        assert sorted({*made.jobs, "clean", "stream"}) == job_names()
 
 
 def test_published_tables_are_equal_on_both_engines(published: Mapping[str, Published]) -> None:
