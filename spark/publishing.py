@@ -169,9 +169,7 @@ def replace_keys(
     keys: DataFrame | None,
     days: Sequence[str] = (),
 ) -> None:
-    """Make these rows all that a table holds of some keys, in one commit.
-
-    What the table holds already is left as it is, so that nothing is written where nothing is new.
+    """Make these rows all that a table holds of some keys, in one commit; equal ones are left.
 
     Args:
         session: the engine's session.

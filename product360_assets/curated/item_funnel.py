@@ -44,21 +44,22 @@ CLAIMS = all_claims(
                        sum(visits_carting) AS carting, sum(visits_buying) AS buying
                 FROM curated.item_funnel
             ),
-            met AS (
-                SELECT DISTINCT s.session_id, e.product_id, e.event_type
-                FROM curated.click_session s JOIN curated.click_event e
-                  ON e.visitor_id = s.visitor_id
-                 AND e.event_time BETWEEN s.started_at AND s.ended_at
-                WHERE NOT s.is_bot AND s.session_date <= {_LAST_DAY}
+            touched AS (
+                SELECT bool_or(event_type = 'view') AS is_viewed,
+                       bool_or(event_type = 'add_to_cart') AS is_carted,
+                       bool_or(event_type = 'purchase') AS is_bought
+                FROM curated.click_event e ASOF JOIN curated.click_session s
+                  ON e.visitor_id = s.visitor_id AND e.event_time >= s.started_at
+                WHERE e.event_time <= s.ended_at AND NOT s.is_bot AND s.session_date <= {_LAST_DAY}
                   AND e.product_id IS NOT NULL AND e.event_date <= s.as_of_date
                   AND e.event_type <> 'remove_from_cart'
+                GROUP BY s.session_id, e.product_id
             ),
             people AS (
-                SELECT count(DISTINCT (session_id, product_id)) AS visits,
-                       count(*) FILTER (event_type = 'view') AS viewing,
-                       count(*) FILTER (event_type = 'add_to_cart') AS carting,
-                       count(*) FILTER (event_type = 'purchase') AS buying
-                FROM met
+                SELECT count(*) AS visits, count(*) FILTER (is_viewed) AS viewing,
+                       count(*) FILTER (is_carted) AS carting,
+                       count(*) FILTER (is_bought) AS buying
+                FROM touched
             )
             SELECT coalesce(funnel = people, true) AS holds, funnel.visits AS visits,
                    people.visits AS visits_there, funnel.viewing AS viewing,

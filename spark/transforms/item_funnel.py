@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from spark.tables.curated import ITEM_FUNNEL
 from spark.transforms.business_week import last_closed_week, monday_of
 from spark.transforms.counting import count_if, or_zero, ratio
-from spark.transforms.item_visits import item_visits
+from spark.transforms.item_visits import buying_visits, item_visits
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,37 +31,42 @@ def item_funnel(events: DataFrame, sessions: DataFrame, lines: DataFrame, as_of:
         lines: `curated.sales_line`, which knows what was paid.
         as_of: last day that counts, in the shop's own time zone.
     """
-    week = monday_of(F.col("session_date")).alias("week_start")
-    touched = item_visits(events, sessions, as_of).select("*", week)
-    closed = touched.where(F.col("week_start") <= F.lit(last_closed_week(as_of)))
-    viewed, carted, bought = F.col("is_viewed"), F.col("is_carted"), F.col("is_bought")
+    closed = _closed(item_visits(events, sessions, as_of), as_of)
+    bought = _closed(buying_visits(events, sessions, as_of), as_of)
+    is_viewed, is_carted, is_bought = F.col("is_viewed"), F.col("is_carted"), F.col("is_bought")
     counted = closed.groupBy(*KEY).agg(
         F.count(F.lit(1)).alias("visits"),
-        count_if(viewed).alias("visits_viewing"),
-        count_if(carted).alias("visits_carting"),
-        count_if(bought).alias("visits_buying"),
-        count_if(viewed & carted).alias("visits_viewing_and_carting"),
-        count_if(carted & bought).alias("visits_carting_and_buying"),
-        count_if(viewed & bought).alias("visits_viewing_and_buying"),
-        count_if(carted & ~bought).alias("abandoned_carts"),
+        count_if(is_viewed).alias("visits_viewing"),
+        count_if(is_carted).alias("visits_carting"),
+        count_if(is_bought).alias("visits_buying"),
+        count_if(is_viewed & is_carted).alias("visits_viewing_and_carting"),
+        count_if(is_carted & is_bought).alias("visits_carting_and_buying"),
+        count_if(is_viewed & is_bought).alias("visits_viewing_and_buying"),
+        count_if(is_carted & ~is_bought).alias("abandoned_carts"),
     )
-    whole = counted.join(_paid(closed, lines), on=list(KEY), how="left")
+    whole = counted.join(_paid(bought, lines), on=list(KEY), how="left")
     return whole.select(*KEY, *_said()).select(
         *(F.col(each.name).cast(each.type).alias(each.name) for each in ITEM_FUNNEL.columns)
     )
 
 
-def _paid(closed: DataFrame, lines: DataFrame) -> DataFrame:
+def _closed(visits: DataFrame, as_of: date) -> DataFrame:
+    """The visits of closed weeks, with `week_start`."""
+    week = monday_of(F.col("session_date")).alias("week_start")
+    return visits.select("*", week).where(F.col("week_start") <= F.lit(last_closed_week(as_of)))
+
+
+def _paid(bought: DataFrame, lines: DataFrame) -> DataFrame:
     """What was paid for each item on receipts that a visit ended in, once for each line."""
-    bought = (
-        closed.where(F.col("is_bought") & F.col("basket_id").isNotNull())
+    receipts = (
+        bought.where(F.col("basket_id").isNotNull())
         # Two visits may end in one receipt: the earlier week has it.
         .groupBy("basket_id", "product_id")
         .agg(F.min("week_start").alias("week_start"))
     )
     values = lines.select("basket_id", "product_id", "sales_value")
     return (
-        bought.join(values, on=["basket_id", "product_id"], how="inner")
+        receipts.join(values, on=["basket_id", "product_id"], how="inner")
         .groupBy(*KEY)
         .agg(F.sum("sales_value").alias("online_revenue"))
     )

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from spark.tables.curated import PURCHASE_ATTRIBUTION
 from spark.tables.curated.interaction import OFFER, REDEMPTION, TARGET
 from spark.tables.curated.item_funnel import CAMPAIGN, COUPON, EARLIER_VISIT, VISIT
-from spark.transforms.item_visits import item_visits
+from spark.transforms.item_visits import buying_visits, item_visits
 
 if TYPE_CHECKING:
     from datetime import date
@@ -52,7 +52,7 @@ def purchase_attribution(
     joined = sold
     for led in (
         _coupons(sold, interactions),
-        _bought_in(visits),
+        _bought_in(buying_visits(events, sessions, as_of)),
         _earlier_visits(sold, visits),
         _campaigns(sold, interactions),
     ):
@@ -86,10 +86,10 @@ def _coupons(sold: DataFrame, interactions: DataFrame) -> DataFrame:
     )
 
 
-def _bought_in(visits: DataFrame) -> DataFrame:
+def _bought_in(bought: DataFrame) -> DataFrame:
     """The visit that bought the product and ended in the receipt; the least id of several."""
-    bought = visits.where(F.col("is_bought") & F.col("basket_id").isNotNull())
-    return bought.groupBy(*LINE).agg(F.min("session_id").alias("session_id"))
+    receipts = bought.where(F.col("basket_id").isNotNull())
+    return receipts.groupBy(*LINE).agg(F.min("session_id").alias("session_id"))
 
 
 def _earlier_visits(sold: DataFrame, visits: DataFrame) -> DataFrame:
