@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from synthesised import Template, listed, resources, text
+from synthesised import Template, allowed, listed, resources, statements, text
 
 from product360_assets.core.contract import load_contracts
 from resources import environments
@@ -38,24 +38,6 @@ def buckets(templates: Templates) -> dict[str, tuple[str, dict[str, Any]]]:
         )
         found[end] = (name, properties)
     return found
-
-
-def statements(templates: Templates, role: str) -> Iterator[dict[str, Any]]:
-    """All that a role may do, in whichever stack it is said."""
-    for template in templates.values():
-        for policy in resources(template, "AWS::IAM::Policy").values():
-            if any(role in text(each) for each in policy["Properties"]["Roles"]):
-                yield from policy["Properties"]["PolicyDocument"]["Statement"]
-
-
-def allowed(templates: Templates, role: str) -> set[tuple[str, str]]:
-    """Pairs of action and resource."""
-    return {
-        (action, text(resource))
-        for statement in statements(templates, role)
-        for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
-    }
 
 
 def zones_for(templates: Templates, role: str, action: str) -> set[str]:
@@ -198,10 +180,12 @@ def test_no_role_has_an_action_or_a_resource_without_an_end(templates: Templates
                 for action in listed(statement["Action"]):
                     assert "*" not in action
                 for resource in map(text, listed(statement["Resource"])):
-                    # What belongs to a bucket, a database, an application or a log group.
+                    # What belongs to a bucket, a database, an application or a log group, and what
+                    # DMS replicates.
                     assert re.fullmatch(
                         r"[^*]+|arn:[^*]+-(\w+)/\*|arn:[^*]+:table/\w+/\*|<Application.Arn>/jobruns/\*"
-                        r"|arn:[^*]+:log-group:/aws-glue/iceberg-[\w-]+/logs:\*",
+                        r"|arn:[^*]+:log-group:/aws-glue/iceberg-[\w-]+/logs:\*"
+                        r"|arn:[^*]+:dms:[^*]+:(task|replication-config):\*",
                         resource,
                     ), resource
         assert resources(template, "AWS::IAM::User") == {}
