@@ -121,7 +121,7 @@ def employ(soak: Soak, script: str) -> None:
 
 
 def test_a_worker_that_died_while_all_was_taken_in_ends_the_soak(soak: Soak) -> None:
-    with pytest.raises(BenchmarkFailed, match="keep ended with 1: .*no room"), soak._at_work():
+    with pytest.raises(BenchmarkFailed, match="keep ended with 1: no room"), soak._at_work():
         employ(soak, "raise SystemExit('no room')")
         soak._workers["keep"].wait(60)
         soak._wait_until_taken_in()
@@ -129,7 +129,7 @@ def test_a_worker_that_died_while_all_was_taken_in_ends_the_soak(soak: Soak) -> 
 
 
 def test_a_worker_that_fails_in_its_last_turn_ends_the_soak(soak: Soak) -> None:
-    with pytest.raises(BenchmarkFailed, match="keep ended with 1: .*half a commit"), soak._at_work():
+    with pytest.raises(BenchmarkFailed, match="keep ended with 1: half a commit"), soak._at_work():
         employ(soak, "import sys; sys.stdin.read(); raise SystemExit('half a commit')")
 
 

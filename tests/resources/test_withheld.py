@@ -80,8 +80,9 @@ def test_log4j_withholds_what_an_exception_quotes_of_another_and_leaves_its_fram
 ) -> None:
     jvm, log = java
     before = log.read_text()
-    traceback = "Traceback (most recent call last):\n  File \"clean.py\", line 8, in run\n"
-    worker = jvm.java.lang.IllegalStateException(f"{traceback}decimal.InvalidOperation: Mrs Smith\n")
+    traceback = 'Traceback (most recent call last):\n  File "clean.py", line 8, in run\n'
+    said = f"{traceback}decimal.InvalidOperation: Mrs Smith\n"
+    worker = jvm.java.lang.IllegalStateException(said)
     outer = jvm.java.lang.RuntimeException("a task with Mrs Smith", worker)
     jvm.org.apache.logging.log4j.LogManager.getLogger("engine").error("Exception in task", outer)
     told = log.read_text().removeprefix(before)
