@@ -50,7 +50,7 @@ def app(plan: Plan, folder: Path) -> cdk.App:
     alarms = AlarmsStack(made, plan, eventing, registry)
     roles = RolesStack(made, plan, Parts(storage, eventing, registry, secrets, alarms))
     CatalogStack(made, plan, storage)
-    JobsStack(made, plan, roles)
+    JobsStack(made, plan, roles, alarms)
     BudgetStack(made, plan, alarms)
     cdk.Validations.of(made).add_plugins(cdk_nag.AwsSolutionsChecks(made))
     return made

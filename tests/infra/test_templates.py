@@ -248,19 +248,6 @@ def test_jobs_start_by_themselves_stop_when_idle_and_have_an_end(templates: Temp
     }
 
 
-def test_every_alarm_and_the_budget_write_to_the_topic(templates: Templates) -> None:
-    [topic] = resources(templates["Alarms"], "AWS::SNS::Topic")
-    alarms = resources(templates["Alarms"], "AWS::CloudWatch::Alarm").values()
-    assert len(alarms) == 4
-    assert all(each["Properties"]["AlarmActions"] == [{"Ref": topic}] for each in alarms)
-    [budget] = resources(templates["Budget"], "AWS::Budgets::Budget").values()
-    notices = budget["Properties"]["NotificationsWithSubscribers"]
-    assert [each["Notification"]["NotificationType"] for each in notices] == [
-        "ACTUAL",
-        "FORECASTED",
-    ]
-
-
 def test_every_output_fills_a_variable_that_the_environment_reads(templates: Templates) -> None:
     said = {
         variable_name(name)
