@@ -26,8 +26,6 @@ from infra.storage import StorageStack
 FLAGS = {
     # Logs are let in by a policy, so that buckets need no access control lists.
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
-    # A rule's queue takes messages of this rule only.
-    "@aws-cdk/aws-events:eventsTargetQueueSameAccount": True,
     "@aws-cdk/core:enablePartitionLiterals": True,
     "@aws-cdk/aws-iam:minimizePolicies": True,
 }

@@ -110,6 +110,22 @@ def test_what_is_not_sent_by_tls_is_refused(templates: Templates) -> None:
     assert any(map(is_tls_only, topic["Properties"]["PolicyDocument"]["Statement"]))
 
 
+def test_what_comes_into_the_queues_comes_from_the_rule_of_landing(templates: Templates) -> None:
+    [rule] = resources(templates["Eventing"], "AWS::Events::Rule")
+    policies = resources(templates["Eventing"], "AWS::SQS::QueuePolicy").values()
+    given = [
+        statement
+        for policy in policies
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    assert len(given) == len(policies) == 2
+    for statement in given:
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        assert text(source) == f"<{rule}.Arn>"
+
+
 def is_tls_only(statement: dict[str, Any]) -> bool:
     return (
         statement["Effect"] == "Deny"
