@@ -41,10 +41,11 @@ class EmrPlan(_Strict):
 
 
 class Plan(_Strict):
-    """One deployment in one account and region.
+    """The one deployment of an account in a region: Glue's databases are named by zone alone.
 
     Attributes:
-        name: stands before the name of everything; two deployments in an account differ in it.
+        name: stands before all other names; deployments of an account in several regions differ in
+            it, as roles and budgets are the account's.
         runs_on: the service on which Dagster runs, and which gives it its role.
         raw_lock_days: how long an object in raw can be deleted by nobody but who may break locks.
         monthly_budget_usd: at four fifths of it, and when it is forecast to be passed, a notice.
