@@ -31,19 +31,15 @@ def synthesise(
     lint: Annotated[bool, typer.Option(help="Have cfn-lint look at the templates.")] = True,
 ) -> None:
     """Write the templates of a plan, checked."""
-    try:
-        chosen = read_plan(plan)
-    except Product360Error as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
     # This was run on node 20 too; without a word, its age is told in a box every time.
     export_variables({"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20"})
     from infra.app import app
 
     try:
-        app(chosen, folder).synth()
-    except RuntimeError as error:
-        # What node says of a synthesis that failed; its findings are printed already.
+        app(read_plan(plan), folder).synth()
+    except (Product360Error, RuntimeError) as error:
+        # A choice that means nothing; or what node says of a synthesis that failed, whose findings
+        # are printed already.
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     templates = sorted(folder.glob("*.template.json"))

@@ -1,11 +1,13 @@
 """What the platform cannot tell of itself: that nobody takes its events, or that it is throttled.
 
 A failed run or a blocked check is told by the platform's own alerts, which may use this topic too.
+A job that fails is told here as well, since the run that waited for it may have died before.
 
     dead letters         a message that nobody could read, or that the rule could not deliver
     landing waits        the oldest message is an hour old: no sensor is at work
     landing undelivered  EventBridge could not write into the queue
-    ledger throttled     the table refuses requests
+    ledger throttled     the table refuses writes
+    jobs failed          EMR Serverless says so; with the application, in `infra.jobs`
 """
 
 from __future__ import annotations
@@ -50,12 +52,15 @@ class AlarmsStack(PlannedStack):
         table = {"TableName": registry.table.table_name}
         dead = eventing.dead.metric_approximate_number_of_messages_visible()
         oldest = eventing.queue.metric_approximate_age_of_oldest_message()
-        undelivered = _count("AWS/Events", "FailedInvocations", rule)
-        throttled = _count("AWS/DynamoDB", "WriteThrottleEvents", table)
-        self._alarm("DeadLetters", dead, 1, "Messages of landing that nobody could read")
-        self._alarm("LandingWaits", oldest, WAITS_SECONDS, "No sensor takes landing's messages")
-        self._alarm("LandingUndelivered", undelivered, 1, "Events that did not reach the queue")
-        self._alarm("LedgerThrottled", throttled, 1, "The ledger's table refuses writes")
+        undelivered = count("AWS/Events", "FailedInvocations", rule)
+        throttled = count("AWS/DynamoDB", "WriteThrottleEvents", table)
+        for part, metric, threshold, description in (
+            ("DeadLetters", dead, 1, "Messages of landing that nobody could read"),
+            ("LandingWaits", oldest, WAITS_SECONDS, "No sensor takes landing's messages"),
+            ("LandingUndelivered", undelivered, 1, "Events that did not reach the queue"),
+            ("LedgerThrottled", throttled, 1, "The ledger's table refuses writes"),
+        ):
+            self.alarm(self, part, metric, threshold, description)
         cdk.CfnOutput(self, "NoticesTopic", value=self.topic.topic_arn)
 
     def _topic(self) -> sns.Topic:
@@ -75,12 +80,17 @@ class AlarmsStack(PlannedStack):
             topic.add_subscription(subscriptions.EmailSubscription(address))
         return topic
 
-    def _alarm(
-        self, part: str, metric: cloudwatch.IMetric, threshold: float, description: str
+    def alarm(
+        self,
+        stack: cdk.Stack,
+        part: str,
+        metric: cloudwatch.IMetric,
+        threshold: float,
+        description: str,
     ) -> None:
-        """Tell when the metric reaches the threshold in five minutes."""
+        """Tell when the metric reaches the threshold in five minutes, by an alarm of that stack."""
         alarm = cloudwatch.Alarm(
-            self,
+            stack,
             part,
             alarm_name=f"{self.plan.name} {description}",
             alarm_description=description,
@@ -94,7 +104,8 @@ class AlarmsStack(PlannedStack):
         alarm.add_alarm_action(actions.SnsAction(self.topic))
 
 
-def _count(namespace: str, name: str, dimensions: dict[str, str]) -> cloudwatch.Metric:
+def count(namespace: str, name: str, dimensions: dict[str, str]) -> cloudwatch.Metric:
+    """How often something happened in five minutes."""
     return cloudwatch.Metric(
         namespace=namespace, metric_name=name, dimensions_map=dimensions, statistic="Sum"
     )

@@ -26,8 +26,6 @@ from infra.storage import StorageStack
 FLAGS = {
     # Logs are let in by a policy, so that buckets need no access control lists.
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
-    # A rule's queue takes messages of this rule only.
-    "@aws-cdk/aws-events:eventsTargetQueueSameAccount": True,
     "@aws-cdk/core:enablePartitionLiterals": True,
     "@aws-cdk/aws-iam:minimizePolicies": True,
 }
@@ -50,7 +48,7 @@ def app(plan: Plan, folder: Path) -> cdk.App:
     alarms = AlarmsStack(made, plan, eventing, registry)
     roles = RolesStack(made, plan, Parts(storage, eventing, registry, secrets, alarms))
     CatalogStack(made, plan, storage)
-    JobsStack(made, plan, roles)
+    JobsStack(made, plan, roles, alarms)
     BudgetStack(made, plan, alarms)
     cdk.Validations.of(made).add_plugins(cdk_nag.AwsSolutionsChecks(made))
     return made

@@ -1,6 +1,8 @@
 """The databases of the Glue Data Catalog, one for each zone that publishes tables.
 
-Tables are created in them by the platform, from its dictionary; this is only where they go.
+Tables are created in them by the platform, from its dictionary; this is only where they go. Their
+names are what people and engines write before a table's, `curated.product_360`, so a deployment's
+name does not stand before them. A second one in the account and region finds them taken.
 """
 
 from __future__ import annotations

@@ -6,9 +6,11 @@ S3, Glue and KMS in this region only; they are in no network of ours, and nothin
 
 from __future__ import annotations
 
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_emrserverless as emr
 from constructs import Construct
 
+from infra.alarms import AlarmsStack, count
 from infra.plan import Plan
 from infra.rights import Right, policy
 from infra.roles import RolesStack
@@ -16,9 +18,11 @@ from infra.stack import PlannedStack
 
 
 class JobsStack(PlannedStack):
-    """The application, and who may use it."""
+    """The application, who may use it, and an alarm for its jobs that fail."""
 
-    def __init__(self, scope: Construct, plan: Plan, roles: RolesStack) -> None:
+    def __init__(
+        self, scope: Construct, plan: Plan, roles: RolesStack, alarms: AlarmsStack
+    ) -> None:
         super().__init__(
             scope, "jobs", plan, description="Product 360: the application that runs jobs"
         )
@@ -30,6 +34,7 @@ class JobsStack(PlannedStack):
             self._asking(),
             shown={self.application.attr_arn: "<Application.Arn>"},
         )
+        alarms.alarm(self, "JobsFailed", self._failed(), 1, "Jobs that failed")
         self.says(
             "PRODUCT360_EMR_APPLICATION",
             self.application.attr_application_id,
@@ -57,6 +62,14 @@ class JobsStack(PlannedStack):
                 enabled=True, idle_timeout_minutes=chosen.idle_minutes
             ),
         )
+
+    def _failed(self) -> cloudwatch.Metric:
+        # Releases from 7.10 on count by id and name together.
+        application = {
+            "ApplicationId": self.application.attr_application_id,
+            "ApplicationName": self.plan.name,
+        }
+        return count("AWS/EMRServerless", "FailedJobs", application)
 
     def _asking(self) -> list[Right]:
         application = self.application.attr_arn

@@ -4,6 +4,7 @@
     emr: {most_vcpus: 64, idle_minutes: 5}
     monthly_budget_usd: 200
     notices: [data-platform@example.com]
+    alerts: alerts.yaml
 
 The hazard is a misspelt choice that is passed over in silence. Here it is refused by its name.
 """
@@ -40,14 +41,17 @@ class EmrPlan(_Strict):
 
 
 class Plan(_Strict):
-    """One deployment in one account and region.
+    """The one deployment of an account in a region: Glue's databases are named by zone alone.
 
     Attributes:
-        name: stands before the name of everything; two deployments in an account differ in it.
+        name: stands before all other names; deployments of an account in several regions differ in
+            it, as roles and budgets are the account's.
         runs_on: the service on which Dagster runs, and which gives it its role.
         raw_lock_days: how long an object in raw can be deleted by nobody but who may break locks.
         monthly_budget_usd: at four fifths of it, and when it is forecast to be passed, a notice.
         notices: addresses to which alarms and budget write.
+        alerts: the file of alert routes that PRODUCT360_ALERTS will name, whose webhooks get a
+            secret each; where the plan is in a file, from that file's folder on.
     """
 
     name: Annotated[str, Field(pattern=r"\A[a-z][a-z0-9-]{1,18}[a-z0-9]\z")] = "product360"
@@ -56,6 +60,7 @@ class Plan(_Strict):
     emr: EmrPlan = EmrPlan()
     monthly_budget_usd: Annotated[int, Field(ge=1)] = 500
     notices: tuple[str, ...] = ()
+    alerts: Path | None = None
 
 
 def read_plan(path: Path | None) -> Plan:
@@ -67,13 +72,20 @@ def read_plan(path: Path | None) -> Plan:
     if path is None:
         return Plan()
     try:
-        return Plan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        plan = Plan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except (OSError, yaml.YAMLError) as error:
         raise _invalid(path, str(error)) from error
     except ValidationError as error:
-        wrong = error.errors(include_url=False, include_context=False)
-        said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in wrong)
-        raise _invalid(path, said) from error
+        raise _invalid(path, in_words(error)) from error
+    if plan.alerts is None:
+        return plan
+    return plan.model_copy(update={"alerts": path.parent / plan.alerts})
+
+
+def in_words(error: ValidationError) -> str:
+    """Which parts of a file are wrong, and how; not what stands there."""
+    wrong = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in wrong)
 
 
 def _invalid(path: Path, found: str) -> SettingInvalid:

@@ -26,7 +26,8 @@ from infra.registry import RegistryStack
 from infra.rights import Right, policy
 from infra.secrets import SecretsStack
 from infra.stack import PlannedStack
-from infra.storage import ZONES, StorageStack
+from infra.storage import ANNOUNCED, ZONES, StorageStack
+from resources.doctor_bucket_settings import SETTINGS
 from resources.objects import DELETABLE, ERASABLE, Zone
 
 EMR, ECS, EC2, GLUE = (
@@ -136,6 +137,20 @@ class RolesStack(PlannedStack):
         yield Right(("kms:Decrypt", "kms:GenerateDataKey"), (parts.alarms.key.key_arn,))
         yield self._passes(self.jobs, EMR)
         yield self._passes(self.optimizers, GLUE)
+        yield _replications("DescribeTableStatistics", "task")
+        yield _replications("DescribeReplicationTableStatistics", "replication-config")
+        yield from self._of_doctor(parts)
+
+    def _of_doctor(self, parts: Parts) -> Iterator[Right]:
+        """What nothing but `product360 doctor` asks; it looks at this deployment and at itself."""
+        for setting in SETTINGS:
+            zones = setting.zones or ZONES
+            yield Right((setting.action,), tuple(map(self._storage.bucket_arn, zones)))
+        yield Right(("s3:GetBucketNotification",), (self._storage.bucket_arn(ANNOUNCED),))
+        yield Right(("dynamodb:DescribeTable",), (parts.registry.table.table_arn,))
+        # By its name: the role is not there yet.
+        platform = f"arn:{{partition}}:iam::{{account}}:role/{self.plan.name}-platform"
+        yield Right(("iam:SimulatePrincipalPolicy",), (platform,))
 
     def _passes(self, role: iam.Role, service: str) -> Right:
         return Right(
@@ -173,6 +188,15 @@ class RolesStack(PlannedStack):
 def _table_zones() -> list[Zone]:
     """The zones in which published tables lie."""
     return [zone for zone in ZONES if zone in databases()]
+
+
+def _replications(action: str, kind: str) -> Right:
+    """To look at what DMS replicates."""
+    return Right(
+        (f"dms:{action}",),
+        (f"arn:{{partition}}:dms:{{region}}:{{account}}:{kind}:*",),
+        because="DMS gives tasks their ARNs, and a connection's secret says which is a source's.",
+    )
 
 
 def _tables(*actions: str) -> Right:

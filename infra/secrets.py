@@ -1,24 +1,19 @@
 """The secrets that the platform asks for by reference: a place for each, and nothing in it.
 
-Which there are, the files of the sources say, and the ring of keys behind tokens is always one of
-them. What they hold, a person publishes; no template, no log and no synthesis ever sees it.
+Which there are, `infra.references` says. What they hold, a person publishes; no template, no log
+and no synthesis ever sees it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import aws_cdk as cdk
-import yaml
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.plan import Plan
+from infra.references import references
 from infra.stack import PlannedStack, acknowledge
 from infra.storage import StorageStack
-from resources.treatment_keys import REFERENCE
-
-SOURCES = Path(__file__).parents[1] / "product360_assets" / "sources"
 
 
 class SecretsStack(PlannedStack):
@@ -26,11 +21,14 @@ class SecretsStack(PlannedStack):
 
     def __init__(self, scope: Construct, plan: Plan, storage: StorageStack) -> None:
         super().__init__(
-            scope, "secrets", plan, description="Product 360: places for connections and keys"
+            scope,
+            "secrets",
+            plan,
+            description="Product 360: places for connections, webhooks and keys",
         )
         self.prefix = f"{plan.name}/"
         self._key = storage.key
-        self.secrets = {name: self._secret(name) for name in references()}
+        self.secrets = {name: self._secret(name) for name in references(plan)}
         self.says("PRODUCT360_SECRETS_PREFIX", self.prefix, description="Before all their names")
 
     def _secret(self, reference: str) -> secretsmanager.CfnSecret:
@@ -46,14 +44,8 @@ class SecretsStack(PlannedStack):
         acknowledge(
             made,
             "SMG4",
-            "Whoever owns the source issues what is in it, and publishes it again when it changes; "
-            "the ring of keys is turned by `product360 pseudonyms`, which keeps the earlier ones.",
+            "Whoever owns the source or the receiver issues what is in it, and publishes it again "
+            "when it changes; the ring of keys is turned by `product360 keys rotate`, which keeps "
+            "the earlier ones.",
         )
         return made
-
-
-def references(sources: Path = SOURCES) -> list[str]:
-    """The names by which sources find their connections, and that of the ring of keys."""
-    files = sorted(sources.glob("*/defs.yaml"))
-    attributes = [yaml.safe_load(file.read_text(encoding="utf-8"))["attributes"] for file in files]
-    return sorted({REFERENCE, *(said["connection"] for said in attributes if "connection" in said)})

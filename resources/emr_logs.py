@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,15 +21,11 @@ from itertools import islice
 
 from resources.errors import ObjectChanged, ObjectMissing
 from resources.objects import ObjectStore
+from resources.withheld import without_values
 
 DRIVER = "/SPARK_DRIVER/"
 # Of one log; a job that prints more is read where its logs are.
 MOST_LINES = 500
-# Java's and Spark's exceptions, and those of Python modules: `decimal.InvalidOperation: …`.
-_MESSAGE = re.compile(
-    r"((?:Exception|Error): |\[[A-Z]+_[A-Z_.0-9]+\] |(?:\A|(?<=\s))(?:\w+\.)+[A-Z]\w*: ).*",
-    re.DOTALL,
-)
 
 
 class DriverLogs:
@@ -78,11 +73,6 @@ class DriverLogs:
         # One without its end was still being written: it is told again, as a whole.
         whole = sum(line.endswith("\n") for line in lines)
         self._told[key] = len(lines) if len(lines) > MOST_LINES else max(told, whole)
-
-
-def without_values(line: str) -> str:
-    """The line without the message of an exception."""
-    return _MESSAGE.sub(r"\1(message withheld)", line)
 
 
 @contextmanager

@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any, cast
 
-from benchmarks.curated.processor import cpu_seconds
+from benchmarks.curated.page import FEW, grown
 from benchmarks.machine import load
+from benchmarks.processes import cpu_seconds_here
 from benchmarks.soak.running import LIMITS
 from benchmarks.soak.shop import ZONE, Shop
 from product360_assets.curated.click_event import PUBLICATION
@@ -35,7 +35,6 @@ from resources.local import engines
 from resources.orphans import named_files
 
 KEPT, NOT_KEPT = "kept", "not kept"
-FEW = 50
 
 
 @dataclass(frozen=True)
@@ -64,21 +63,13 @@ class Commits:
     metadata_bytes: int
 
 
-def summary(found: Mapping[str, Any]) -> Mapping[str, float]:
-    """Medians of the first and of the last commits: seconds, and CPU seconds."""
-    return {
-        f"{place} {what}": round(median(part), 3)
-        for what in ("seconds", "cpu")
-        for place, part in (("first", found[what][:FEW]), ("last", found[what][-FEW:]))
-    }
-
-
 def commits(count: int, every: int, say: Callable[[str], None]) -> Iterator[Mapping[str, Any]]:
     """A series that is kept every so many commits, then one that is not, each in a new home."""
     for how in (KEPT, NOT_KEPT):
         with _home() as home:
             found = asdict(_series(home, how, count, every if how == KEPT else 0, say))
-        say(f"{how}: {dict(summary(found))}")
+        _, *medians = grown(found)
+        say(f"{how}: s, then CPU s, of the first, middle and last {FEW}: {', '.join(medians)}")
         yield found
 
 
@@ -103,10 +94,10 @@ def _series(home: Path, how: str, count: int, every: int, say: Callable[[str], N
     upkeep: list[float] = []
     for number in range(count + 1):
         shop.deliver_clicks()
-        began, spent = time.monotonic(), cpu_seconds()
+        began, spent = time.monotonic(), cpu_seconds_here()
         publisher.publish(PUBLICATION, {"time_zone": ZONE})
         seconds.append(round(time.monotonic() - began, 4))
-        cpu.append(round(cpu_seconds() - spent, 4))
+        cpu.append(round(cpu_seconds_here() - spent, 4))
         if every and number and number % every == 0:
             upkeep.append(_keep(resources))
         if number % 100 == 0:

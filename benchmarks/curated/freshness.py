@@ -6,8 +6,8 @@ distances, so that they meet the sensors at any moment of their half minute. A f
 the table holds its row. What waits in between is the sensor that looks at landing, the run that
 accepts and cleans (one run at a time on one machine, so it may wait for others), and the stream.
 
-The hazard is a look that costs what it measures: the table is asked twice a second, by its
-metadata first, and read only when it has a new snapshot.
+The hazard is a look that costs what it measures: the table is asked again half a second after each
+answer, by its metadata first, and read only when it has a new snapshot.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -33,6 +33,9 @@ from benchmarks.homes import REPOSITORY, BenchmarkFailed, Home
 from product360_assets.automation.streaming import living
 from resources.objects import LakeResource
 from spark.tables.curated import CLICK_EVENT
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 NAMED = "freshness-"
 # Seconds between two files: no multiple of them is half a minute.
@@ -79,6 +82,7 @@ class _Landing:
             uri=f"file://{self.home.path}/lake", events=str(self.home.path / "events")
         )
         landing, landed = lake.zone("landing"), dict[str, float]()
+        catalog = self.home.catalog()
         visible: dict[str, float] = {}
         seen, last = None, time.monotonic() + files * DISTANCE_SECONDS + PATIENCE_SECONDS
         due = time.monotonic()
@@ -90,18 +94,18 @@ class _Landing:
                 name = f"{NAMED}{len(landed)}"
                 landed[name], due = now, now + DISTANCE_SECONDS
                 landing.put(_key(name), _file(name))
-            table = self.home.catalog().table(CLICK_EVENT.identifier)
+            table = catalog.table(CLICK_EVENT.identifier)
             if (current := table.current_snapshot()) != seen:
-                seen, new = current, self._names() - set(visible)
+                seen, new = current, _names(table) - set(visible)
                 visible.update({name: time.monotonic() - landed[name] for name in new})
                 self.say(f"{len(visible)} of {len(landed)} visible")
             time.sleep(LOOK_SECONDS)
         return {"seconds": [round(visible[name], 1) for name in landed]}
 
-    def _names(self) -> set[str]:
-        table = self.home.catalog().table(CLICK_EVENT.identifier)
-        rows = table.scan(f"event_id LIKE '{NAMED}%'", selected_fields=("event_id",)).to_arrow()
-        return set(rows["event_id"].to_pylist())
+
+def _names(table: Table) -> set[str]:
+    rows = table.scan(f"event_id LIKE '{NAMED}%'", selected_fields=("event_id",)).to_arrow()
+    return set(rows["event_id"].to_pylist())
 
 
 def _key(name: str) -> str:

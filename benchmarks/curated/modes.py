@@ -30,8 +30,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.curated.processor import cpu_seconds
 from benchmarks.homes import BenchmarkFailed
+from benchmarks.processes import cpu_seconds_here
 from resources.catalog import LocalCatalogResource
 from resources.local import engines
 from resources.local.engines import lease_engine
@@ -161,10 +161,10 @@ class _Work:
         days = rows["business_date"]
         first, last = pc.min(days).as_py(), pc.max(days).as_py()
         within = f"t.business_date BETWEEN DATE '{first}' AND DATE '{last}'"
-        before, began, spent = self._files(), time.monotonic(), cpu_seconds()
+        before, began, spent = self._files(), time.monotonic(), cpu_seconds_here()
         incoming = self.session.read.parquet(f"file://{file}")
         merge_rows(self.session, incoming, SALES_LINE, TARGET, within=lambda: [within])
-        seconds, cpu = time.monotonic() - began, cpu_seconds() - spent
+        seconds, cpu = time.monotonic() - began, cpu_seconds_here() - spent
         written = {name: size for name, size in self._files().items() if name not in before}
         deletes = sum(size for name, size in written.items() if "-deletes" in name)
         data = sum(size for name, size in written.items() if name.startswith("data/"))
@@ -190,9 +190,9 @@ class _Work:
             ask()
             times = []
             for _ in range(READINGS):
-                began, spent = time.monotonic(), cpu_seconds()
+                began, spent = time.monotonic(), cpu_seconds_here()
                 ask()
-                times.append((time.monotonic() - began, cpu_seconds() - spent))
+                times.append((time.monotonic() - began, cpu_seconds_here() - spent))
             seconds, cpu = (median(each) for each in zip(*times, strict=True))
             yield Read(self.mode, reader, days, round(seconds, 3), round(cpu, 3))
 

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.tables import table
 
 QUIET = 2.0
+# Commits at the beginning of a series, in its middle and at its end.
 FEW = 50
 
 
@@ -40,19 +41,20 @@ def _circumstances(part: Mapping[str, Any]) -> Iterator[str]:
 def _commits(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"## {len(found[0]['seconds'])} small commits"
     yield ""
-    heads = ("", "seconds of the first 50", "middle 50", "last 50")
-    yield from table((*heads, "CPU seconds of the first 50", *heads[2:]), map(_grown, found))
+    heads = ("", f"seconds of the first {FEW}", f"middle {FEW}", f"last {FEW}")
+    yield from table((*heads, f"CPU seconds of the first {FEW}", *heads[2:]), map(grown, found))
     left = ("", "snapshots", "manifests", "files named", "files there", "metadata MB", "upkeep")
     yield from table(left, map(_left, found))
 
 
-def _grown(each: Mapping[str, Any]) -> Sequence[str]:
+def grown(each: Mapping[str, Any]) -> Sequence[str]:
+    """How a series was kept, and medians of its first, middle and last commits: s, then CPU s."""
     medians = (median(part) for name in ("seconds", "cpu") for part in _parts(each[name]))
     return (each["how"], *(f"{value:.2f}" for value in medians))
 
 
 def _parts(values: Sequence[float]) -> Iterator[Sequence[float]]:
-    """The first fifty, fifty around the middle, and the last."""
+    """The first few, a few around the middle, and the last."""
     middle = max(len(values) // 2 - FEW // 2, 0)
     for start in (0, middle, max(len(values) - FEW, 0)):
         yield values[start : start + FEW]

@@ -147,6 +147,7 @@ class Soak:
                 if time.monotonic() >= due[name]:
                     step()
                     due[name] = time.monotonic() + seconds
+            self._expect_workers(None)
             self._look_if_due()
             time.sleep(0.2)
 
@@ -164,27 +165,40 @@ class Soak:
             self.streams.append(held.owner.pid)
 
     def _sample(self) -> None:
-        for name, process in self._workers.items():
-            if process.poll() is not None:
-                said = self._log(name).with_suffix(".err").read_text().strip()[-2000:]
-                raise BenchmarkFailed(f"{name} ended: {said}")
         held = streaming.living(self.ledger)
         workers = {name: process.pid for name, process in self._workers.items()}
         self.samples.look({**workers, "stream": held.owner.pid if held else None})
         self.loads.append(load()[0])
 
+    def _expect_workers(self, status: int | None) -> None:
+        """Raise unless each worker is at work (None) or has ended with that exit status.
+
+        Raises:
+            BenchmarkFailed: one is not, with the last that it said.
+        """
+        for name, process in self._workers.items():
+            if process.poll() != status:
+                said = self._log(name).with_suffix(".err").read_text().strip()[-2000:]
+                raise BenchmarkFailed(f"{name} ended with {process.returncode}: {said}")
+
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        """The workers and the stream; both have ended when the block has."""
+        """The workers and the stream; both have ended when the block has.
+
+        Raises:
+            BenchmarkFailed: a worker ended before, or failed in its last turn.
+        """
         try:
             for name in WORKERS:
                 self._start(name)
             yield
+            self._expect_workers(None)
         finally:
             Wish(self.home).withdraw()
             for process in self._workers.values():
                 process.communicate(timeout=PATIENCE_SECONDS)
             _wait(lambda: streaming.living(self.ledger) is None, "the stream ends")
+        self._expect_workers(0)
 
     def _start(self, name: str) -> None:
         log = self._log(name)
@@ -206,6 +220,7 @@ class Soak:
 
     def _pending(self) -> bool:
         """Whether a batch waits, or a visit."""
+        self._expect_workers(None)
         self._look_if_due()
         return not click_stream.visits_know(self.catalog) or any(
             batch.is_pending

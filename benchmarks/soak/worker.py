@@ -2,7 +2,8 @@
 
     python -m benchmarks.soak.worker publish    takes in sales whenever some wait
     python -m benchmarks.soak.worker keep       keeps all tables, again and again
-    python -m benchmarks.soak.worker read       asks the warehouse four times a second
+    python -m benchmarks.soak.worker read       asks the warehouse a quarter of a second after it
+                                                has answered
 
 Each says what it did, a line of JSON for each turn. In an ordinary installation a run publishes and
 ends, and its engine with it; here one process does so for half an hour, so that whatever it leaves

@@ -16,13 +16,9 @@ from typing import Any
 from resources.local.bridge import CatalogBridge
 from resources.local.engines import Engine
 from resources.local.java import find_java, iceberg_jar
+from resources.withheld import WITHOUT_VALUES
 
 LOOPBACK = "127.0.0.1"
-# An exception's message may quote a value that nobody may read in a log; the job's report has what
-# may be said. Its class and its frames stay.
-WITHOUT_VALUES = (
-    r"%replace{%m%n%ex}{((?:Exception|Error): |[A-Z]_[A-Z_.0-9]+. )[^\r\n]*}{$1(message withheld)}"
-)
 STOP_SECONDS = 30
 
 
@@ -140,6 +136,8 @@ def catalog_settings(bridge: CatalogBridge) -> dict[str, str]:
 
 def _logging_settings(home: Path) -> Path:
     """Write a log4j configuration that sends warnings to a file instead of the terminal."""
+    # A file of properties takes a backslash for its own.
+    what = WITHOUT_VALUES.replace("\\", r"\\")
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "spark-log4j2.properties"
@@ -154,7 +152,7 @@ def _logging_settings(home: Path) -> Path:
                 "appender.file.name = file",
                 f"appender.file.fileName = {folder / 'spark.log'}",
                 "appender.file.layout.type = PatternLayout",
-                f"appender.file.layout.pattern = %d %p %c: {WITHOUT_VALUES}",
+                f"appender.file.layout.pattern = %d %p %c: {what}",
                 # Otherwise the exception is written once more, as it is.
                 "appender.file.layout.alwaysWriteExceptions = false",
                 "",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from benchmarks.curated.commits import KEPT, NOT_KEPT, commits
 from benchmarks.curated.modes import changes_of
 from benchmarks.curated.page import render
+from benchmarks.processes import cpu_seconds_here
 from benchmarks.soak.running import LIMITS
 
 RESULTS = Path(__file__).parents[2] / "benchmarks/results"
@@ -34,13 +37,29 @@ def test_a_days_corrections_are_as_many_as_its_lines_and_come_from_all_days_befo
     assert set(found.corrected["sales_value"].to_pylist()) == {Decimal(4)}
 
 
+def test_what_an_engine_below_this_process_spends_counts() -> None:
+    script = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+    before = cpu_seconds_here()
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as engine:
+        assert engine.stdin
+        assert engine.stdout
+        engine.stdout.readline()
+        spent = cpu_seconds_here() - before
+        engine.stdin.write(b"\n")
+    assert spent >= 0.45
+
+
 def test_commits_are_counted_with_what_they_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     # Put back afterwards, whatever the measurement sets them to.
     for name in ("PRODUCT360_ENV", "PRODUCT360_HOME", *LIMITS):
         monkeypatch.setenv(name, "")
-    found = {each["how"]: each for each in commits(3, 2, lambda _: None)}
+    said: list[str] = []
+    found = {each["how"]: each for each in commits(3, 2, said.append)}
     assert [len(found[how]["seconds"]) for how in (KEPT, NOT_KEPT)] == [3, 3]
     assert (len(found[KEPT]["upkeep"]), len(found[NOT_KEPT]["upkeep"])) == (1, 0)
+    assert sum("first, middle and last 50" in line for line in said) == 2
     for each in found.values():
         assert each["snapshots"] == 4
         # The catalog's first metadata file was written before there was a log of them.

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.homes import BenchmarkFailed
+from benchmarks.soak import running
 from benchmarks.soak.flatness import trend
+from benchmarks.soak.running import LIMITS, Soak
 from benchmarks.soak.samples import Samples
 from benchmarks.soak.shop import LIVING_LINES, OPENING, Shop
 from resources.catalog import LocalCatalogResource
@@ -95,6 +98,51 @@ def test_a_file_that_no_state_names_is_left_over_once_it_is_old(tmp_path: Path, 
     samples.look({"this": os.getpid()})
     assert samples.series["warehouse: left-over bytes"] == [0.0, 1.0]
     assert samples.series["this: open files"][0] > 2
+
+
+@pytest.fixture
+def soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Soak:
+    """One without workers of its own."""
+    # Put back afterwards, whatever the soak sets them to.
+    for name in ("PRODUCT360_ENV", "PRODUCT360_HOME", *LIMITS):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr(running, "WORKERS", {})
+    return Soak(tmp_path, lambda _: None)
+
+
+def employ(soak: Soak, script: str) -> None:
+    """Let the soak have a worker that does what the script says, as `Soak._start` starts one."""
+    log = soak.home / "logs" / "soak-keep.err"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as errors:
+        soak._workers["keep"] = subprocess.Popen(
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, stderr=errors
+        )
+
+
+def test_a_worker_that_died_while_all_was_taken_in_ends_the_soak(soak: Soak) -> None:
+    with pytest.raises(BenchmarkFailed, match="keep ended with 1: no room"), soak._at_work():
+        employ(soak, "raise SystemExit('no room')")
+        soak._workers["keep"].wait(60)
+        soak._wait_until_taken_in()
+        pytest.fail("nobody noticed")
+
+
+def test_a_worker_that_fails_in_its_last_turn_ends_the_soak(soak: Soak) -> None:
+    with pytest.raises(BenchmarkFailed, match="keep ended with 1: half a commit"), soak._at_work():
+        employ(soak, "import sys; sys.stdin.read(); raise SystemExit('half a commit')")
+
+
+def test_a_worker_that_ends_by_itself_is_none_that_ended_well(soak: Soak) -> None:
+    with pytest.raises(BenchmarkFailed, match="keep ended with 0"), soak._at_work():
+        employ(soak, "")
+        soak._workers["keep"].wait(60)
+
+
+def test_workers_that_end_when_nobody_listens_any_more_end_well(soak: Soak) -> None:
+    with soak._at_work():
+        employ(soak, "import sys; sys.stdin.read()")
+    assert soak._workers["keep"].returncode == 0
 
 
 @pytest.mark.long

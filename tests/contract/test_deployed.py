@@ -21,7 +21,7 @@ from resources.deployment import VARIABLE
 from resources.dynamodb_items import create_table
 from resources.environments import platform_resources, settings
 from resources.errors import SecretMissing
-from resources.events import EventQueueResource, ObjectCreated, event_of
+from resources.events import RECEIVES, EventQueueResource, ObjectCreated, event_of
 from resources.ledger import Batch, LandedObject, LedgerResource, batch_id_of
 from resources.objects import LakeResource
 from resources.registry import RegistryResource
@@ -93,7 +93,19 @@ def first_event(events: EventQueueResource) -> ObjectCreated:
 
 
 def test_the_queue_buries_what_was_handed_out_too_often(deployed: Mapping[str, object]) -> None:
-    # The dead are counted where the deployed redrive policy says that they go.
+    sqs: Any = client("sqs")
+    [landing, dead] = [
+        sqs.get_queue_attributes(
+            QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], AttributeNames=["All"]
+        )["Attributes"]
+        for name in ("product360-landing", "product360-landing-dead")
+    ]
+    policy = json.loads(landing["RedrivePolicy"])
+    assert (policy["deadLetterTargetArn"], int(policy["maxReceiveCount"])) == (
+        dead["QueueArn"],
+        RECEIVES,
+    )
+    # The dead are counted where it says that they go.
     assert cast(EventQueueResource, deployed["events"]).open().depth().dead == 0
 
 
@@ -151,8 +163,9 @@ def test_the_roles_are_there_with_their_rights(deployed: Mapping[str, object]) -
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_the_endpoint_has_no_resource_for_it_refuses(
-    aws: str, synthesised: Path, name: str
+    deployed: Mapping[str, object], synthesised: Path, name: str
 ) -> None:
+    # After the others: what it imports of them is there, so nothing else is the reason.
     formation: Any = session().client("cloudformation")
     stack = f"refused-{name.lower()}"
     formation.create_stack(
@@ -167,3 +180,4 @@ def test_what_the_endpoint_has_no_resource_for_it_refuses(
             break
         time.sleep(0.2)
     assert made["StackStatus"] != "CREATE_COMPLETE"
+    assert "Unsupported resource type" in made["StackStatusReason"]

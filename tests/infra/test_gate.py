@@ -49,8 +49,15 @@ def test_a_careless_bucket_and_a_wildcard_without_a_reason_end_the_synthesis(
 def test_another_plan_is_as_clean_for_cdk_nag_and_cfn_lint(tmp_path: Path) -> None:
     require_synthesis()
     plan = tmp_path / "plan.yaml"
-    plan.write_text("name: acme\nruns_on: ec2.amazonaws.com\nnotices: [a@example.com]\n")
+    plan.write_text(
+        "name: acme\nruns_on: ec2.amazonaws.com\nnotices: [a@example.com]\nalerts: alerts.yaml\n"
+    )
+    (tmp_path / "alerts.yaml").write_text(
+        "receivers: {desk: {type: webhook, secret: desk_webhook}}\nroutes: [{to: [desk]}]\n"
+    )
     made = run_infra("--plan", str(plan), "--folder", str(tmp_path / "out"))
     assert made.returncode == 0, made.stdout + made.stderr
     roles = json.loads((tmp_path / "out" / "Roles.template.json").read_text())["Resources"]
     assert "AWS::IAM::InstanceProfile" in {each["Type"] for each in roles.values()}
+    secrets = json.loads((tmp_path / "out" / "Secrets.template.json").read_text())["Resources"]
+    assert "acme/desk_webhook" in {each["Properties"]["Name"] for each in secrets.values()}

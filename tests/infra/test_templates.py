@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from synthesised import Template, listed, resources, text
+from synthesised import Template, allowed, listed, resources, statements, text
 
 from product360_assets.core.contract import load_contracts
 from resources import environments
@@ -38,24 +38,6 @@ def buckets(templates: Templates) -> dict[str, tuple[str, dict[str, Any]]]:
         )
         found[end] = (name, properties)
     return found
-
-
-def statements(templates: Templates, role: str) -> Iterator[dict[str, Any]]:
-    """All that a role may do, in whichever stack it is said."""
-    for template in templates.values():
-        for policy in resources(template, "AWS::IAM::Policy").values():
-            if any(role in text(each) for each in policy["Properties"]["Roles"]):
-                yield from policy["Properties"]["PolicyDocument"]["Statement"]
-
-
-def allowed(templates: Templates, role: str) -> set[tuple[str, str]]:
-    """Pairs of action and resource."""
-    return {
-        (action, text(resource))
-        for statement in statements(templates, role)
-        for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
-    }
 
 
 def zones_for(templates: Templates, role: str, action: str) -> set[str]:
@@ -128,6 +110,22 @@ def test_what_is_not_sent_by_tls_is_refused(templates: Templates) -> None:
     assert any(map(is_tls_only, topic["Properties"]["PolicyDocument"]["Statement"]))
 
 
+def test_what_comes_into_the_queues_comes_from_the_rule_of_landing(templates: Templates) -> None:
+    [rule] = resources(templates["Eventing"], "AWS::Events::Rule")
+    policies = resources(templates["Eventing"], "AWS::SQS::QueuePolicy").values()
+    given = [
+        statement
+        for policy in policies
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    assert len(given) == len(policies) == 2
+    for statement in given:
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        assert text(source) == f"<{rule}.Arn>"
+
+
 def is_tls_only(statement: dict[str, Any]) -> bool:
     return (
         statement["Effect"] == "Deny"
@@ -198,10 +196,12 @@ def test_no_role_has_an_action_or_a_resource_without_an_end(templates: Templates
                 for action in listed(statement["Action"]):
                     assert "*" not in action
                 for resource in map(text, listed(statement["Resource"])):
-                    # What belongs to a bucket, a database, an application or a log group.
+                    # What belongs to a bucket, a database, an application or a log group, and what
+                    # DMS replicates.
                     assert re.fullmatch(
                         r"[^*]+|arn:[^*]+-(\w+)/\*|arn:[^*]+:table/\w+/\*|<Application.Arn>/jobruns/\*"
-                        r"|arn:[^*]+:log-group:/aws-glue/iceberg-[\w-]+/logs:\*",
+                        r"|arn:[^*]+:log-group:/aws-glue/iceberg-[\w-]+/logs:\*"
+                        r"|arn:[^*]+:dms:[^*]+:(task|replication-config):\*",
                         resource,
                     ), resource
         assert resources(template, "AWS::IAM::User") == {}
@@ -262,19 +262,6 @@ def test_jobs_start_by_themselves_stop_when_idle_and_have_an_end(templates: Temp
         "Memory": "1024 GB",
         "Disk": "2000 GB",
     }
-
-
-def test_every_alarm_and_the_budget_write_to_the_topic(templates: Templates) -> None:
-    [topic] = resources(templates["Alarms"], "AWS::SNS::Topic")
-    alarms = resources(templates["Alarms"], "AWS::CloudWatch::Alarm").values()
-    assert len(alarms) == 4
-    assert all(each["Properties"]["AlarmActions"] == [{"Ref": topic}] for each in alarms)
-    [budget] = resources(templates["Budget"], "AWS::Budgets::Budget").values()
-    notices = budget["Properties"]["NotificationsWithSubscribers"]
-    assert [each["Notification"]["NotificationType"] for each in notices] == [
-        "ACTUAL",
-        "FORECASTED",
-    ]
 
 
 def test_every_output_fills_a_variable_that_the_environment_reads(templates: Templates) -> None:
