@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from synthesised import ROOT, require_synthesis, run_infra
+from synthesised import ROOT, listed, require_synthesis, run_infra, text
 
 pytestmark = pytest.mark.long
 
@@ -49,8 +49,20 @@ def test_a_careless_bucket_and_a_wildcard_without_a_reason_end_the_synthesis(
 def test_another_plan_is_as_clean_for_cdk_nag_and_cfn_lint(tmp_path: Path) -> None:
     require_synthesis()
     plan = tmp_path / "plan.yaml"
-    plan.write_text("name: acme\nruns_on: ec2.amazonaws.com\nnotices: [a@example.com]\n")
+    plan.write_text(
+        "name: acme\nruns_on: ec2.amazonaws.com\nnotices: [a@example.com]\nstreams: [clicks]\n"
+    )
     made = run_infra("--plan", str(plan), "--folder", str(tmp_path / "out"))
     assert made.returncode == 0, made.stdout + made.stderr
     roles = json.loads((tmp_path / "out" / "Roles.template.json").read_text())["Resources"]
     assert "AWS::IAM::InstanceProfile" in {each["Type"] for each in roles.values()}
+    [reading] = [
+        statement
+        for each in roles.values()
+        if each["Type"] == "AWS::IAM::Policy"
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if any(action.startswith("kinesis:") for action in listed(statement["Action"]))
+    ]
+    assert all(action.split(":")[0] == "kinesis" for action in reading["Action"])
+    assert len(reading["Action"]) == 4
+    assert text(reading["Resource"]).endswith(":stream/clicks")
