@@ -97,5 +97,6 @@ def no_such_stream(name: str, where: str) -> SourceRejected:
         f"stream {name!r}",
         found=f"no stream of that name in {where}",
         expected="the stream that the source's contract names",
-        next_move="create the stream, or correct `stream` in the source's contract",
+        next_move="create it (locally its first record does: product360 stream put), or correct "
+        "`stream` in the source's contract",
     )
