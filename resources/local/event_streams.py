@@ -80,7 +80,7 @@ class LocalStream:
 
     def read(self, shard_id: str, *, after: str | None, limit: int = MOST_RECORDS) -> Page:
         """See `EventStream.read`."""
-        closed = self._shard(shard_id)
+        closed = self._is_closed(shard_id)
         place = (self.name, shard_id, int(after or 0))
         found = self._database.rows(
             "SELECT sequence, arrived_ms, length(data) FROM record WHERE stream = ? "
@@ -159,13 +159,12 @@ class LocalStream:
             (low, _), (_, high) = self._close(left), self._close(right)
             self._add(f"{left} {right}", low, high)
 
-    def _shard(self, shard_id: str) -> bool:
-        """Whether the shard is closed."""
+    def _is_closed(self, shard_id: str) -> bool:
         rows = self._database.rows(
             "SELECT closed_ms FROM shard WHERE stream = ? AND shard_id = ?", self.name, shard_id
         )
         if not rows:
-            raise no_such_stream(f"{self.name}/{shard_id}", str(self._path))
+            raise self._no_such_shard(shard_id, "of that name")
         return rows[0][0] is not None
 
     def _open_shards(self) -> int:
@@ -197,9 +196,17 @@ class LocalStream:
             shard_id,
         )
         if not rows:
-            raise no_such_stream(f"{self.name}/{shard_id}", str(self._path))
+            raise self._no_such_shard(shard_id, "of that name that is open")
         bounds: tuple[str, str] = rows[0]
         return bounds
+
+    def _no_such_shard(self, shard_id: str, which: str) -> SourceRejected:
+        return SourceRejected(
+            f"shard {shard_id!r} of stream {self.name!r}",
+            found=f"no shard {which} in {self._path}",
+            expected="one of the stream's shards",
+            next_move=f"product360 stream shards {self.name} says which there are",
+        )
 
     def _now_ms(self) -> int:
         return round(self._clock() * 1000)

@@ -1,4 +1,4 @@
-"""A stream is read into landing and raw alike: on SQLite and folders, on Kinesis, DynamoDB and S3."""
+"""A stream lands and counts alike: from SQLite in folders, and from Kinesis in S3 and DynamoDB."""
 
 from __future__ import annotations
 
