@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resources.errors import SettingInvalid
+from resources.event_streams import STREAM_NAME
 
 
 class _Strict(BaseModel):
@@ -47,6 +48,8 @@ class Plan(_Strict):
         name: stands before all other names; deployments of an account in several regions differ in
             it, as roles and budgets are the account's.
         runs_on: the service on which Dagster runs, and which gives it its role.
+        streams: Kinesis streams of this account and region that sources are read from directly;
+            they are their producers', who also let the platform use the key of an encrypted one.
         raw_lock_days: how long an object in raw can be deleted by nobody but who may break locks.
         monthly_budget_usd: at four fifths of it, and when it is forecast to be passed, a notice.
         notices: addresses to which alarms and budget write.
@@ -56,6 +59,7 @@ class Plan(_Strict):
 
     name: Annotated[str, Field(pattern=r"\A[a-z][a-z0-9-]{1,18}[a-z0-9]\z")] = "product360"
     runs_on: Literal["ecs-tasks.amazonaws.com", "ec2.amazonaws.com"] = "ecs-tasks.amazonaws.com"
+    streams: tuple[Annotated[str, Field(pattern=STREAM_NAME)], ...] = ()
     raw_lock_days: Annotated[int, Field(ge=1, le=36_500)] = 3650
     emr: EmrPlan = EmrPlan()
     monthly_budget_usd: Annotated[int, Field(ge=1)] = 500

@@ -133,6 +133,17 @@ class RolesStack(PlannedStack):
             ("secretsmanager:GetSecretValue",),
             tuple(secret.ref for secret in parts.secrets.secrets.values()),
         )
+        if streams := self.plan.streams:
+            stream = "arn:{partition}:kinesis:{region}:{account}:stream"
+            yield Right(
+                (
+                    "kinesis:ListShards",
+                    "kinesis:DescribeStreamSummary",
+                    "kinesis:GetShardIterator",
+                    "kinesis:GetRecords",
+                ),
+                tuple(f"{stream}/{name}" for name in streams),
+            )
         yield Right(("sns:Publish",), (parts.alarms.topic.topic_arn,))
         yield Right(("kms:Decrypt", "kms:GenerateDataKey"), (parts.alarms.key.key_arn,))
         yield self._passes(self.jobs, EMR)

@@ -14,6 +14,7 @@ from dagster_shared.record import replace
 
 from product360_assets import curated, forecast, serving
 from product360_assets.automation.alerts import alert_sensors
+from product360_assets.automation.event_streams import event_stream_sensors
 from product360_assets.automation.jobs import (
     accept_job,
     audit_job,
@@ -76,6 +77,7 @@ def defs() -> dg.Definitions:
             schedules=[*schedules(), stream_schedule()],
             sensors=[
                 source_changes(contracts, ingesting),
+                *event_stream_sensors(contracts, ingesting),
                 landing_arrivals(contracts, accepting),
                 upstream_changes(),
                 stream_sensor(),

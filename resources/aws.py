@@ -28,6 +28,7 @@ Service = Literal[
     "dms",
     "emr-serverless",
     "glue",
+    "kinesis",
     "events",
     "iam",
     "sts",
@@ -54,7 +55,9 @@ def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 @overload
 def client(  # no types are installed
-    service: Literal["sqs", "sns", "dms", "emr-serverless", "glue", "events", "iam", "sts"],
+    service: Literal[
+        "sqs", "sns", "dms", "emr-serverless", "glue", "kinesis", "events", "iam", "sts"
+    ],
 ) -> Any: ...  # noqa: ANN401
 
 

@@ -54,11 +54,13 @@ class Wanted:
         secrets: references of connections.
         databases: those of them that lead to a database.
         namespaces: the databases of the catalog.
+        streams: those that are read directly.
     """
 
     secrets: Sequence[str] = ()
     databases: Collection[str] = ()
     namespaces: Sequence[str] = ()
+    streams: Sequence[str] = ()
 
 
 def examine(checks: Iterable[Check]) -> Iterator[tuple[str, Finding]]:

@@ -29,6 +29,7 @@ from resources.doctor_rights import (
     rights_of_lake,
 )
 from resources.doctor_s3 import look_at_bucket, look_at_bucket_settings
+from resources.doctor_streams import look_at_stream, right_of_stream
 from resources.doctor_tables import look_at_database, look_at_ledger_items, look_at_ledger_table
 from resources.emr_settings import EmrSettings, read_settings
 from resources.objects import DELETABLE, ERASABLE, Zone
@@ -56,6 +57,7 @@ def aws_checks(
         *_of_ledger(aws, str(chosen.ledger_table)),
         *_of_catalog(aws, wanted.namespaces),
         *_of_secrets(secrets, wanted.secrets),
+        *_of_streams(aws, wanted.streams),
         *_of_jobs(aws, partial(read_settings, chosen.emr, chosen.emr_deployed)),
         *_of_optimizers(aws, chosen),
     ]
@@ -135,6 +137,13 @@ def _look_at_secret(secrets: SecretsResource, reference: str) -> Iterator[Findin
         yield refusal(thing, "secretsmanager:GetSecretValue", answer.code)
     else:
         yield ok(thing, f"readable, {answer.value['fields']} fields")
+
+
+def _of_streams(aws: Clients, names: Iterable[str]) -> Iterator[Check]:
+    for name in names:
+        yield check(f"stream {name}", partial(look_at_stream, aws, name), CALLER)
+        right = right_of_stream(name)
+        yield check("stream permissions", partial(look_at_right, aws, right), CALLER)
 
 
 def _of_jobs(aws: Clients, read: Callable[[], EmrSettings]) -> Iterator[Check]:

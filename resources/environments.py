@@ -151,6 +151,7 @@ def _local(chosen: Settings) -> dict[str, object]:
     from resources.catalog import LocalCatalogResource
     from resources.local.alerts import SqliteAlertStoreResource
     from resources.local.announcements import SqliteAnnouncementsResource
+    from resources.local.event_streams import LocalStreams
     from resources.local.events import FolderQueueResource
     from resources.local.forecaster import LocalForecaster
     from resources.local.ledger import SqliteLedgerResource
@@ -176,6 +177,7 @@ def _local(chosen: Settings) -> dict[str, object]:
         "runner": LocalJobRunner(home=str(home), engine=chosen.engine),
         "replication": LocalReplication(),
         "saas": LocalSaas(),
+        "event_streams": LocalStreams(path=str(home / "streams.db")),
         "forecaster": LocalForecaster(),
         "warehouse": LocalWarehouse(catalog=catalog),
         "maintenance": _maintenance(chosen),
@@ -189,6 +191,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
     from resources.dynamodb_alerts import DynamoAlertStoreResource
     from resources.dynamodb_announcements import DynamoAnnouncementsResource
     from resources.dynamodb_registry import DynamoRegistryResource
+    from resources.kinesis import KinesisStreams
     from resources.local.forecaster import LocalForecaster
     from resources.local.warehouse import LocalWarehouse
     from resources.objects import LakeResource
@@ -216,6 +219,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
         "saas": UnavailableService(
             service="Amazon AppFlow", arrives_with="the adapter that runs flows"
         ),
+        "event_streams": KinesisStreams(),
         # Our own engine runs wherever Dagster runs; it needs no service.
         "forecaster": LocalForecaster(),
         # So does what checks ask; it reads the tables where they lie.

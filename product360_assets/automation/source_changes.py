@@ -24,7 +24,8 @@ from product360_assets.automation.sensors import (
     UNFINISHED,
 )
 from product360_assets.automation.sources_now import sources_now
-from product360_assets.core.contract import Cadence, SourceContract
+from product360_assets.core.contract import SourceContract
+from product360_assets.core.fetching import Cadence
 from product360_assets.core.keys import landing_key
 from product360_assets.ingestion.landed import field_checks
 from resources.errors import Product360Error
@@ -71,11 +72,11 @@ def source_changes(
         for contract in asked:
             reason = (
                 waiting.get(contract.name)
-                or _reason_to_wait(context.instance, contract, now)
+                or reason_to_wait(context.instance, contract, now)
                 or _nothing_to_fetch(context.instance, contract, secrets, replication, now)
             )
             if reason is None:
-                requests.append(_request(contract))
+                requests.append(request_of(contract))
             said.append(f"{contract.name}: {reason or 'asked'}")
             context.log.info(said[-1])
         reason = None if requests else "; ".join(said) or "No source has to be asked."
@@ -84,7 +85,8 @@ def source_changes(
     return look
 
 
-def _request(contract: SourceContract) -> dg.RunRequest:
+def request_of(contract: SourceContract) -> dg.RunRequest:
+    """A run of `ingest` for this system alone."""
     return dg.RunRequest(
         job_name=INGEST,
         asset_selection=[landing_key(contract.name, table.name) for table in contract.tables],
@@ -94,7 +96,7 @@ def _request(contract: SourceContract) -> dg.RunRequest:
     )
 
 
-def _reason_to_wait(
+def reason_to_wait(
     instance: dg.DagsterInstance, contract: SourceContract, now: datetime
 ) -> str | None:
     """Why this is not the time to ask, whatever there is to fetch; None when it is."""

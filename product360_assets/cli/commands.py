@@ -30,6 +30,7 @@ from product360_assets.cli.output import (
 )
 from product360_assets.cli.registry import registry
 from product360_assets.cli.sources import source
+from product360_assets.cli.streams import stream
 
 if TYPE_CHECKING:
     from product360_assets.cli.status import RunStatus
@@ -48,6 +49,7 @@ app.command()(pseudonyms.reveal)
 
 app.add_typer(registry)
 app.add_typer(source)
+app.add_typer(stream)
 
 app.add_typer(quarantine.app, name="quarantine")
 app.command("replay")(replay.replay)

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from product360_assets.core.fetching import Cadence, PullContract, StreamName
 from product360_assets.core.rules import QuarantineContract, RuleContract, UniqueContract
 from product360_assets.core.subject import OfSubject
 from product360_assets.core.treatments import FOR_KEYS, Name, Text
@@ -33,7 +34,6 @@ SOURCES = Path(__file__).parents[1] / "sources"
 SourceKind = Literal["database", "saas", "files", "stream"]
 FileFormat = Literal["parquet", "csv", "json"]
 Sensitivity = Literal["public", "internal", "personal", "sensitive"]
-Cadence = Literal["continuous", "hourly", "daily", "weekly", "monthly"]
 DriftMode = Literal["strict", "evolve", "freeze", "discard"]
 
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+)$")]
@@ -52,29 +52,6 @@ class ColumnContract(OfSubject):
     def delivered_name(self) -> str:
         """The column's name in delivered objects."""
         return self.source_name or self.name
-
-
-class PullContract(_Strict):
-    """How a service's table is pulled."""
-
-    overlap_minutes: int = Field(
-        60,
-        ge=0,
-        description="How far a pull reaches back behind the last one, for changes that the service "
-        "made visible late; what comes again changes nothing",
-    )
-    compare_keys: Cadence | None = Field(
-        None,
-        description="How often all keys at the service are compared with ours; what it lacks was "
-        "deleted there",
-    )
-    deletes_at_most_percent: int = Field(
-        20,
-        ge=0,
-        le=100,
-        description="Share of our keys that a comparison may delete; more is no deletion but a "
-        "service that shows less than it has",
-    )
 
 
 class TableContract(_Strict):
@@ -98,6 +75,9 @@ class TableContract(_Strict):
         "left out, and what does not fit goes to quarantine",
     )
     pull: PullContract = Field(PullContract(), description="How it is pulled; services only")
+    stream: StreamName | None = Field(
+        None, description="The stream that its events are read from; without it, files come"
+    )
     unique: UniqueContract | None = None
     quarantine: QuarantineContract = QuarantineContract()
     columns: tuple[ColumnContract, ...] = Field(min_length=1)
@@ -209,6 +189,12 @@ class SourceContract(_Strict):
             raise ValueError(
                 f"source {self.name}: table {pulled[0]!r} has a `pull`, but no service"
             )
+        for table in self.tables:
+            if table.stream and (self.kind, table.format) != ("stream", "json"):
+                raise ValueError(
+                    f"source {self.name}: table {table.name!r} has a `stream`, which needs kind "
+                    "stream and format json"
+                )
         names = [table.name for table in self.tables]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"source {self.name}: table {twice[0]!r} is declared twice")

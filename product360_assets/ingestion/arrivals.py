@@ -92,14 +92,18 @@ def successful_deliveries(ledger: Ledger, source: str, table: str) -> list[Deliv
 
 
 def delivered_rows(batch: Batch, ledger: Ledger) -> int | None:
-    """How many rows the batch's execution says that it delivered; None when nobody says."""
+    """How many rows the batch's executions say that they delivered; None when nobody says."""
+    deliveries = successful_deliveries(ledger, batch.source, batch.table)
     size = sum(landed.size for landed in batch.objects)
-    for delivery in successful_deliveries(ledger, batch.source, batch.table):
+    for delivery in deliveries:
         within = all(landed.key.startswith(delivery.prefix) for landed in batch.objects)
         # A batch of some of its objects would hold some of its rows.
         if within and size == delivery.bytes:
             return delivery.rows
-    return None
+    # A stream that is read directly delivers each file by itself.
+    by_file = {(delivery.prefix, delivery.bytes): delivery.rows for delivery in deliveries}
+    rows = [by_file.get((landed.key, landed.size)) for landed in batch.objects]
+    return None if None in rows else sum(filter(None, rows))
 
 
 def delivery_ids(contract: SourceContract, ledger: Ledger) -> list[str]:

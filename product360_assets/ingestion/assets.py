@@ -1,8 +1,9 @@
 """The landing assets of a source system: one step that makes sure that what is to come has come.
 
-For databases and services the step makes the delivery happen; for files and streams it only looks,
-because their owners deliver by themselves. In all cases it registers the landing dates of what
-counts as delivered, and those are the partitions of raw and clean.
+For databases, services and streams that are read directly the step makes the delivery happen; for
+files and all other streams it only looks, because their owners deliver by themselves. In all cases
+it registers the landing dates of what counts as delivered, and those are the partitions of raw and
+clean.
 
 This module, as every one that defines assets, does without `from __future__ import annotations`:
 Dagster reads the annotations of an asset's parameters, and would find text.
@@ -22,10 +23,12 @@ from product360_assets.core.keys import landing_key, source_key
 from product360_assets.core.metadata import column_schema, highest_sensitivity
 from product360_assets.core.references import contract_reference
 from product360_assets.ingestion.databases import DatabaseIngestion
+from product360_assets.ingestion.event_reading import Pass, StreamReading
 from product360_assets.ingestion.key_comparison import KeyComparison
 from product360_assets.ingestion.landed import arrived, field_checks, field_results
 from product360_assets.ingestion.services import ServiceIngestion
 from resources.errors import SourcePaused
+from resources.event_streams import EventStreamsResource
 from resources.ledger import Ledger, LedgerResource
 from resources.locks import holding
 from resources.objects import LakeResource
@@ -98,6 +101,8 @@ def landing_assets(contract: SourceContract) -> dg.AssetsDefinition:
         return decorate(_database_step(contract))
     if contract.kind == "saas":
         return decorate(_service_step(contract))
+    if any(table.stream for table in contract.tables):
+        return decorate(_stream_step(contract))
     return decorate(_dropped_step(contract))
 
 
@@ -202,6 +207,31 @@ def _service_step(contract: SourceContract) -> IngestStep:
                     lake=lake,
                     check_results=field_results(context, source, table, ledger=opened),
                 )
+
+    return ingest
+
+
+def _stream_step(contract: SourceContract) -> IngestStep:
+    def ingest(
+        context: dg.AssetExecutionContext,
+        lake: LakeResource,
+        ledger: LedgerResource,
+        event_streams: EventStreamsResource,
+        registry: RegistryResource,
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        if (agreed := _unless_paused(context, contract, registry)) is None:
+            return
+        source = agreed.contract
+        with explained_failures(), _alone(context, contract, ledger) as opened:
+            reading = StreamReading(source, opened, lake.zone("landing"), context.log.info)
+            passes: list[Pass] = []
+            for table in _selected(context, contract, agreed):
+                if table.stream:
+                    passes.append(reading.read(table, event_streams.open(table.stream)))
+                read = passes[-1].shown() if table.stream else {}
+                yield arrived(context, source, table, ledger=opened, lake=lake, read=read)
+            for done in passes:
+                done.complain()
 
     return ingest
 

@@ -24,7 +24,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from product360_assets.core.contract import Cadence, SourceContract, TableContract
+from product360_assets.core.contract import SourceContract, TableContract
+from product360_assets.core.fetching import Cadence
 from product360_assets.core.states import CLEAN
 from product360_assets.ingestion.arrivals import execution_id
 from product360_assets.ingestion.current_keys import Missing, key_columns, missing_keys

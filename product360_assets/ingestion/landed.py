@@ -6,7 +6,7 @@ The data version is a hash over the delivered objects: nothing new delivered, th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -35,8 +35,12 @@ def arrived(
     ledger: Ledger,
     lake: LakeResource,
     check_results: Sequence[dg.AssetCheckResult] = (),
+    read: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[None]:
-    """Register the table's landing dates and say what landing holds of it."""
+    """Register the table's landing dates and say what landing holds of it.
+
+    `read` are the figures of a stream that was read for it.
+    """
     found = arrivals(contract, table, ledger=ledger, landing=lake.zone("landing"))
     new = register_landing_dates(context.instance, contract.name, found.landing_dates)
     if new:
@@ -49,6 +53,7 @@ def arrived(
             **_counts(found),
             **_last_execution(ledger, contract, table),
             **_replicated(ledger, contract, table),
+            **(read or {}),
             "new landing dates": len(new),
             "dagster/column_lineage": column_lineage(table, source_key(contract.name, table.name)),
         },

@@ -42,6 +42,7 @@ class Deployment:
     emr: Path
     gate: Gate
     aws: Clients
+    streams: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -56,7 +57,7 @@ class Deployment:
         )
 
     def findings(self, chosen: Settings | None = None) -> list[tuple[str, Finding]]:
-        wanted = Wanted(secrets=[self.secret], namespaces=[self.database])
+        wanted = Wanted([self.secret], namespaces=[self.database], streams=self.streams)
         checks = aws_checks(chosen or self.settings, wanted, SecretsManagerSecrets(), self.aws)
         found = list(examine(checks))
         assert PASSWORD not in repr(found)
@@ -337,6 +338,19 @@ def test_a_secret_and_a_database_that_are_not_there_come_with_the_command_that_m
     assert "create-secret --name nobodys" in found["secret nobodys"].fix
     assert found["catalog nowhere"].state == "warning"
     assert "aws glue create-database" in found["catalog nowhere"].fix
+
+
+def test_a_stream_is_told_with_how_long_it_keeps_records_and_one_that_is_not_there_fails(
+    deployment: Deployment,
+) -> None:
+    deployment.aws("kinesis").create_stream(StreamName="read-here", ShardCount=2)
+    found = dict(replace(deployment, streams=("read-here",)).findings())
+    kept = "ACTIVE, 2 open shards, records are kept for 24 hours"
+    assert (found["stream read-here"].state, found["stream read-here"].found) == ("ok", kept)
+    assert "kinesis:GetRecords" in found["stream permissions"].found
+    [(name, missing)] = replace(deployment, streams=("elsewhere",)).unwell().items()
+    assert (name, missing.state) == ("stream elsewhere", "failed")
+    assert missing.found == "no such stream"
 
 
 def test_jobs_that_the_deployment_names_need_no_file(deployment: Deployment, stage: Stage) -> None:

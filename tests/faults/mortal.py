@@ -3,7 +3,7 @@
     python tests/faults/mortal.py FOLDER STAGE [--calls 3,17]
     python tests/faults/mortal.py FOLDER STAGE --without PROTECTION [--until-wrong]
 
-The stages are accept, clean, publish, erase and erase-tables.
+The stages are read, accept, clean, publish, erase and erase-tables.
 
 It counts the durable calls that the work makes through its ports, and sends SIGKILL to its own
 process when the n-th is about to be made: for every n, until the work comes to its end. After each
@@ -31,12 +31,13 @@ from typing import Any
 
 from mortal_erasure import ERASING
 from mortal_protections import WITHOUT
+from mortal_reading import READING
 from mortal_work import STAGES, Stage, prepared
 from mortality import Mortality, wrap_ports
 
 from resources.local import engines
 
-ALL_STAGES = {**STAGES, **ERASING}
+ALL_STAGES = {**STAGES, **ERASING, **READING}
 
 
 def deaths(

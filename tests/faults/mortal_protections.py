@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mortality import Mortality
@@ -14,11 +16,14 @@ from product360_assets.clean.work import Cleaning
 from product360_assets.core.erasures import Intended
 from product360_assets.curated.publish import Publisher
 from product360_assets.governance import table_erasure
+from product360_assets.ingestion.event_files import ShardFiles
+from product360_assets.ingestion.event_reading import Pass
 from product360_assets.raw import acceptance
 from product360_assets.raw.acceptance import Acceptance
 from product360_assets.raw.keys import manifest_key
 from resources.jobs import JobResult
 from resources.local import folder
+from resources.objects import ObjectStore
 
 
 def without_whole_objects(mortality: Mortality) -> None:
@@ -96,6 +101,24 @@ def without_files_written_down(_: Mortality) -> None:
     table_erasure.intended_of = intended_of  # type: ignore[assignment]
 
 
+def without_files_before_records(_: Mortality) -> None:
+    """A file counts as delivered before it is written."""
+    write, add = ShardFiles.write, Pass.add
+    nowhere = ObjectStore("nowhere", folder.Folder(Path(tempfile.mkdtemp())), "landing")
+    waiting: list[tuple[ShardFiles, Any]] = []
+
+    def described(self: ShardFiles, records: Any) -> Any:
+        waiting.append((self, records))
+        return write(replace(self, landing=nowhere), records)
+
+    def written(self: Pass, landed: Any, records: Any) -> None:
+        write(*waiting.pop())
+        add(self, landed, records)
+
+    ShardFiles.write = described  # type: ignore[method-assign]
+    Pass.add = written  # type: ignore[method-assign]
+
+
 WITHOUT: dict[str, Callable[[Mortality], None]] = {
     "whole-objects": without_whole_objects,
     "finishing-what-was-opened": without_finishing_what_was_opened,
@@ -104,4 +127,5 @@ WITHOUT: dict[str, Callable[[Mortality], None]] = {
     "the-same-place": without_the_same_place,
     "asking-the-snapshots": without_asking_the_snapshots,
     "files-written-down": without_files_written_down,
+    "files-before-records": without_files_before_records,
 }

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from synthesised import ROOT, require_synthesis, run_infra
+from synthesised import ROOT, listed, require_synthesis, run_infra, text
 
 pytestmark = pytest.mark.long
 
@@ -50,7 +50,8 @@ def test_another_plan_is_as_clean_for_cdk_nag_and_cfn_lint(tmp_path: Path) -> No
     require_synthesis()
     plan = tmp_path / "plan.yaml"
     plan.write_text(
-        "name: acme\nruns_on: ec2.amazonaws.com\nnotices: [a@example.com]\nalerts: alerts.yaml\n"
+        "name: acme\nruns_on: ec2.amazonaws.com\nnotices: [a@example.com]\n"
+        "streams: [clicks]\nalerts: alerts.yaml\n"
     )
     (tmp_path / "alerts.yaml").write_text(
         "receivers: {desk: {type: webhook, secret: desk_webhook}}\nroutes: [{to: [desk]}]\n"
@@ -61,3 +62,13 @@ def test_another_plan_is_as_clean_for_cdk_nag_and_cfn_lint(tmp_path: Path) -> No
     assert "AWS::IAM::InstanceProfile" in {each["Type"] for each in roles.values()}
     secrets = json.loads((tmp_path / "out" / "Secrets.template.json").read_text())["Resources"]
     assert "acme/desk_webhook" in {each["Properties"]["Name"] for each in secrets.values()}
+    [reading] = [
+        statement
+        for each in roles.values()
+        if each["Type"] == "AWS::IAM::Policy"
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if any(action.startswith("kinesis:") for action in listed(statement["Action"]))
+    ]
+    assert all(action.split(":")[0] == "kinesis" for action in reading["Action"])
+    assert len(reading["Action"]) == 4
+    assert text(reading["Resource"]).endswith(":stream/clicks")

@@ -36,6 +36,7 @@ def test_what_is_left_out_is_as_usual(tmp_path: Path) -> None:
         # Buckets are <name>-<account>-<region>-<zone>, of 63 characters at most.
         ("name: a-name-that-is-longer-than-twenty", "name"),
         ("raw_lock_days: 0", "raw_lock_days"),
+        ("streams: [a/b]", "streams.0"),
         ("emr: {release: emr-6.9.0}", "emr.release"),
         ("runs_on: lambda.amazonaws.com", "runs_on"),
         ("[", "expected"),

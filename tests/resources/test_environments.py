@@ -31,6 +31,7 @@ NAMES = {
     "runner",
     "replication",
     "saas",
+    "event_streams",
     "forecaster",
     "warehouse",
     "maintenance",

@@ -73,6 +73,10 @@ def test_a_contract_is_read_as_it_is_written() -> None:
         (lambda: column(type="decimal(39,2)"), "should match pattern"),
         (lambda: column(sensitivity="secret"), "personal"),
         (lambda: column(name="Order ID"), "should match pattern"),
+        (lambda: table(stream="clicks"), "has a `stream`, which needs kind stream"),
+        (lambda: contract(kind="stream", tables=[{**TABLE, "stream": "s"}]), "and format json"),
+        (lambda: table(stream=".hidden"), "should match pattern"),
+        (lambda: table(stream="a/b"), "should match pattern"),
         (
             lambda: table(rules=[{"name": "r", "expression": "true", "action": "warn"}]),
             "why",
@@ -105,6 +109,10 @@ def test_the_config_version_ignores_words() -> None:
     assert column(sensitivity="personal").config_version("order") == before
     assert table(description="Better words.").config_version("order") == before
     assert contract(owners=["team:other"]).config_version("order") == before
+    read = {**TABLE, "format": "json"}
+    delivered = contract(kind="stream", tables=[read]).config_version("order")
+    straight = contract(kind="stream", tables=[{**read, "stream": "orders"}])
+    assert straight.config_version("order") == delivered
 
 
 def written(folder: Path, system: str, attributes: dict[str, Any]) -> Path:

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from demo.saas_faults import Fault
-from product360_assets.core.contract import PullContract, SourceContract
+from product360_assets.core.contract import SourceContract
+from product360_assets.core.fetching import PullContract
 from product360_assets.ingestion.arrivals import arrivals
 from product360_assets.ingestion.services import ServiceIngestion
 from resources.errors import Product360Error, SourceUnreachable
