@@ -173,7 +173,7 @@ def _compaction(
     if not do:
         return step
     done = compact(iceberg, groups)
-    proof = f"{done.rows:,} rows are equal in {done.files_after} files"
+    proof = f"{done.rows:,} rows are equal in {done.files} files"
     return replace(step, outcome=DONE, proof=proof)
 
 
