@@ -31,6 +31,8 @@ Zone = Literal["landing", "raw", "clean", "curated", "forecast", "results"]
 DELETABLE: frozenset[Zone] = frozenset({"landing", "results"})
 # Zones that keep objects, but for those that tell of an erased subject.
 ERASABLE: frozenset[Zone] = frozenset({"clean"})
+# Zones that published tables lie in; each is a database of the Glue Data Catalog.
+PUBLISHED: frozenset[Zone] = frozenset({"curated", "forecast"})
 
 CHUNK_BYTES = 8 * 1024 * 1024
 

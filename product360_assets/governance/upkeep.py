@@ -244,13 +244,3 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "orphans": _orphans,
     }
 )
-
-
-def kept_tables(catalog: CatalogResource) -> list[str]:
-    """Every table of the catalog, as `zone.table`."""
-    opened = catalog.load()
-    return sorted(
-        ".".join(identifier)
-        for namespace in opened.list_namespaces()
-        for identifier in opened.list_tables(namespace)
-    )
