@@ -2,7 +2,8 @@
 
 Which columns hold the keys of subjects is declared: in the sources' contracts and in the
 dictionary of tables. Files are looked at as they lie there, whatever names them: what only an old
-snapshot or an earlier unit holds is found too, and so is what a failed write left behind.
+snapshot or an earlier unit holds is found too, and so is what a failed write left behind, also
+where listings hide it.
 
 The hazard is quarantine, where a record is text as the source had it. Where that is no JSON object
 with names, a key counts as found when it stands in the text as a whole word; a short key may be
@@ -14,18 +15,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
 from resources.arrow_files import file_system, parquet_keys
 from resources.catalog import CatalogResource
+from resources.keys import is_unfinished
 from resources.objects import LakeResource, ObjectStore
 from spark.tables import TABLES, Table
 from spark.tables.model import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.snapshots import Snapshot
@@ -74,14 +78,29 @@ def clean_places(
     folder = f"{contract.name}/{table.name}/"
     for column in (each for each in table.columns if each.subject == kind):
         counted = {
-            each: _rows_of(clean, each, column.name, key) for each in parquet_keys(clean, folder)
+            each: _rows_of(clean, each, column.name, key)
+            for each in parquet_keys(clean, folder, unfinished=True)
         }
         if rows := {each: count for each, count in counted.items() if count}:
-            batches = frozenset(batch_of(each) for each in rows)
+            batches = frozenset(batch_of(each) for each in rows) - {""}
             yield Place("clean", name, column.name, column.erasure, rows, batches)
         rows, batches = _quarantined(clean, f"quarantine/{folder}", column, key)
         if rows:
             yield Place("quarantine", name, column.name, "remove", rows, batches)
+
+
+def left_behind(contract: SourceContract, table: TableContract, lake: LakeResource) -> list[str]:
+    """Files with rows that a job of clean did not finish, or cannot be read; while none is at work.
+
+    A job stages a whole delivery before it writes a batch, and removes that at its end.
+    """
+    clean, folder = lake.zone("clean"), f"{contract.name}/{table.name}/"
+    return [
+        file
+        for prefix in (folder, f"quarantine/{folder}")
+        for file in parquet_keys(clean, prefix, unfinished=True)
+        if is_unfinished(file) and _may_hold_rows(clean, file)
+    ]
 
 
 def published_place(
@@ -201,7 +220,7 @@ def _quarantined(
     names = ["column", "raw_text", "reason", "_batch_id", "_correction_id"]
     found: dict[str, int] = {}
     batches: set[str] = set()
-    for file in parquet_keys(clean, prefix):
+    for file in parquet_keys(clean, prefix, unfinished=True):
         rows = _read(clean, file, names).to_pylist()
         if quoted := sum(_quotes(row, column, key) for row in rows):
             found[file] = quoted
@@ -222,11 +241,34 @@ def _quotes(row: Mapping[str, Any], column: ColumnContract, key: str) -> bool:
     return bool(word.search(row["raw_text"] or ""))
 
 
+def _may_hold_rows(store: ObjectStore, file: str) -> bool:
+    import pyarrow as pa
+
+    try:
+        with _opened(store, file) as parquet:
+            return bool(parquet.metadata.num_rows)
+    except pa.ArrowInvalid:
+        return True
+
+
 def _read(store: ObjectStore, file: str, columns: list[str]) -> pa.Table:
+    """Those of the columns that it has; of a file that its writer is still at, none."""
+    import pyarrow as pa
+
+    try:
+        with _opened(store, file) as parquet:
+            present = [name for name in columns if name in parquet.schema_arrow.names]
+            return parquet.read(columns=present)
+    except (pa.ArrowInvalid, FileNotFoundError):
+        if not is_unfinished(file):
+            raise
+        return pa.table({})
+
+
+@contextmanager
+def _opened(store: ObjectStore, file: str) -> Iterator[pq.ParquetFile]:
     import pyarrow.parquet as pq
 
     files, root = file_system(store)
     with files.open_input_file(f"{root}/{file}") as opened:
-        parquet = pq.ParquetFile(opened)
-        present = [name for name in columns if name in parquet.schema_arrow.names]
-        return parquet.read(columns=present)
+        yield pq.ParquetFile(opened)

@@ -172,6 +172,28 @@ def test_a_proof_says_what_it_still_finds(make_known: Callable[[str], Any], tmp_
     assert zones == {"clean", "quarantine", "log"}
 
 
+def test_what_a_killed_job_left_in_staging_goes_too(
+    make_known: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("spark.jobs.clean.forget", lambda *_: None)
+        shop = make_known("remove")
+    staged = [Path(path) for path in sightings(shop, "clean") if "/.staging-" in path]
+    assert staged
+    cut = staged[0].with_name("cut.parquet")
+    cut.write_bytes(staged[0].read_bytes()[:-9])  # its writer died before it was whole
+    found = {file for place in eraser_of(shop, tmp_path).find() for file in place.rows}
+    assert [file for file in found if "/.staging-" in file]
+
+    proof = eraser_of(shop, tmp_path).erase()
+
+    assert proof.is_clean
+    assert not cut.exists()
+    assert sightings(shop, "clean") == []
+    assert {f"file://{path}" for path in (cut, *staged)} < set(proof.document["files removed"])
+    assert eraser_of(shop, tmp_path).erase().document["files removed"] == []
+
+
 def test_a_job_that_began_before_the_request_is_not_believed(
     make_known: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
