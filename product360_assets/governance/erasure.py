@@ -33,7 +33,7 @@ from product360_assets.core.erasures import (
     request_id,
 )
 from product360_assets.core.states import CLEAN
-from product360_assets.governance.search import mentions
+from product360_assets.governance.search import can_be_searched, mentions
 from product360_assets.governance.subjects import (
     Place,
     batch_of,
@@ -144,6 +144,7 @@ class Eraser:
                 name: list(each.names) for name, each in cleared.items() if each.names
             },
             "files removed": sorted(removed),
+            "searched as text": can_be_searched(self.key),
             "found afterwards": [*_told(after), *mentions(self.lake, self.beside, self.key)],
             "kept on purpose": "landing and raw hold what was delivered until their retention ends",
         }

@@ -1,8 +1,8 @@
 """A search for a subject's key in everything that is not a table: every object's bytes as text.
 
 The hazard is a key that says nothing: `17` stands in any file. So only a key of six characters and
-more is searched for as text; for a shorter one the proof rests on the declared columns alone, and
-says so by `can_be_searched`.
+more is searched for as text; for a shorter one the proof rests on the declared columns alone. Which
+of the two it was, the proof says under `searched as text`.
 """
 
 from __future__ import annotations
