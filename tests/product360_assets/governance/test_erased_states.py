@@ -139,6 +139,7 @@ def test_forgetting_is_no_new_content_and_upkeep_finds_nothing_of_the_subject(
 
     assert kept.keys() <= {"snapshots", "orphans"}
     assert desk.notes() == ["a", "b", "c", "z"]
+    assert on_disk(desk) == {"a", "b", "c", "z"}
     assert erase(desk) == Cleared(0, names=("release-2", "release-3"))
 
 
