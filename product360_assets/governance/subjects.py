@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
 from resources.arrow_files import file_system, parquet_keys
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
-    from pyiceberg.table.snapshots import Snapshot
 
 COLUMNS = ("zone", "table", "column", "erasure", "rows", "files", "snapshots")
 
@@ -112,7 +111,8 @@ def published_place(
     key: str,
 ) -> Place | None:
     """What a published table holds of a subject, in every snapshot and beside them."""
-    from resources.orphans import files_of, folder_in, place_of
+    from resources.orphans import folder_in, place_of
+    from resources.telling import snapshots_that_tell
 
     if not catalog.load().table_exists(table.identifier):
         return None
@@ -124,12 +124,7 @@ def published_place(
     }
     rows = {each: count for each, count in counted.items() if count}
     uris = {place_of(store.uri_of(each)) for each in rows}
-    snapshots = tuple(
-        snapshot.snapshot_id
-        for snapshot in iceberg.metadata.snapshots
-        if uris & {place_of(each) for each in files_of(iceberg, [snapshot])}
-        or _is_a_bound(iceberg, snapshot, column, key)
-    )
+    snapshots = snapshots_that_tell(iceberg, uris, column, key)
     if not (rows or snapshots):
         return None
     now = rows_now(iceberg, column, key)
@@ -146,22 +141,6 @@ def subject_columns(kind: str) -> list[tuple[Table, str, str]]:
         for column in table.columns
         if column.subject == kind
     ]
-
-
-def _is_a_bound(table: IcebergTable, snapshot: Snapshot, column: str, key: str) -> bool:
-    """Whether a manifest has the key as the least or greatest of a file, be it removed since."""
-    from pyiceberg.conversions import from_bytes
-    from pyiceberg.types import PrimitiveType
-
-    field = table.schema().find_field(column)
-    kind = cast(PrimitiveType, field.field_type)
-    return any(
-        str(from_bytes(kind, bounds[field.field_id])) == key
-        for manifest in snapshot.manifests(table.io)
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False)
-        for bounds in (entry.data_file.lower_bounds, entry.data_file.upper_bounds)
-        if bounds and field.field_id in bounds
-    )
 
 
 def condition_of(table: IcebergTable, column: str, key: str) -> BooleanExpression:
