@@ -39,7 +39,8 @@ def maintain(
 ) -> None:
     """Compact small files, merge manifests, expire snapshots and remove orphans.
 
-    No row changes, and every step proves it. A window below the longest write or read is refused.
+    No row changes: rewritten rows and named files are compared, and expiry counts what stays. A
+    window below the longest write or read is refused.
     """
     with explained():
         from product360_assets.cli.published import identifiers_of
