@@ -123,12 +123,7 @@ class Home:
     def snapshots(self) -> int:
         """How many snapshots all published tables have together."""
         catalog = self.catalog()
-        loaded = catalog.load()
-        return sum(
-            len(catalog.table(".".join(identifier)).snapshots())
-            for namespace in loaded.list_namespaces()
-            for identifier in loaded.list_tables(namespace)
-        )
+        return sum(len(catalog.table(each).snapshots()) for each in catalog.identifiers())
 
     def zone_size(self, zone: str) -> tuple[int, int]:
         """Files of a zone that hold data, and their bytes; manifests of raw are none."""

@@ -28,7 +28,7 @@ from infra.secrets import SecretsStack
 from infra.stack import PlannedStack
 from infra.storage import ANNOUNCED, ZONES, StorageStack
 from resources.doctor_bucket_settings import SETTINGS
-from resources.objects import DELETABLE, ERASABLE, Zone
+from resources.objects import DELETABLE, ERASABLE, PUBLISHED, Zone
 
 EMR, ECS, EC2, GLUE = (
     f"{service}.amazonaws.com" for service in ("emr-serverless", "ecs-tasks", "ec2", "glue")
@@ -91,7 +91,7 @@ class RolesStack(PlannedStack):
 
     def _of_optimizers(self) -> Iterator[Right]:
         """As Glue's documentation lists them."""
-        zones = _table_zones()
+        zones = sorted(PUBLISHED)
         yield from self._reads(*zones)
         yield from self._writes(*zones)
         yield self._deletes(*zones)
@@ -109,8 +109,8 @@ class RolesStack(PlannedStack):
     def _of_platform(self, parts: Parts) -> Iterator[Right]:
         yield from self._reads(*ZONES)
         yield from self._writes(*ZONES)
-        yield self._deletes(*sorted(DELETABLE | ERASABLE | set(_table_zones())))
-        yield _tables("GetDatabase", "GetDatabases", "GetTable", "GetTables")
+        yield self._deletes(*sorted(DELETABLE | ERASABLE | PUBLISHED))
+        yield _tables("GetDatabase", "GetTable", "GetTables")
         yield _tables("CreateTable", "UpdateTable")
         yield _tables("GetTableOptimizer", "CreateTableOptimizer", "UpdateTableOptimizer")
         yield Right(
@@ -194,11 +194,6 @@ class RolesStack(PlannedStack):
             tuple(f"{self._storage.bucket_arn(zone)}/*" for zone in zones),
             because="What is no longer needed is known by name only when it is removed.",
         )
-
-
-def _table_zones() -> list[Zone]:
-    """The zones in which published tables lie."""
-    return [zone for zone in ZONES if zone in databases()]
 
 
 def _replications(action: str, kind: str) -> Right:

@@ -34,6 +34,7 @@ def located(uris: Sequence[str]) -> tuple[FileSystem, list[str]]:
     return found, [each.removeprefix(f"{SCHEME}://") for each in uris]
 
 
-def parquet_keys(store: ObjectStore, prefix: str) -> list[str]:
-    """The keys of the Parquet files below a prefix, which ends in "/"."""
-    return [info.key for info in store.list(prefix) if info.key.endswith(".parquet")]
+def parquet_keys(store: ObjectStore, prefix: str, *, unfinished: bool = False) -> list[str]:
+    """The keys of the Parquet files below a prefix, which ends in "/"; see `ObjectStore.list`."""
+    found = store.list(prefix, unfinished=unfinished)
+    return [info.key for info in found if info.key.endswith(".parquet")]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from pydantic import PrivateAttr
 
 from resources.errors import ServiceUnavailable, SettingInvalid, TableMissing
 from resources.evolution import evolve
+from resources.objects import PUBLISHED
 from resources.tables import (
     TableDefinition,
     iceberg_partition,
@@ -31,6 +32,7 @@ from resources.views import ViewDefinition
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
+    from pyiceberg.typedef import Identifier
 
 # Asked for by `spark.wap.branch`: without it, Iceberg commits to the table itself.
 TAKES_BRANCHES = "write.wap.enabled"
@@ -94,6 +96,15 @@ class CatalogResource(dg.ConfigurableResource[Any], ABC):
             self._catalog = self._open()
         catalog: Catalog = self._catalog
         return catalog
+
+    def identifiers(self) -> list[str]:
+        """Every published table, as `zone.table`, in order."""
+        tables = (self.load().list_tables(namespace) for namespace in self._namespaces())
+        return sorted(".".join(identifier) for found in tables for identifier in found)
+
+    def _namespaces(self) -> Iterable[str | Identifier]:
+        """The namespaces that published tables are in, of those that are there."""
+        return self.load().list_namespaces()
 
     def table(self, identifier: str) -> Table:
         """Load one table.
@@ -264,6 +275,10 @@ class GlueCatalogResource(CatalogResource):
     def views(self) -> Mapping[str, str]:
         """None: see `publish_view`."""
         return {}
+
+    def _namespaces(self) -> Iterable[str | Identifier]:
+        """The account has databases of others too: neither read nor kept by us, nor listed."""
+        return [zone for zone in sorted(PUBLISHED) if self.load().namespace_exists(zone)]
 
     def take_branches(self, identifier: str) -> None:
         """See `CatalogResource.take_branches`; at the first time it is a commit of its own."""

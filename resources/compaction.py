@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
@@ -21,9 +22,13 @@ from resources.digests import content_digest
 from resources.errors import JobFailed, TableMoved
 from resources.replacing import MANIFEST_BYTES, merge_manifests, replace_files
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 COMPACTION = "compaction"
 MANIFESTS = "manifests"
 
+_TARGET = "write.target-file-size-bytes"
 # A group of files is read whole into memory, ten times as large as on disk.
 TARGET_BYTES = 64 * 1024 * 1024
 SMALL_SHARE = 0.5
@@ -47,12 +52,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What one rewrite did; the digest is that of the rows, before and after."""
+    """What one rewrite wrote."""
 
-    files_before: int
-    files_after: int
+    files: int
     rows: int
-    digests: tuple[str, ...]
 
 
 def worth_compacting(table: Table) -> list[Group]:
@@ -76,10 +79,9 @@ def compact(table: Table, groups: Sequence[Group]) -> Rewritten:
         TableMoved: another commit took one of the files away meanwhile.
     """
     added: list[DataFile] = []
-    digests: list[str] = []
     try:
         for group in groups:
-            digests.append(_rewrite(table, group, added))
+            _rewrite(table, group, added)
         removed = [task.file for group in groups for task in group.tasks]
         replace_files(table, removed, added, what=COMPACTION)
     except (JobFailed, TableMoved):
@@ -87,8 +89,7 @@ def compact(table: Table, groups: Sequence[Group]) -> Rewritten:
         for file in added:
             table.io.delete(file.file_path)
         raise
-    rows = sum(file.record_count for file in added)
-    return Rewritten(len(removed), len(added), rows, tuple(digests))
+    return Rewritten(len(added), sum(file.record_count for file in added))
 
 
 def worth_merging(table: Table) -> int:
@@ -119,11 +120,11 @@ def merge(table: Table) -> int:
     return len(snapshot.manifests(table.io)) if snapshot else 0
 
 
-def _rewrite(table: Table, group: Group, added: list[DataFile]) -> str:
-    """Write the group's rows anew, and return their digest, which was compared."""
+def _rewrite(table: Table, group: Group, added: list[DataFile]) -> None:
+    """Write the group's rows anew, and compare what was written with what was read."""
     scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
     rows = scan.to_table(group.tasks)
-    written = list(_dataframe_to_data_files(table.metadata, rows, table.io)) if len(rows) else []
+    written = _written_in_one(table, rows) if len(rows) else []
     for file in written:
         file.spec_id = table.spec().spec_id  # a file read from a manifest has it from there
     added += written
@@ -136,7 +137,17 @@ def _rewrite(table: Table, group: Group, added: list[DataFile]) -> str:
             expected=f"{before}, the digest of the files that they replace",
             next_move="nothing was committed; look into the storage, then run it again",
         )
-    return before
+
+
+def _written_in_one(table: Table, rows: pa.Table) -> list[DataFile]:
+    """One file for each partition that the rows are of.
+
+    PyIceberg measures its target in memory, where rows take many times what they take on disk: by
+    the table's own one it would write files that are small again, and again the next time.
+    """
+    properties = {**table.properties, _TARGET: str(2 * rows.nbytes + 1)}
+    metadata = table.metadata.model_copy(update={"properties": properties})
+    return list(_dataframe_to_data_files(metadata, rows, table.io))
 
 
 def _live(table: Table) -> set[str]:
@@ -144,8 +155,7 @@ def _live(table: Table) -> set[str]:
 
 
 def _target_bytes(table: Table) -> int:
-    name = "write.target-file-size-bytes"
-    return property_as_int(table.properties, name, TARGET_BYTES) or TARGET_BYTES
+    return property_as_int(table.properties, _TARGET, TARGET_BYTES) or TARGET_BYTES
 
 
 def _is_small(task: FileScanTask, target: int) -> bool:

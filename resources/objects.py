@@ -31,6 +31,8 @@ Zone = Literal["landing", "raw", "clean", "curated", "forecast", "results"]
 DELETABLE: frozenset[Zone] = frozenset({"landing", "results"})
 # Zones that keep objects, but for those that tell of an erased subject.
 ERASABLE: frozenset[Zone] = frozenset({"clean"})
+# Zones that published tables lie in; each is a database of the Glue Data Catalog.
+PUBLISHED: frozenset[Zone] = frozenset({"curated", "forecast"})
 
 CHUNK_BYTES = 8 * 1024 * 1024
 
@@ -145,13 +147,13 @@ class ObjectStore:
         """The object's bytes in order, about `chunk_bytes` at a time."""
         return self._open(key, chunk_bytes)[1]
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Objects whose key starts with `prefix`, by key; unfinished writes are hidden."""
+    def list(self, prefix: str = "", *, unfinished: bool = False) -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix`, by key; `unfinished` writes only if asked for."""
         folder = prefix.rpartition("/")[0]
         found = (
             info
             for info in self._backend.list(folder)
-            if info.key.startswith(prefix) and not is_unfinished(info.key)
+            if info.key.startswith(prefix) and (unfinished or not is_unfinished(info.key))
         )
         return iter(sorted(found, key=lambda info: info.key))
 

@@ -38,9 +38,11 @@ def snapshot_as_of(table: Table, as_of: datetime | str) -> int:
     """
     if isinstance(as_of, str):
         ref = table.metadata.refs.get(as_of)
-        if ref is not None:
-            return ref.snapshot_id
-        return _missing(table, f"no tag {as_of}", f"one of {_tags(table)}")
+        if ref is None:
+            return _missing(table, f"no tag {as_of}", f"one of {_tags(table)}")
+        if ref.snapshot_ref_type != "tag":
+            return _missing(table, f"a branch {as_of}, which moves on", f"one of {_tags(table)}")
+        return ref.snapshot_id
     limit = as_of.astimezone(UTC).timestamp() * 1000
     log = table.metadata.snapshot_log
     past = [entry.snapshot_id for entry in log if entry.timestamp_ms <= limit]

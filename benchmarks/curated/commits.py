@@ -29,7 +29,7 @@ from benchmarks.soak.running import LIMITS
 from benchmarks.soak.shop import ZONE, Shop
 from product360_assets.curated.click_event import PUBLICATION
 from product360_assets.curated.publish import Publisher
-from product360_assets.governance.upkeep import DONE, Keeper, kept_tables
+from product360_assets.governance.upkeep import DONE, Keeper
 from resources.environments import export_variables, platform_resources
 from resources.local import engines
 from resources.orphans import named_files
@@ -131,7 +131,7 @@ def _keep(resources: Mapping[str, Any]) -> float:
         _unheard,
         datetime.now(UTC),
     )
-    steps = list(keeper.apply(kept_tables(resources["catalog"]), work="a benchmark"))
+    steps = list(keeper.apply(resources["catalog"].identifiers(), work="a benchmark"))
     assert all(step.outcome == DONE for step in steps), steps
     return round(time.monotonic() - began, 3)
 

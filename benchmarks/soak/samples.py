@@ -22,7 +22,6 @@ import psutil
 
 from benchmarks.soak.flatness import Trend, trend
 from product360_assets.governance.under_way import under_way
-from product360_assets.governance.upkeep import kept_tables
 from resources.catalog import CatalogResource
 from resources.ledger import Ledger
 from resources.objects import LakeResource
@@ -75,7 +74,7 @@ class Samples:
         raise FileNotFoundError("the files of a state that is named went away at every look")
 
     def _look_at_warehouse(self) -> dict[str, float]:
-        store, names = self.lake.zone("curated"), kept_tables(self.catalog)
+        store, names = self.lake.zone("curated"), self.catalog.identifiers()
         now = datetime.now(UTC)
         before = min(
             (under_way(self.ledger, name).before(now, self.floor) for name in names), default=now

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks.soak.shop import LIVING_LINES, NEW_EVENTS, ZONE
 from product360_assets.curated.publish import Publisher
 from product360_assets.curated.sales_line import PUBLICATION
-from product360_assets.governance.upkeep import ACTIONS, DONE, Keeper, kept_tables
+from product360_assets.governance.upkeep import ACTIONS, DONE, Keeper
 from resources.environments import platform_resources
 from resources.errors import TableMissing
 from resources.local import engines
@@ -81,7 +81,7 @@ def keeper(resources: Mapping[str, object]) -> Turn:
 
     def turn() -> Mapping[str, Any]:
         keeping = Keeper(ledger, catalog, lake, limits, _note, datetime.now(UTC))
-        steps = list(keeping.apply(kept_tables(catalog), work="a soak"))
+        steps = list(keeping.apply(catalog.identifiers(), work="a soak"))
         done = [step for step in steps if step.outcome == DONE]
         said = dict.fromkeys(ACTIONS, 0)
         for step in done:

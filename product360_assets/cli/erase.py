@@ -101,7 +101,8 @@ def _beside() -> list[Path]:
 
     home, instance = settings().home, adopt_instance()
     logs = [home / name for name in ("logs", "events")]
-    return [path for path in (*home.glob("*.db"), *logs, instance) if path.exists()]
+    # SQLite keeps what was written last in a log beside the database.
+    return [path for path in (*home.glob("*.db*"), *logs, instance) if path.exists()]
 
 
 def _rebuilt() -> Path | None:

@@ -39,15 +39,16 @@ def maintain(
 ) -> None:
     """Compact small files, merge manifests, expire snapshots and remove orphans.
 
-    No row changes, and every step proves it. A window below the longest write or read is refused.
+    No row changes: rewritten rows and named files are compared, and expiry counts what stays. A
+    window below the longest write or read is refused.
     """
     with explained():
         from product360_assets.cli.published import identifiers_of
-        from product360_assets.governance.upkeep import ACTIONS, LEFT, STEP_COLUMNS, kept_tables
+        from product360_assets.governance.upkeep import ACTIONS, LEFT, STEP_COLUMNS
 
         chosen = _known_actions(action or list(ACTIONS), list(ACTIONS))
         keeper = _keeper(orphan_hours, snapshot_hours)
-        named = identifiers_of(tables or [], kept_tables(keeper.catalog))
+        named = identifiers_of(tables or [], keeper.catalog.identifiers())
         work = f"product360 maintain by {getpass.getuser()}"
         found = keeper.apply(named, chosen, work=work) if apply else keeper.plan(named, chosen)
         steps = list(found)

@@ -31,14 +31,13 @@ def rollback(
     """
     from product360_assets.cli.published import identifiers_of
     from product360_assets.governance import rollback as going_back
-    from product360_assets.governance.upkeep import kept_tables
     from resources.environments import platform_resources
 
     with explained():
         resources = platform_resources()
         catalog = cast("CatalogResource", resources["catalog"])
         ledger = cast("LedgerResource", resources["ledger"]).open()
-        [identifier] = identifiers_of([table], kept_tables(catalog))
+        [identifier] = identifiers_of([table], catalog.identifiers())
         if apply:
             work = f"product360 rollback by {getpass.getuser()}"
             found = going_back.apply(catalog, ledger, identifier, to, work=work, log=told)

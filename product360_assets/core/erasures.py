@@ -195,14 +195,24 @@ def erased_subjects(
     known = [each for kind in sorted(kinds) for each in requests(clean, kind)]
     if not known:
         return NOBODY
+    key_uri = secrets_of(secrets).uri_of(REFERENCE)
+    hashes: dict[str, set[str]] = {}
+    for each in known:
+        hashes.setdefault(each.kind, set()).add(each.subject)
+    return Erased(key_uri, hashes, {each.id: each.batches for each in known})
+
+
+def secrets_of(secrets: SecretsResource | None) -> SecretsResource:
+    """The secrets with the key of the hashes, which somebody needs who meets a request.
+
+    Raises:
+        SecretMissing: there are none.
+    """
     if secrets is None:
         raise SecretMissing(
             "the key by which erased subjects are recognised",
             found="no secrets to read it from",
             expected="the environment's secrets, because subjects were erased",
-            next_move="make the table clean with `secrets`",
+            next_move="run it with `secrets`",
         )
-    hashes: dict[str, set[str]] = {}
-    for each in known:
-        hashes.setdefault(each.kind, set()).add(each.subject)
-    return Erased(secrets.uri_of(REFERENCE), hashes, {each.id: each.batches for each in known})
+    return secrets

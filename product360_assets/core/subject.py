@@ -5,13 +5,10 @@ The hazard is a row that cannot do without the key: it is removed, never left wi
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from product360_assets.core.treatments import Name, Treated
-
-ErasureMode = Literal["remove", "anonymise"]
+from spark.tables.model import ErasureMode
 
 
 class OfSubject(Treated):

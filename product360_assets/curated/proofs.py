@@ -54,9 +54,7 @@ class Evidence:
 
     @cached_property
     def _published(self) -> list[str]:
-        catalog = self._catalog.load()
-        tables = [each for zone in catalog.list_namespaces() for each in catalog.list_tables(zone)]
-        return sorted(".".join(table) for table in tables)
+        return self._catalog.identifiers()
 
     def _snapshot(self, identifier: str) -> str:
         if identifier not in self._snapshots:

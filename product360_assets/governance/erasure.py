@@ -33,11 +33,12 @@ from product360_assets.core.erasures import (
     request_id,
 )
 from product360_assets.core.states import CLEAN
-from product360_assets.governance.search import mentions
+from product360_assets.governance.search import can_be_searched, mentions
 from product360_assets.governance.subjects import (
     Place,
     batch_of,
     clean_places,
+    left_behind,
     published_place,
     subject_columns,
     unit_of,
@@ -143,6 +144,7 @@ class Eraser:
                 name: list(each.names) for name, each in cleared.items() if each.names
             },
             "files removed": sorted(removed),
+            "searched as text": can_be_searched(self.key),
             "found afterwards": [*_told(after), *mentions(self.lake, self.beside, self.key)],
             "kept on purpose": "landing and raw hold what was delivered until their retention ends",
         }
@@ -179,19 +181,25 @@ class Eraser:
         return found
 
     def _remove_stale(self) -> Iterator[str]:
-        """Delete files of clean and quarantine that hold the subject and that no batch is in."""
+        """Delete files of clean and quarantine that hold the subject and that no batch is in.
+
+        What a job that died has staged goes whole: it may hold anybody, and nobody needs it.
+        """
         clean = self.lake.zone("clean")
         for contract, table in self._cleaned():
             name = f"{CLEAN}.{contract.name}.{table.name}"
             # What a job writes is in no batch until it is recorded: none may be at work.
             with holding(self.ledger, name, work=f"erasure of a {self.kind}", log=self.log):
+                for file in left_behind(contract, table, self.lake):
+                    clean.delete(file, erased=True)
+                    yield f"{clean.uri}/{file}"
                 states = self.ledger.zone_states(contract.name, table.name, CLEAN)
                 for place in clean_places(contract, table, self.lake, self.kind, self.key):
                     for file in place.rows:
                         one = [batch_of(file)] if place.zone == "clean" else place.batches
                         if not any(_is_in(states.get(batch), file) for batch in one):
                             clean.delete(file, erased=True)
-                            yield clean.uri_of(file)
+                            yield f"{clean.uri}/{file}"
 
     def _proven(self, document: Mapping[str, Any], subject: str, at: datetime) -> Proof:
         key, clean = proof_key(folder_of(self.kind, subject), at), self.lake.zone("clean")

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from product360_assets.core.erasures import Request
-from resources.errors import SecretMissing
+from product360_assets.core.erasures import Request, secrets_of
 from resources.secrets import SecretsResource
 from resources.treatment_keys import key_of
 from spark.tokens import subject_hash, subject_version
@@ -31,15 +30,8 @@ class KnownErased:
         ids = {each.subject: each.id for each in self.requests if each.kind == kind}
         if kind is None or not ids:
             return None
-        if self.secrets is None:
-            raise SecretMissing(
-                "the key by which erased subjects are recognised",
-                found="no secrets to read it from",
-                expected="the environment's secrets, because subjects were erased",
-                next_move="run it with `secrets`",
-            )
-        versions = sorted(set(map(subject_version, ids)))
-        hashes = [subject_hash(key_of(self.secrets, each), each, kind) for each in versions]
+        secrets, versions = secrets_of(self.secrets), sorted(set(map(subject_version, ids)))
+        hashes = [subject_hash(key_of(secrets, each), each, kind) for each in versions]
         return lambda key: next((ids[made] for each in hashes if (made := each(key)) in ids), None)
 
 

@@ -18,14 +18,7 @@ from product360_assets.core.failures import explained_failures
 from product360_assets.core.keys import maintenance_key, published_key
 from product360_assets.core.metadata import preview
 from product360_assets.curated.steps import PUBLISHERS
-from product360_assets.governance.upkeep import (
-    ACTIONS,
-    DONE,
-    STEP_COLUMNS,
-    Keeper,
-    Step,
-    kept_tables,
-)
+from product360_assets.governance.upkeep import ACTIONS, DONE, LEFT, STEP_COLUMNS, Keeper, Step
 from resources.catalog import CatalogResource
 from resources.ledger import LedgerResource
 from resources.maintenance import MaintenanceResource
@@ -75,7 +68,7 @@ def _asset(action: str, deps: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
                 ledger.open(), catalog, lake, maintenance, context.log.info, datetime.now(UTC)
             )
             work = f"run {context.run.run_id}"
-            steps = list(keeper.apply(kept_tables(catalog), [action], work=work))
+            steps = list(keeper.apply(catalog.identifiers(), [action], work=work))
         return dg.MaterializeResult(metadata={"keeper": maintenance.keeper, **_said(steps)})
 
     return keep
@@ -83,8 +76,10 @@ def _asset(action: str, deps: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
 
 def _said(steps: Sequence[Step]) -> dict[str, Any]:
     done = [step for step in steps if step.outcome == DONE]
+    kept, left = {step.table for step in done}, {s.table for s in steps if s.outcome == LEFT}
+    outcomes = ((kept, f"{len(kept)} tables"), (left, f"{len(left)} left for the next time"))
     said: dict[str, Any] = {
-        "outcome": f"{len(done)} tables" if done else "nothing to do",
+        "outcome": ", ".join(text for tables, text in outcomes if tables) or "nothing to do",
         "files": sum(step.files for step in done),
         "bytes": sum(step.bytes or 0 for step in done),
     }

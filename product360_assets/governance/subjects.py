@@ -2,7 +2,8 @@
 
 Which columns hold the keys of subjects is declared: in the sources' contracts and in the
 dictionary of tables. Files are looked at as they lie there, whatever names them: what only an old
-snapshot or an earlier unit holds is found too, and so is what a failed write left behind.
+snapshot or an earlier unit holds is found too, and so is what a failed write left behind, also
+where listings hide it.
 
 The hazard is quarantine, where a record is text as the source had it. Where that is no JSON object
 with names, a key counts as found when it stands in the text as a whole word; a short key may be
@@ -14,21 +15,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from product360_assets.core.contract import ColumnContract, SourceContract, TableContract
 from resources.arrow_files import file_system, parquet_keys
 from resources.catalog import CatalogResource
+from resources.keys import is_unfinished
 from resources.objects import LakeResource, ObjectStore
 from spark.tables import TABLES, Table
 from spark.tables.model import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
-    from pyiceberg.table.snapshots import Snapshot
 
 COLUMNS = ("zone", "table", "column", "erasure", "rows", "files", "snapshots")
 
@@ -74,14 +77,29 @@ def clean_places(
     folder = f"{contract.name}/{table.name}/"
     for column in (each for each in table.columns if each.subject == kind):
         counted = {
-            each: _rows_of(clean, each, column.name, key) for each in parquet_keys(clean, folder)
+            each: _rows_of(clean, each, column.name, key)
+            for each in parquet_keys(clean, folder, unfinished=True)
         }
         if rows := {each: count for each, count in counted.items() if count}:
-            batches = frozenset(batch_of(each) for each in rows)
+            batches = frozenset(batch_of(each) for each in rows) - {""}
             yield Place("clean", name, column.name, column.erasure, rows, batches)
         rows, batches = _quarantined(clean, f"quarantine/{folder}", column, key)
         if rows:
             yield Place("quarantine", name, column.name, "remove", rows, batches)
+
+
+def left_behind(contract: SourceContract, table: TableContract, lake: LakeResource) -> list[str]:
+    """Files with rows that a job of clean did not finish, or cannot be read; while none is at work.
+
+    A job stages a whole delivery before it writes a batch, and removes that at its end.
+    """
+    clean, folder = lake.zone("clean"), f"{contract.name}/{table.name}/"
+    return [
+        file
+        for prefix in (folder, f"quarantine/{folder}")
+        for file in parquet_keys(clean, prefix, unfinished=True)
+        if is_unfinished(file) and _may_hold_rows(clean, file)
+    ]
 
 
 def published_place(
@@ -93,7 +111,8 @@ def published_place(
     key: str,
 ) -> Place | None:
     """What a published table holds of a subject, in every snapshot and beside them."""
-    from resources.orphans import files_of, folder_in, place_of
+    from resources.orphans import folder_in, place_of
+    from resources.telling import snapshots_that_tell
 
     if not catalog.load().table_exists(table.identifier):
         return None
@@ -105,12 +124,7 @@ def published_place(
     }
     rows = {each: count for each, count in counted.items() if count}
     uris = {place_of(store.uri_of(each)) for each in rows}
-    snapshots = tuple(
-        snapshot.snapshot_id
-        for snapshot in iceberg.metadata.snapshots
-        if uris & {place_of(each) for each in files_of(iceberg, [snapshot])}
-        or _is_a_bound(iceberg, snapshot, column, key)
-    )
+    snapshots = snapshots_that_tell(iceberg, uris, column, key)
     if not (rows or snapshots):
         return None
     now = rows_now(iceberg, column, key)
@@ -127,22 +141,6 @@ def subject_columns(kind: str) -> list[tuple[Table, str, str]]:
         for column in table.columns
         if column.subject == kind
     ]
-
-
-def _is_a_bound(table: IcebergTable, snapshot: Snapshot, column: str, key: str) -> bool:
-    """Whether a manifest has the key as the least or greatest of a file, be it removed since."""
-    from pyiceberg.conversions import from_bytes
-    from pyiceberg.types import PrimitiveType
-
-    field = table.schema().find_field(column)
-    kind = cast(PrimitiveType, field.field_type)
-    return any(
-        str(from_bytes(kind, bounds[field.field_id])) == key
-        for manifest in snapshot.manifests(table.io)
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False)
-        for bounds in (entry.data_file.lower_bounds, entry.data_file.upper_bounds)
-        if bounds and field.field_id in bounds
-    )
 
 
 def condition_of(table: IcebergTable, column: str, key: str) -> BooleanExpression:
@@ -201,7 +199,7 @@ def _quarantined(
     names = ["column", "raw_text", "reason", "_batch_id", "_correction_id"]
     found: dict[str, int] = {}
     batches: set[str] = set()
-    for file in parquet_keys(clean, prefix):
+    for file in parquet_keys(clean, prefix, unfinished=True):
         rows = _read(clean, file, names).to_pylist()
         if quoted := sum(_quotes(row, column, key) for row in rows):
             found[file] = quoted
@@ -222,11 +220,34 @@ def _quotes(row: Mapping[str, Any], column: ColumnContract, key: str) -> bool:
     return bool(word.search(row["raw_text"] or ""))
 
 
+def _may_hold_rows(store: ObjectStore, file: str) -> bool:
+    import pyarrow as pa
+
+    try:
+        with _opened(store, file) as parquet:
+            return bool(parquet.metadata.num_rows)
+    except pa.ArrowInvalid:
+        return True
+
+
 def _read(store: ObjectStore, file: str, columns: list[str]) -> pa.Table:
+    """Those of the columns that it has; of a file that its writer is still at, none."""
+    import pyarrow as pa
+
+    try:
+        with _opened(store, file) as parquet:
+            present = [name for name in columns if name in parquet.schema_arrow.names]
+            return parquet.read(columns=present)
+    except (pa.ArrowInvalid, FileNotFoundError):
+        if not is_unfinished(file):
+            raise
+        return pa.table({})
+
+
+@contextmanager
+def _opened(store: ObjectStore, file: str) -> Iterator[pq.ParquetFile]:
     import pyarrow.parquet as pq
 
     files, root = file_system(store)
     with files.open_input_file(f"{root}/{file}") as opened:
-        parquet = pq.ParquetFile(opened)
-        present = [name for name in columns if name in parquet.schema_arrow.names]
-        return parquet.read(columns=present)
+        yield pq.ParquetFile(opened)

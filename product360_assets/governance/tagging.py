@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from product360_assets.governance.under_way import lock_of
-from product360_assets.governance.upkeep import kept_tables
 from resources.catalog import CatalogResource
 from resources.errors import LedgerConflict
 from resources.ledger import Ledger
@@ -26,7 +25,7 @@ def tag_tables(
     Raises:
         LedgerConflict: some table has a tag or branch of that name already.
     """
-    tables = [each for each in kept_tables(catalog) if catalog.table(each).current_snapshot()]
+    tables = [each for each in catalog.identifiers() if catalog.table(each).current_snapshot()]
     for identifier in tables:
         if name in catalog.table(identifier).metadata.refs:
             raise LedgerConflict(

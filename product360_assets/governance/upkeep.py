@@ -6,9 +6,11 @@
     orphans      files that no state names leave the storage
 
 Each looks first and finds most often nothing; a plan is the same look without the work. None
-changes a row, and each proves that. Where the Glue Data Catalog is to keep the tables, its
-optimizers are told so instead. The hazard is company: a table is worked on under its lock, so
-that its publisher waits, and what the ledger knows to be under way is left alone.
+changes a row. What compaction and merging wrote is compared with what was there, after orphans
+every named file is looked up, and expiry, which touches no file, counts what stays. Where the Glue
+Data Catalog is to keep the tables, its optimizers are told so instead. The hazard is company: a
+table is worked on under its lock, so that its publisher waits, and what the ledger knows to be
+under way is left alone.
 """
 
 from __future__ import annotations
@@ -96,7 +98,8 @@ class Keeper:
 
         Raises:
             MaintenanceRefused: see `plan`.
-            JobFailed: what was written is not what was read; nothing of that was committed.
+            JobFailed: what was written is not what was read: rewritten files are not committed
+                then, merged manifests are; or a file that a table names is gone.
         """
         return self._steps(tables, actions, do=True, work=work)
 
@@ -173,7 +176,7 @@ def _compaction(
     if not do:
         return step
     done = compact(iceberg, groups)
-    proof = f"{done.rows:,} rows are equal in {done.files_after} files"
+    proof = f"{done.rows:,} rows are equal in {done.files} files"
     return replace(step, outcome=DONE, proof=proof)
 
 
@@ -244,13 +247,3 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "orphans": _orphans,
     }
 )
-
-
-def kept_tables(catalog: CatalogResource) -> list[str]:
-    """Every table of the catalog, as `zone.table`."""
-    opened = catalog.load()
-    return sorted(
-        ".".join(identifier)
-        for namespace in opened.list_namespaces()
-        for identifier in opened.list_tables(namespace)
-    )

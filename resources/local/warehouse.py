@@ -55,7 +55,7 @@ class LocalWarehouse(WarehouseResource):
         with _session() as session:
             _require_reading(session, sql)
             catalog, views = self.catalog.load(), self.catalog.views()
-            known = [*_published(catalog), *views]
+            known = [*self.catalog.identifiers(), *views]
             wanted = _wanted_with_views(session, sql, known, views)
             read = partial(snapshot_to_read, as_of=as_of, at=at or {})
             _fence(session, _register(session, catalog, wanted, views, read), files)
@@ -127,15 +127,6 @@ def _explained(session: DuckDBPyConnection, sql: str) -> str:
         except duckdb.Error:
             continue  # still among EXPLAIN's own words
     raise _rejected("an EXPLAIN of nothing")
-
-
-def _published(catalog: Catalog) -> list[str]:
-    """Every table of the catalog, as `zone.table`."""
-    return sorted(
-        ".".join(identifier)
-        for namespace in catalog.list_namespaces()
-        for identifier in catalog.list_tables(namespace)
-    )
 
 
 def _wanted(session: DuckDBPyConnection, sql: str, known: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 _PLAIN_TYPES = frozenset(
     {"string", "int", "bigint", "double", "boolean", "date", "timestamp"},
@@ -18,6 +19,8 @@ _NAME = re.compile(r"_?[a-z][a-z0-9_]*")
 _PARTITION = re.compile(r"(?:(?:year|month|day)\((?P<time>\w+)\))|(?P<plain>\w+)")
 
 ZONES = ("curated", "forecast", "serving")
+# What becomes of the row of somebody who is erased.
+ErasureMode = Literal["remove", "anonymise"]
 # A day is closed by the next day's delivery, and over a long weekend nothing may happen.
 USUAL_FRESHNESS_HOURS = 72
 
@@ -44,7 +47,7 @@ class Column:
     erasure: str = "remove"
 
     def __post_init__(self) -> None:
-        """Refuse names and types that one of the engines would read differently."""
+        """Refuse what one of the engines would read differently, or no erasure could do."""
         if not _NAME.fullmatch(self.name):
             raise DictionaryError(f"Column {self.name!r}: expected a snake_case name.")
         if not is_type(self.type):
@@ -55,6 +58,16 @@ class Column:
             )
         if not self.doc.strip():
             raise DictionaryError(f"Column {self.name}: say what it means in `doc`.")
+        if self.erasure not in get_args(ErasureMode):
+            raise DictionaryError(
+                f"Column {self.name}: found erasure {self.erasure!r}, expected one of "
+                f"{', '.join(get_args(ErasureMode))}."
+            )
+        if self.erasure == "anonymise" and not (self.subject and self.nullable):
+            raise DictionaryError(
+                f"Column {self.name}: found the erasure anonymise, expected it only of a column "
+                "that names its `subject` and may be null, as null is what it leaves."
+            )
 
 
 @dataclass(frozen=True)

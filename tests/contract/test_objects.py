@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from resources.aws import client
 from resources.errors import (
     DeleteRefused,
     KeyInvalid,
@@ -140,6 +141,26 @@ def test_a_listing_is_by_key_and_a_prefix_is_text(landing: ObjectStore) -> None:
     assert listed("a/b/") == ["a/b/1", "a/b/10", "a/b/2"]
     assert listed("a/b/1") == ["a/b/1", "a/b/10"]
     assert listed("nothing/here/") == []
+
+
+def test_unfinished_writes_are_listed_only_where_they_are_asked_for(landing: ObjectStore) -> None:
+    landing.put("p/a.csv", b"whole")
+    unfinished = ["p/.staging-unit=1/rows/b.parquet", "p/unit=2/_temporary/0/c.parquet"]
+    for key in unfinished:
+        write_as_engines_do(landing, key)
+    assert [info.key for info in landing.list("p/")] == ["p/a.csv"]
+    found = [info.key for info in landing.list("p/", unfinished=True)]
+    assert found == sorted(["p/a.csv", *unfinished])
+
+
+def write_as_engines_do(store: ObjectStore, key: str) -> None:
+    """Past the store, which refuses such keys."""
+    if store.uri.startswith("file://"):
+        path = Path(store.uri.removeprefix("file://")) / key
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+    else:
+        client("s3").put_object(Bucket=store.bucket, Key=key, Body=b"half")
 
 
 def test_landing_forgets_what_is_deleted_and_deleting_again_is_no_error(

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from lineage import Lineage
 
-from product360_assets.governance.upkeep import ACTIONS, Keeper, Step, kept_tables
+from product360_assets.governance.upkeep import ACTIONS, Keeper, Step
 from resources.maintenance import MaintenanceResource
 
 pytestmark = [pytest.mark.flow, pytest.mark.long, pytest.mark.timeout(1_200)]
@@ -26,7 +26,7 @@ def kept_whole(lineage: Lineage) -> list[Step]:
         patch("resources.compaction.ENOUGH_FILES", 2),
         patch("resources.compaction.ENOUGH_MANIFESTS", 2),
     ):
-        return list(keeper.apply(kept_tables(catalog), work="a test"))
+        return list(keeper.apply(catalog.identifiers(), work="a test"))
 
 
 def test_after_upkeep_every_table_is_equal_and_nothing_is_new(fresh: Lineage) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 from resources.catalog import GlueCatalogResource, LocalCatalogResource
 from resources.errors import ContractInvalid, SettingInvalid, TableMissing
-from spark.tables.model import Column, Table
+from resources.objects import PUBLISHED
+from spark.tables import TABLES
+from spark.tables.model import Column, Table, View
 
 PRODUCT = Table(
     zone="curated",
@@ -200,6 +202,11 @@ LocalCatalogResource(home={str(tmp_path)!r}).ensure_table(PRODUCT)
         process.stdin.close()
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
     assert catalog.load().list_tables("curated") == [("curated", "product")]
+
+
+def test_published_tables_lie_in_the_zones_that_are_declared_to_hold_them() -> None:
+    tables = [table for table in TABLES.values() if not isinstance(table, View)]
+    assert {table.zone for table in tables} == PUBLISHED
 
 
 def test_glue_needs_nothing_to_be_constructed() -> None:

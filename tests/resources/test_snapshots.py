@@ -36,3 +36,14 @@ def test_a_tag_or_a_moment_chooses_the_state_that_is_read(tmp_path: Path) -> Non
         warehouse.query(COUNT, as_of=before)
     with pytest.raises(LedgerConflict, match="never moved"):
         tag_tables(catalog, kept.keeper.ledger, "v1", print)
+
+
+def test_a_branch_is_no_state_to_read(tmp_path: Path) -> None:
+    kept = Kept.below(tmp_path)
+    kept.commits(1)
+    [snapshot] = kept.table().metadata.snapshots
+    kept.table().manage_snapshots().create_branch(snapshot.snapshot_id, "audit-1").commit()
+    warehouse = LocalWarehouse(catalog=kept.keeper.catalog)
+    for branch in ("audit-1", "main"):
+        with pytest.raises(TableMissing, match=f"found a branch {branch}, which moves on"):
+            warehouse.query(COUNT, as_of=branch)

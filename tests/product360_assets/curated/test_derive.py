@@ -106,7 +106,7 @@ def derive_and_compact(desk: Desk) -> None:
         desk.add_things(number)
     desk.derive()
     things = desk.catalog.table("curated.thing")
-    assert compact(things, worth_compacting(things)).files_after == 1
+    assert compact(things, worth_compacting(things)).files == 1
 
 
 def test_it_is_left_alone_when_an_upstream_table_was_compacted(desk: Desk) -> None:

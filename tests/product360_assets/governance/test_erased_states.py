@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from desk import NOTES, desk
+from desk import NOTES, Desk, desk
+from kept_desk import known_desk
 
 from product360_assets.curated.commits import newest_snapshot
 from product360_assets.governance import rollback
@@ -22,7 +22,7 @@ from resources.maintenance import MaintenanceResource
 from resources.objects import LakeResource
 from resources.snapshots import snapshot_as_of
 
-__all__ = ["desk"]
+__all__ = ["desk", "known_desk"]
 NAME = NOTES.identifier
 # The subject's key stands in the text of a note; others sort around it.
 KEY, FOLDER = "m-1228", "erasures/author/00aa"
@@ -52,21 +52,18 @@ def on_disk(desk: Any) -> set[str]:
 
 
 @pytest.fixture
-def states(desk: Any, monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
+def states(known_desk: Desk) -> dict[int, str]:
     """Three states of a table, each with a tag; the subject came with the second one.
 
     Returns:
         Their snapshots by the day of the delivery that made them.
     """
-    contract = SimpleNamespace(name="desk", tables=[SimpleNamespace(name="note")])
-    module = "product360_assets.governance.under_way"
-    monkeypatch.setattr(f"{module}.known_contracts", lambda: {"desk": contract})
     states = {}
     for day, texts in ((1, ("a", "z")), (2, ("b", KEY)), (3, ("c",))):
-        desk.deliver(day, *texts)
-        desk.publish()
-        tag_tables(desk.catalog, desk.ledger, f"release-{day}", print)
-        states[day] = str(newest_snapshot(desk.catalog, NAME)["snapshot-id"])
+        known_desk.deliver(day, *texts)
+        known_desk.publish()
+        tag_tables(known_desk.catalog, known_desk.ledger, f"release-{day}", print)
+        states[day] = str(newest_snapshot(known_desk.catalog, NAME)["snapshot-id"])
     return states
 
 
@@ -139,6 +136,7 @@ def test_forgetting_is_no_new_content_and_upkeep_finds_nothing_of_the_subject(
 
     assert kept.keys() <= {"snapshots", "orphans"}
     assert desk.notes() == ["a", "b", "c", "z"]
+    assert on_disk(desk) == {"a", "b", "c", "z"}
     assert erase(desk) == Cleared(0, names=("release-2", "release-3"))
 
 

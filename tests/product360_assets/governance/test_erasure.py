@@ -107,7 +107,8 @@ def test_the_subject_is_gone_but_from_landing_and_raw_and_never_comes_back(
     make_known: Callable[[str], Any], tmp_path: Path
 ) -> None:
     shop = make_known("remove")
-    assert {(place.zone, sum(place.rows.values())) for place in eraser_of(shop, tmp_path).find()}
+    found = {(place.zone, sum(place.rows.values())) for place in eraser_of(shop, tmp_path).find()}
+    assert found == {("clean", 1), ("quarantine", 1)}
     assert len(sightings(shop, "clean")) == 2
 
     proof = eraser_of(shop, tmp_path).erase()
@@ -118,9 +119,10 @@ def test_the_subject_is_gone_but_from_landing_and_raw_and_never_comes_back(
     assert CANARY not in str(proof.document)
     assert re.fullmatch(r"h1-[0-9a-f]{64}", proof.document["subject"])
     assert len(proof.document["files removed"]) == 2
-    found = shop.reconcile()
-    assert found.said["differences"] == 0
-    assert "| shop.order | 2 |  | 5 | 3 | 2 |" in found.said["tables"]
+    assert proof.document["searched as text"] is True
+    reconciled = shop.reconcile()
+    assert reconciled.said["differences"] == 0
+    assert "| shop.order | 2 |  | 5 | 3 | 2 |" in reconciled.said["tables"]
 
     deliver(shop, tmp_path, {"2017-05-02/late.csv": LATER})
     assert sightings(shop, "clean") == []
@@ -170,6 +172,28 @@ def test_a_proof_says_what_it_still_finds(make_known: Callable[[str], Any], tmp_
     assert not proof.is_clean
     zones = {found["zone"] for found in proof.document["found afterwards"]}
     assert zones == {"clean", "quarantine", "log"}
+
+
+def test_what_a_killed_job_left_in_staging_goes_too(
+    make_known: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("spark.jobs.clean.forget", lambda *_: None)
+        shop = make_known("remove")
+    staged = [Path(path) for path in sightings(shop, "clean") if "/.staging-" in path]
+    assert staged
+    cut = staged[0].with_name("cut.parquet")
+    cut.write_bytes(staged[0].read_bytes()[:-9])  # its writer died before it was whole
+    found = {file for place in eraser_of(shop, tmp_path).find() for file in place.rows}
+    assert [file for file in found if "/.staging-" in file]
+
+    proof = eraser_of(shop, tmp_path).erase()
+
+    assert proof.is_clean
+    assert not cut.exists()
+    assert sightings(shop, "clean") == []
+    assert {f"file://{path}" for path in (cut, *staged)} < set(proof.document["files removed"])
+    assert eraser_of(shop, tmp_path).erase().document["files removed"] == []
 
 
 def test_a_job_that_began_before_the_request_is_not_believed(
@@ -243,6 +267,7 @@ def test_tables_lose_the_subject_in_every_snapshot_and_no_value(
 
     assert proof.is_clean
     assert proof.document["rows changed"] == {"curated.customer": 1, "curated.sales_line": 2}
+    assert proof.document["searched as text"] is False, "1228 may be any number"
     sales = catalog.table("curated.sales_line")
     left = sales.scan().to_arrow()
     assert sorted(left["sales_value"].to_pylist()) == [Decimal(n) for n in (0, 1, 2, 2, 3, 4)]

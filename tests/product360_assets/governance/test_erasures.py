@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pytest
+from customers import customers
 
 from product360_assets.clean.work import ERASED
 from product360_assets.core.contract import known_contracts
@@ -50,16 +50,6 @@ def home(tmp_path: Path) -> dict[str, Any]:
         "warehouse": LocalWarehouse(catalog=catalog),
         "secrets": LocalSecrets(path=str(tmp_path / "secrets.json")),
     }
-
-
-def customers(catalog: LocalCatalogResource, *households: int) -> pa.Table:
-    schema = catalog.table(CUSTOMER.identifier).schema().as_arrow()
-    filled = {pa.bool_(): False, pa.string(): "b", pa.large_string(): "b"}
-    values = {
-        field.name: [None if field.nullable else filled.get(field.type)] * len(households)
-        for field in schema
-    }
-    return pa.table({**values, "household_id": households}, schema=schema)
 
 
 def asked(home: dict[str, Any]) -> str:

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from kept import Kept
+import pytest
+from kept import NAME, Kept
 
-from product360_assets.governance.maintenance import maintenance_assets
+from product360_assets.governance.maintenance import _said, maintenance_assets
+from product360_assets.governance.upkeep import DONE, Step
 from resources.local.ledger import SqliteLedgerResource
+from resources.locks import holding
 from resources.maintenance import MaintenanceResource
 
 IDLE = ["nothing to do"] * 4
@@ -35,3 +38,16 @@ def test_assets_keep_every_table_and_leave_it_where_glue_does(tmp_path: Path) ->
     assert outcomes(kept) == ["1 tables", *["nothing to do"] * 3]
     assert len(kept.files()) == 2
     assert outcomes(kept) == IDLE
+
+
+def test_a_table_that_was_left_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept.below(tmp_path)
+    kept.commits(9)
+    monkeypatch.setattr("product360_assets.governance.upkeep.PATIENCE_SECONDS", 0.0)
+    with holding(kept.keeper.ledger, NAME, work="a publisher", log=print):
+        assert outcomes(kept) == ["1 left for the next time"] * 4
+
+
+def test_a_table_with_two_steps_counts_once() -> None:
+    steps = [Step(NAME, "compaction", found, 0, outcome=DONE) for found in ("on", "18 files")]
+    assert _said(steps)["outcome"] == "1 tables"

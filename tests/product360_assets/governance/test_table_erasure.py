@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from customers import customers
 
 from product360_assets.governance import table_erasure
 from product360_assets.governance.table_erasure import TableEraser
@@ -30,18 +30,8 @@ def catalog(tmp_path: Path) -> LocalCatalogResource:
     """A catalog with three customers, of whom 1228 will be erased."""
     catalog = LocalCatalogResource(home=str(tmp_path))
     catalog.ensure_table(CUSTOMER)
-    catalog.table(NAME).append(rows(catalog, 1, 1228, 3))
+    catalog.table(NAME).append(customers(catalog, 1, 1228, 3))
     return catalog
-
-
-def rows(catalog: LocalCatalogResource, *households: int) -> pa.Table:
-    schema = catalog.table(NAME).schema().as_arrow()
-    of_type = {pa.bool_(): False, pa.string(): "b", pa.large_string(): "b"}
-    values = {
-        field.name: [None if field.nullable else of_type.get(field.type)] * len(households)
-        for field in schema
-    }
-    return pa.table({**values, "household_id": households}, schema=schema)
 
 
 @pytest.fixture
@@ -97,7 +87,7 @@ def test_what_waits_on_a_branch_goes_too_and_is_not_published_afterwards(
     tmp_path: Path, catalog: LocalCatalogResource, make_eraser: Callable[..., TableEraser]
 ) -> None:
     branch = begin(catalog, NAME, "commit")
-    branch_table(catalog, branch).append(rows(catalog, 1228, 4))
+    branch_table(catalog, branch).append(customers(catalog, 1228, 4))
     refused = head_of(catalog, branch)
     assert refused is not None
 

@@ -48,6 +48,20 @@ def test_many_small_files_become_one_in_each_partition_with_the_same_rows(kept: 
     assert kept.plan("compaction") == []
 
 
+def test_a_table_with_its_own_target_is_compacted_once(kept: Kept) -> None:
+    kept.commits(9, size=2_000)
+    with kept.table().transaction() as changes:
+        changes.set_properties({"write.target-file-size-bytes": "16000"})
+    [planned] = kept.plan("compaction")
+    digest = kept.digest()
+    kept.keep("compaction")
+    # In memory the rows of one new file are larger than the target, which is of sizes on disk.
+    written = len(kept.files()) - (18 - planned.files)
+    assert planned.found == f"{planned.files} files that {written} could hold"
+    assert kept.digest() == digest
+    assert kept.plan("compaction") == []
+
+
 def test_what_the_last_commit_said_outlives_its_snapshot(kept: Kept) -> None:
     kept.commits(9)
     content = newest_snapshot(kept.keeper.catalog, NAME)["snapshot-id"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -33,6 +33,22 @@ def table(**changes: object) -> Table:
 def test_a_type_that_engines_read_differently_is_refused(kind: str) -> None:
     with pytest.raises(DictionaryError, match="expected one of"):
         Column("price", kind, "A price.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"erasure": "anonymize"}, "expected one of remove, anonymise"),
+        ({"nullable": False}, "may be null"),
+        ({"subject": ""}, "names its `subject`"),
+    ],
+)
+def test_an_erasure_that_cannot_be_done_is_refused(
+    changes: dict[str, object], message: str
+) -> None:
+    member = Column("member", "bigint", "Who.", subject="customer", erasure="anonymise")
+    with pytest.raises(DictionaryError, match=message):
+        replace(member, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["Price", "price-per-unit", "", "1st"])
