@@ -28,6 +28,7 @@ from infra.secrets import SecretsStack
 from infra.stack import PlannedStack
 from infra.storage import ZONES, StorageStack
 from resources.objects import DELETABLE, ERASABLE, Zone
+from resources.treatment_keys import REFERENCE
 
 EMR, ECS, EC2, GLUE = (
     f"{service}.amazonaws.com" for service in ("emr-serverless", "ecs-tasks", "ec2", "glue")
@@ -57,7 +58,7 @@ class RolesStack(PlannedStack):
             scope, "roles", plan, description="Product 360: one role for each component"
         )
         self._storage = parts.storage
-        self.jobs = self._role("jobs", EMR, self._of_jobs())
+        self.jobs = self._role("jobs", EMR, self._of_jobs(parts.secrets))
         self.optimizers = self._role("optimizers", GLUE, self._of_optimizers())
         self.platform = self._role("platform", plan.runs_on, self._of_platform(parts))
         if plan.runs_on == EC2:
@@ -81,12 +82,16 @@ class RolesStack(PlannedStack):
         policy(self, f"{part.capitalize()}Rights", role, rights)
         return role
 
-    def _of_jobs(self) -> Iterator[Right]:
-        """Jobs read what was accepted and made, and write what they make, by way of temporaries."""
+    def _of_jobs(self, secrets: SecretsStack) -> Iterator[Right]:
+        """Jobs read what was accepted and made, and write what they make, by way of temporaries.
+
+        Of the secrets they read the ring of keys; it is encrypted with the key of the zones.
+        """
         yield from self._reads("raw", *sorted(MADE))
         yield from self._writes(*sorted(MADE))
         yield self._deletes(*sorted(MADE))
         yield _tables("GetDatabase", "GetTable", "UpdateTable")
+        yield Right(("secretsmanager:GetSecretValue",), (secrets.secrets[REFERENCE].ref,))
 
     def _of_optimizers(self) -> Iterator[Right]:
         """As Glue's documentation lists them."""
