@@ -58,7 +58,8 @@ class RolesStack(PlannedStack):
             scope, "roles", plan, description="Product 360: one role for each component"
         )
         self._storage = parts.storage
-        self.jobs = self._role("jobs", EMR, self._of_jobs(parts.secrets))
+        self._keys = parts.secrets.secrets[REFERENCE]
+        self.jobs = self._role("jobs", EMR, self._of_jobs())
         self.optimizers = self._role("optimizers", GLUE, self._of_optimizers())
         self.platform = self._role("platform", plan.runs_on, self._of_platform(parts))
         if plan.runs_on == EC2:
@@ -82,7 +83,7 @@ class RolesStack(PlannedStack):
         policy(self, f"{part.capitalize()}Rights", role, rights)
         return role
 
-    def _of_jobs(self, secrets: SecretsStack) -> Iterator[Right]:
+    def _of_jobs(self) -> Iterator[Right]:
         """Jobs read what was accepted and made, and write what they make, by way of temporaries.
 
         Of the secrets they read the ring of keys; it is encrypted with the key of the zones.
@@ -91,7 +92,7 @@ class RolesStack(PlannedStack):
         yield from self._writes(*sorted(MADE))
         yield self._deletes(*sorted(MADE))
         yield _tables("GetDatabase", "GetTable", "UpdateTable")
-        yield Right(("secretsmanager:GetSecretValue",), (secrets.secrets[REFERENCE].ref,))
+        yield Right(("secretsmanager:GetSecretValue",), (self._keys.ref,))
 
     def _of_optimizers(self) -> Iterator[Right]:
         """As Glue's documentation lists them."""
