@@ -54,11 +54,13 @@ class Wanted:
         secrets: references of connections.
         databases: those of them that lead to a database.
         namespaces: the databases of the catalog.
+        keyed: whether a table is made clean with the ring of keys.
     """
 
     secrets: Sequence[str] = ()
     databases: Collection[str] = ()
     namespaces: Sequence[str] = ()
+    keyed: bool = False
 
 
 def examine(checks: Iterable[Check]) -> Iterator[tuple[str, Finding]]:

@@ -66,9 +66,11 @@ def _wanted() -> Wanted:
     from resources.doctor import Wanted
     from spark.tables import TABLES
 
-    contracts = [each for each in known_contracts().values() if each.connection is not None]
+    known = known_contracts().values()
+    contracts = [each for each in known if each.connection is not None]
     return Wanted(
         secrets=sorted({str(each.connection) for each in contracts}),
         databases=sorted({str(each.connection) for each in contracts if each.kind == "database"}),
         namespaces=sorted({identifier.partition(".")[0] for identifier in TABLES}),
+        keyed=any(table.is_treated for each in known for table in each.tables),
     )
