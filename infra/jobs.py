@@ -1,7 +1,8 @@
 """The EMR Serverless application that runs jobs, and the right to ask it for one.
 
 It starts with a job, stops when it was idle, and never takes more than the plan allows. Jobs reach
-S3, Glue and KMS in this region only; they are in no network of ours, and nothing reaches them.
+S3, Glue, KMS and Secrets Manager in this region only; they are in no network of ours, and nothing
+reaches them.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from infra.stack import PlannedStack
 from infra.storage import ANNOUNCED, ZONES, StorageStack
 from resources.doctor_bucket_settings import SETTINGS
 from resources.objects import DELETABLE, ERASABLE, PUBLISHED, Zone
+from resources.treatment_keys import REFERENCE
 
 EMR, ECS, EC2, GLUE = (
     f"{service}.amazonaws.com" for service in ("emr-serverless", "ecs-tasks", "ec2", "glue")
@@ -58,6 +59,7 @@ class RolesStack(PlannedStack):
             scope, "roles", plan, description="Product 360: one role for each component"
         )
         self._storage = parts.storage
+        self._keys = parts.secrets.secrets[REFERENCE]
         self.jobs = self._role("jobs", EMR, self._of_jobs())
         self.optimizers = self._role("optimizers", GLUE, self._of_optimizers())
         self.platform = self._role("platform", plan.runs_on, self._of_platform(parts))
@@ -83,11 +85,15 @@ class RolesStack(PlannedStack):
         return role
 
     def _of_jobs(self) -> Iterator[Right]:
-        """Jobs read what was accepted and made, and write what they make, by way of temporaries."""
+        """Jobs read what was accepted and made, and write what they make, by way of temporaries.
+
+        Of the secrets they read the ring of keys; it is encrypted with the key of the zones.
+        """
         yield from self._reads("raw", *sorted(MADE))
         yield from self._writes(*sorted(MADE))
         yield self._deletes(*sorted(MADE))
         yield _tables("GetDatabase", "GetTable", "UpdateTable")
+        yield Right(("secretsmanager:GetSecretValue",), (self._keys.ref,))
 
     def _of_optimizers(self) -> Iterator[Right]:
         """As Glue's documentation lists them."""

@@ -81,12 +81,28 @@ def client(service: Service) -> Any:
     try:
         return make(service, config=config)
     except NoRegionError as error:
-        raise ServiceUnavailable(
-            f"AWS {service}",
-            found="no region in AWS_DEFAULT_REGION or the AWS profile",
-            expected="the region where the platform is deployed",
-            next_move="export AWS_DEFAULT_REGION, or set region in the AWS profile",
-        ) from error
+        raise _nowhere(f"AWS {service}") from error
+
+
+def region() -> str:
+    """The region of the SDK's settings.
+
+    Raises:
+        ServiceUnavailable: none is set.
+    """
+    found = session().region_name
+    if not found:
+        raise _nowhere("AWS")
+    return str(found)
+
+
+def _nowhere(thing: str) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        thing,
+        found="no region in AWS_DEFAULT_REGION or the AWS profile",
+        expected="the region where the platform is deployed",
+        next_move="export AWS_DEFAULT_REGION, or set region in the AWS profile",
+    )
 
 
 @contextmanager

@@ -55,12 +55,14 @@ class Wanted:
         databases: those of them that lead to a database.
         namespaces: the databases of the catalog.
         streams: those that are read directly.
+        keyed: whether a table is made clean with the ring of keys.
     """
 
     secrets: Sequence[str] = ()
     databases: Collection[str] = ()
     namespaces: Sequence[str] = ()
     streams: Sequence[str] = ()
+    keyed: bool = False
 
 
 def examine(checks: Iterable[Check]) -> Iterator[tuple[str, Finding]]:

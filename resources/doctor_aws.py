@@ -32,7 +32,9 @@ from resources.doctor_s3 import look_at_bucket, look_at_bucket_settings
 from resources.doctor_streams import look_at_stream, right_of_stream
 from resources.doctor_tables import look_at_database, look_at_ledger_items, look_at_ledger_table
 from resources.emr_settings import EmrSettings, read_settings
+from resources.errors import SecretMissing
 from resources.objects import DELETABLE, ERASABLE, Zone
+from resources.treatment_keys import REFERENCE, current_key
 
 if TYPE_CHECKING:
     from resources.environments import Settings
@@ -56,7 +58,7 @@ def aws_checks(
         *_of_events(aws, str(chosen.event_queue), f"{chosen.lake_prefix}-landing"),
         *_of_ledger(aws, str(chosen.ledger_table)),
         *_of_catalog(aws, wanted.namespaces),
-        *_of_secrets(secrets, wanted.secrets),
+        *_of_secrets(secrets, wanted),
         *_of_streams(aws, wanted.streams),
         *_of_jobs(aws, partial(read_settings, chosen.emr, chosen.emr_deployed)),
         *_of_optimizers(aws, chosen),
@@ -120,9 +122,11 @@ def _of_catalog(aws: Clients, namespaces: Iterable[str]) -> Iterator[Check]:
         )
 
 
-def _of_secrets(secrets: SecretsResource, references: Iterable[str]) -> Iterator[Check]:
-    for name in references:
+def _of_secrets(secrets: SecretsResource, wanted: Wanted) -> Iterator[Check]:
+    for name in wanted.secrets:
         yield check(f"secret {name}", partial(_look_at_secret, secrets, name), CALLER)
+    if wanted.keyed:
+        yield check(f"secret {REFERENCE}", partial(_look_at_keys, secrets), CALLER)
 
 
 def _look_at_secret(secrets: SecretsResource, reference: str) -> Iterator[Finding]:
@@ -144,6 +148,21 @@ def _of_streams(aws: Clients, names: Iterable[str]) -> Iterator[Check]:
         yield check(f"stream {name}", partial(look_at_stream, aws, name), CALLER)
         right = right_of_stream(name)
         yield check("stream permissions", partial(look_at_right, aws, right), CALLER)
+
+
+def _look_at_keys(secrets: SecretsResource) -> Iterator[Finding]:
+    """Whether there is a key for treated columns; only versions are told."""
+    thing = f"secret {REFERENCE!r}"
+    try:
+        answer = ask(lambda: {"current": current_key(secrets).version})
+    except SecretMissing as error:
+        fix = "product360 keys rotate, as somebody who may write the secret"
+        yield Finding(thing, "failed", error.found, "a ring of keys, made once", fix)
+        return
+    if answer.code:
+        yield refusal(thing, "secretsmanager:GetSecretValue", answer.code)
+    else:
+        yield ok(thing, f"readable, version {answer.value['current']} is current")
 
 
 def _of_jobs(aws: Clients, read: Callable[[], EmrSettings]) -> Iterator[Check]:

@@ -38,6 +38,7 @@ class JobPlaces:
         report: folder of its report.
         logs: folder below which the service writes logs.
         warehouse: folder of tables of the catalog that have no place of their own.
+        region: where the services are that it asks by itself.
     """
 
     entry: str
@@ -46,6 +47,7 @@ class JobPlaces:
     report: str
     logs: str
     warehouse: str
+    region: str
 
 
 def start_job_run(
@@ -109,6 +111,9 @@ def spark_settings(
         **_sizing(settings.size_of(request.job)),
         **_catalog(places.warehouse),
         **_branch(request),
+        # The one name by which the SDK for Python knows it; the service sets another.
+        "spark.emr-serverless.driverEnv.AWS_DEFAULT_REGION": places.region,
+        "spark.executorEnv.AWS_DEFAULT_REGION": places.region,
         "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
         "spark.sql.session.timeZone": "UTC",

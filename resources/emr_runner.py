@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr
 
+from resources.aws import region
 from resources.emr_jobs import EmrJobs
 from resources.emr_logs import driver_logs, without_values
 from resources.emr_requests import JobPlaces
@@ -67,7 +68,7 @@ class EmrServerlessJobRunner(JobRunner):
             BudgetExceeded: the job could use more than is allowed; nothing was submitted.
             CredentialsExpired: the job goes on without us; ask for it again.
             DeadlineExceeded: the job took too long, and was cancelled.
-            ServiceUnavailable: the job is a stream.
+            ServiceUnavailable: the job is a stream, or a service did not answer it.
         """
         if request.streams:
             raise ServiceUnavailable(
@@ -144,6 +145,7 @@ class EmrServerlessJobRunner(JobRunner):
             report=results.uri_of(f"{REPORTS}/{report}"),
             logs=results.uri_of(LOGS),
             warehouse=f"s3://{self.lake_prefix}-curated",
+            region=region(),
         )
 
 
@@ -170,9 +172,10 @@ def _raise_failure(
     told = failure_in(report.events, log)
     if told is None and run.state == "SUCCESS":
         return
-    raise JobFailed(
+    error = JobFailed if told is None else told.error
+    raise error(
         f"job {request.job} ({request.name}), job run {run.id}",
-        found=told if told is not None else f"it {run.state}: {_details(run)}",
+        found=f"it {run.state}: {_details(run)}" if told is None else told.reason,
         expected="a job that runs to its end",
         next_move=f"correct the cause and run it again; its report is {report_uri}, its logs are "
         f"below {logs_uri}",

@@ -12,9 +12,16 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from resources.errors import ObjectExists, ReportMissing
+from resources.errors import (
+    JobFailed,
+    ObjectExists,
+    Product360Error,
+    ReportMissing,
+    ServiceUnavailable,
+)
 from resources.jobs import JobRequest, JobResult
 from resources.objects import ObjectStore
 
@@ -128,11 +135,26 @@ def results_of(events: Sequence[Mapping[str, Any]]) -> tuple[JobResult, ...] | N
     return tuple(JobResult(**result) for result in reported[-1]["results"]) if reported else None
 
 
-def failure_in(events: Sequence[Mapping[str, Any]], log: Callable[[str], None]) -> str | None:
+@dataclass(frozen=True)
+class ToldFailure:
+    """Why a job says that it failed, and whether the same job may succeed later."""
+
+    reason: str
+    retryable: bool
+
+    @property
+    def error(self) -> type[Product360Error]:
+        """The error of a runner that tells of it."""
+        return ServiceUnavailable if self.retryable else JobFailed
+
+
+def failure_in(
+    events: Sequence[Mapping[str, Any]], log: Callable[[str], None]
+) -> ToldFailure | None:
     """Why the job says that it failed; its frames are told to `log`. None where it does not."""
     told = [event for event in events if event["event"] == "failed"]
     if not told:
         return None
     if told[-1]["frames"]:
         log(told[-1]["frames"])
-    return str(told[-1]["message"])
+    return ToldFailure(str(told[-1]["message"]), bool(told[-1]["retryable"]))

@@ -119,6 +119,7 @@ class JobRunner(dg.ConfigurableResource[Any], ABC):
 
         Raises:
             JobFailed: the job ran and failed; the message is the job's own.
+            ServiceUnavailable: it failed as a service did not answer it; it may succeed later.
             ReportMissing: the job ended without reporting results.
             EngineUnavailable: no engine could be started to run it.
         """

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from spark.column_lineage import noted
 from spark.errors import frames_of, reason_of
+from spark.failures import JobError
 from spark.report import Report
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         # The engine itself may be what failed; then the caller learns it from the exception alone.
         with suppress(Exception):
-            report.failed(reason_of(error), frames=frames_of(error))
+            report.failed(
+                reason_of(error),
+                frames=frames_of(error),
+                retryable=isinstance(error, JobError) and error.retryable,
+            )
         raise
 
 

@@ -13,6 +13,8 @@ import traceback
 LONGEST_REASON = 600
 FRAMES = 20
 _CONDITION = re.compile(r"\[[A-Z][A-Z0-9_.]+\]")
+# An error of ours in a worker, as the engine relays it.
+_OURS = re.compile(r"\bspark\.failures\.(\w+)")
 ENGINE_CODE = re.compile(r"[/\\](pyspark|py4j)[/\\]")
 
 
@@ -31,7 +33,7 @@ def reason_of(error: BaseException) -> str:
 def harmless_reason_of(error: BaseException) -> str:
     """What an engine's message says in words of its own: no value of a row can be among them."""
     text = str(error)
-    conditions = dict.fromkeys(_CONDITION.findall(text))
+    conditions = dict.fromkeys([*_CONDITION.findall(text), *_OURS.findall(text)])
     no_room = os.strerror(errno.ENOSPC)
     return " ".join([type(error).__name__, *conditions, *([no_room] if no_room in text else [])])
 

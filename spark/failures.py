@@ -5,6 +5,7 @@ JobError
 ├── DeliveryMissing     a file that the spec names is not there
 ├── RuleHalted          a rule whose action is `halt` was broken; nothing is published
 ├── KeyUnavailable      the key of hashes and tokens cannot be read
+│   └── KeyUnanswered   what keeps it does not answer; the same job may succeed later
 ├── Withheld            an engine failed over values that its message may hold
 └── RowsUnaccounted     rows in are not rows out plus rows quarantined; nothing may rely on it
 
@@ -13,9 +14,17 @@ The tree says what happened; the message says to what.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class JobError(ValueError):
-    """A job refuses to go on."""
+    """A job refuses to go on.
+
+    Attributes:
+        retryable: whether the same job may succeed later without anybody acting.
+    """
+
+    retryable: ClassVar[bool] = False
 
 
 class SpecInvalid(JobError):
@@ -40,6 +49,12 @@ class RowsUnaccounted(JobError):
 
 class KeyUnavailable(JobError):
     """The key of hashes and tokens cannot be read; nothing is treated."""
+
+
+class KeyUnanswered(KeyUnavailable):
+    """What keeps the key does not answer; nothing is treated."""
+
+    retryable = True
 
 
 class Withheld(JobError):

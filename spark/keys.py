@@ -5,6 +5,7 @@ keep it in memory, so it is in no argument, spec, plan, setting or variable that
 could show. A version's key never changes, hence it is read once in a process.
 
     file:///home/secrets.json#treatment_keys      the file of secrets of this machine
+    secretsmanager:product360/treatment_keys      a secret of AWS, by its name
 
 The hazard: whoever can read the file can reverse tokens. It must belong to its owner alone, and a
 file that does not is refused here, before anything is treated with a key that others know.
@@ -18,9 +19,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from spark.failures import KeyUnavailable
+from spark.secrets_manager import secret_text
 
 KEY_BYTES = 32
-_FILE = "file://"
+_FILE, _SECRETS_MANAGER = "file://", "secretsmanager:"
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -29,14 +31,12 @@ def master_key(uri: str, version: str) -> bytes:
     """The master key of that version.
 
     Raises:
-        KeyUnavailable: there is none under the reference, or others can read it.
+        KeyUnavailable: there is none under the reference, or others can read it, or we may not.
+        KeyUnanswered: what keeps it does not answer now.
     """
-    if not uri.startswith(_FILE):
-        raise _unavailable(uri, f"a reference of an unknown kind, expected one to {_FILE}")
-    place, _, reference = uri[len(_FILE) :].partition("#")
-    fields = _fields(Path(place), reference, uri)
+    ring = _ring(uri)
     try:
-        key = bytes.fromhex(fields[version])
+        key = bytes.fromhex(ring[version])
     except (KeyError, ValueError, TypeError):
         raise _unavailable(uri, f"no key of version {version} there") from None
     if len(key) != KEY_BYTES:
@@ -44,19 +44,33 @@ def master_key(uri: str, version: str) -> bytes:
     return key
 
 
-def _fields(path: Path, reference: str, uri: str) -> dict[str, str]:
+def _ring(uri: str) -> dict[str, str]:
+    """All fields under the reference, versions among them."""
     # What is wrong is said without the content, which is secret.
+    if uri.startswith(_FILE):
+        place, _, reference = uri[len(_FILE) :].partition("#")
+        held = _own_text(Path(place), uri)
+    elif uri.startswith(_SECRETS_MANAGER):
+        reference, held = "", secret_text(uri[len(_SECRETS_MANAGER) :])
+    else:
+        kinds = f"expected one to {_FILE} or {_SECRETS_MANAGER}"
+        raise _unavailable(uri, f"a reference of an unknown kind, {kinds}")
+    try:
+        document = json.loads(held)
+        return dict(document[reference] if reference else document)
+    except (KeyError, TypeError, ValueError):
+        raise _unavailable(uri, "no fields by name under it") from None
+
+
+def _own_text(path: Path, uri: str) -> str:
+    """The text of a file that belongs to its owner alone."""
     try:
         mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
     except OSError as error:
         raise _unavailable(uri, f"{error.strerror or type(error).__name__}") from None
     if mode & _OF_OTHERS:
         raise _unavailable(uri, "a file that others can use; give it mode 600")
-    try:
-        fields: dict[str, str] = dict(json.loads(text)[reference])
-    except (KeyError, TypeError, ValueError):
-        raise _unavailable(uri, "no such secret in the file") from None
-    return fields
+    return text
 
 
 def _unavailable(uri: str, found: str) -> KeyUnavailable:

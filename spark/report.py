@@ -54,9 +54,12 @@ class Report:
         """
         self._write("results", {"results": [_plain(result) for result in results]})
 
-    def failed(self, message: str, *, frames: str = "") -> None:
-        """Report the reason of a failure in a sentence, and the Python frames that led to it."""
-        self._write("failed", {"message": message, "frames": frames})
+    def failed(self, message: str, *, frames: str = "", retryable: bool = False) -> None:
+        """Report the reason of a failure in a sentence, and the Python frames that led to it.
+
+        `retryable` says that the same job may succeed later without anybody acting.
+        """
+        self._write("failed", {"message": message, "frames": frames, "retryable": retryable})
 
     def _write(self, kind: str, payload: Mapping[str, Any]) -> None:
         self._count += 1

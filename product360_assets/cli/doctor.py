@@ -73,4 +73,5 @@ def _wanted() -> Wanted:
         databases=sorted({str(each.connection) for each in contracts if each.kind == "database"}),
         namespaces=sorted({identifier.partition(".")[0] for identifier in TABLES}),
         streams=sorted({table.stream for each in known for table in each.tables if table.stream}),
+        keyed=any(table.is_treated for each in known for table in each.tables),
     )

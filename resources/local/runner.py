@@ -145,9 +145,10 @@ def _raise_failure(
     failure = failure or _Failure("a report of a failure")
     if failure.refused is not None:
         raise failure.refused
-    raise JobFailed(
+    error = JobFailed if told is None else told.error
+    raise error(
         f"job {request.job} ({request.name})",
-        found=failure.found if told is None else told,
+        found=failure.found if told is None else told.reason,
         expected="a job that runs to its end",
         next_move=f"{failure.next_move}; its report is {report_uri}",
     )

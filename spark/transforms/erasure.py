@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pyspark.sql.types import StructField, StructType
+
 from spark.keys import master_key
 from spark.tokens import subject_hash, subject_version
 from spark.transforms.rules import ERASED
@@ -52,11 +54,21 @@ def without_erased(rows: DataFrame, spec: CleanSpec) -> DataFrame:
             for column, (subject, _) in subjects.items()
         }
         for batch in batches:
+            batch = _may_hold_nulls(batch)
             for column, (_, how) in subjects.items():
                 batch = _erased(batch, column, how, known[column])
             yield batch
 
-    return rows.mapInArrow(erase, rows.schema)
+    # A tombstone is null where any other row has a value, such as a name of its own.
+    schema = StructType([StructField(each.name, each.dataType) for each in rows.schema])
+    return rows.mapInArrow(erase, schema)
+
+
+def _may_hold_nulls(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    import pyarrow
+
+    fields = [field.with_nullable(True) for field in batch.schema]
+    return pyarrow.RecordBatch.from_arrays(batch.columns, schema=pyarrow.schema(fields))
 
 
 def _versions(erased: Mapping[str, frozenset[str]]) -> set[str]:

@@ -23,6 +23,7 @@ from resources.doctor_iam import principal_of
 from resources.dynamodb_items import create_table
 from resources.environments import Settings, settings
 from resources.secrets import SecretsManagerSecrets
+from resources.treatment_keys import REFERENCE, rotate_key
 
 pytestmark = pytest.mark.aws
 
@@ -365,6 +366,25 @@ def test_where_glue_keeps_the_tables_its_role_may_be_passed(deployment: Deployme
     kept = replace(deployment.settings, keeper="glue", optimizer_role=role)
     found = deployment.unwell(kept)["optimizer permissions"]
     assert (found.state, "iam:PassRole" in found.found) == ("failed", True)
+
+
+def test_a_ring_of_keys_that_nobody_made_is_told_where_a_table_is_treated(
+    deployment: Deployment,
+) -> None:
+    def found(prefix: str) -> Finding:
+        ring = SecretsManagerSecrets(prefix=prefix)
+        checks = aws_checks(deployment.settings, Wanted(keyed=True), ring, deployment.aws)
+        [finding] = [each for check, each in examine(checks) if check == f"secret {REFERENCE}"]
+        return finding
+
+    prefix = f"{deployment.prefix}/"
+    missing = found(prefix)
+    assert (missing.state, "product360 keys rotate" in missing.fix) == ("failed", True)
+    rotate_key(SecretsManagerSecrets(prefix=prefix))
+    made = found(prefix)
+    assert (made.state, made.found) == ("ok", "readable, version 1 is current")
+    deployment.gate.denied = {"secretsmanager.GetSecretValue"}
+    assert "secretsmanager:GetSecretValue" in found(prefix).fix
 
 
 def test_a_session_is_asked_about_as_its_role() -> None:

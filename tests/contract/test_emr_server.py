@@ -20,7 +20,9 @@ from resources.emr_settings import EmrSettings
 from resources.jobs import JobRequest
 
 ROLE = "arn:aws:iam::111122223333:role/product360-jobs"
-PLACES = JobPlaces(*(f"s3://bucket/{name}" for name in ("e.py", "c.zip", "s", "r", "l", "w")))
+PLACES = JobPlaces(
+    *(f"s3://bucket/{name}" for name in ("e.py", "c.zip", "s", "r", "l", "w")), region="eu-west-1"
+)
 
 
 class Python:

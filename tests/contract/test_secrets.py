@@ -8,6 +8,8 @@ from resources.aws import client
 from resources.errors import SecretMissing
 from resources.secrets import SecretsManagerSecrets
 from resources.treatment_keys import REFERENCE, current_key, key_of, key_versions, rotate_key
+from spark.failures import KeyUnavailable
+from spark.keys import master_key
 
 pytestmark = pytest.mark.aws
 
@@ -37,3 +39,16 @@ def test_the_ring_of_keys_is_kept_and_rotated_but_made_by_a_person_only(aws: str
     assert reference.version == "2"
     assert reference.uri == f"secretsmanager:{secrets.prefix}{REFERENCE}"
     assert key_of(secrets, "1") != key_of(secrets, "2")
+
+
+def test_a_job_finds_the_keys_that_the_platform_published(aws: str) -> None:
+    secrets = SecretsManagerSecrets(prefix=f"test-{random_text.token_hex(4)}/")
+    uri = secrets.uri_of(REFERENCE)
+    with pytest.raises(KeyUnavailable, match=r"ResourceNotFoundException.*product360 keys rotate"):
+        master_key(uri, "1")
+    rotate_key(secrets)
+    rotate_key(secrets)
+    for version in ("1", "2"):
+        assert master_key(uri, version) == key_of(secrets, version)
+    with pytest.raises(KeyUnavailable, match="no key of version 3"):
+        master_key(uri, "3")

@@ -235,6 +235,25 @@ def test_each_role_reaches_the_zones_that_its_component_works_in(templates: Temp
             assert zones_for(templates, role, action) == zones, (role, action)
 
 
+def test_of_the_secrets_a_job_reads_the_ring_of_keys_and_nothing_else(
+    templates: Templates,
+) -> None:
+    read = {"Jobs": set[str](), "Platform": set[str](), "Optimizers": set[str]()}
+    for role, secrets in read.items():
+        for action, resource in allowed(templates, role):
+            if action.startswith("secretsmanager:"):
+                assert action == "secretsmanager:GetSecretValue"
+                secrets.add(resource)
+    [ring] = read["Jobs"]
+    assert "TreatmentKeys" in ring
+    assert read["Platform"] > read["Jobs"]
+    assert read["Optimizers"] == set()
+    # It is encrypted with the key of the zones, with which jobs may decrypt.
+    [key] = {each for action, each in allowed(templates, "Jobs") if action == "kms:Decrypt"}
+    for secret in resources(templates["Secrets"], "AWS::SecretsManager::Secret").values():
+        assert text(secret["Properties"]["KmsKeyId"]) == key
+
+
 def test_only_the_services_that_work_for_us_may_be_our_roles(templates: Templates) -> None:
     trusted = {}
     for role in resources(templates["Roles"], "AWS::IAM::Role").values():

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from resources.aws import ATTEMPTS, client, translated
+from resources.aws import ATTEMPTS, client, region, translated
 from resources.errors import ServiceUnavailable
 from resources.objects import LakeResource
 
@@ -35,6 +35,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_region_and_endpoint_are_the_sdks_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
     s3 = client("s3")
+    assert region() == "eu-west-3"
     assert (s3.meta.region_name, s3.meta.endpoint_url) == (
         "eu-west-3",
         "https://s3.eu-west-3.amazonaws.com",
@@ -55,6 +56,8 @@ def test_a_missing_region_is_named() -> None:
     with pytest.raises(ServiceUnavailable, match="AWS dynamodb: found no region") as caught:
         client("dynamodb")
     assert "AWS_DEFAULT_REGION" in caught.value.next_move
+    with pytest.raises(ServiceUnavailable, match="AWS: found no region"):
+        region()
 
 
 def test_missing_credentials_are_named_at_the_first_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ PLACES = JobPlaces(
     report="s3://acme-results/job-reports/a",
     logs="s3://acme-results/job-logs",
     warehouse="s3://acme-curated",
+    region="eu-west-3",
 )
 REQUEST = JobRequest(
     "sales_line",
@@ -125,6 +126,12 @@ def test_jobs_find_glue_under_the_name_that_all_engines_know() -> None:
     assert said["spark.sql.catalog.lake.catalog-impl"].endswith(".GlueCatalog")
     assert said["spark.sql.catalog.lake.warehouse"] == "s3://acme-curated"
     assert said["spark.submit.pyFiles"] == PLACES.code
+
+
+def test_driver_and_workers_know_the_region_as_the_sdk_for_python_does() -> None:
+    said = confs(started())
+    assert said["spark.emr-serverless.driverEnv.AWS_DEFAULT_REGION"] == "eu-west-3"
+    assert said["spark.executorEnv.AWS_DEFAULT_REGION"] == "eu-west-3"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark.errors import LONGEST_REASON, frames_of, reason_of
+from spark.errors import LONGEST_REASON, frames_of, harmless_reason_of, reason_of
 
 JAVA = """An error occurred while calling o65.sql.
 : org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 failed 1 times
@@ -62,3 +62,8 @@ def test_frames_are_those_of_our_own_code() -> None:
     with pytest.raises(ValueError, match="invalid literal") as raised:
         int("x")
     assert "test_frames_are_those_of_our_own_code" in frames_of(raised.value)
+
+
+def test_of_a_refusal_of_ours_in_a_worker_the_harmless_reason_tells_the_kind() -> None:
+    said = "An exception was thrown\nTraceback\nspark.failures.KeyUnanswered: of the key of Ann"
+    assert harmless_reason_of(RuntimeError(said)) == "RuntimeError KeyUnanswered"

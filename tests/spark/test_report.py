@@ -43,12 +43,12 @@ def test_events_are_read_back_in_the_order_in_which_they_were_reported(
     report.started("clean")
     report.progress('it\'s "half"-way,\nnearly')
     report.results([RESULT])
-    report.failed("no more", frames="line 1\nline 2")
+    report.failed("no more", frames="line 1\nline 2", retryable=True)
     assert events(tmp_path / "report") == [
         {"event": "started", "job": "clean"},
         {"event": "progress", "message": 'it\'s "half"-way,\nnearly'},
         {"event": "results", "results": [{**RESULT, "details": {"warn.price": "1"}}]},
-        {"event": "failed", "message": "no more", "frames": "line 1\nline 2"},
+        {"event": "failed", "message": "no more", "frames": "line 1\nline 2", "retryable": True},
     ]
 
 
