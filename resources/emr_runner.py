@@ -20,7 +20,7 @@ from pydantic import Field, PrivateAttr
 
 from resources.aws import region
 from resources.emr_jobs import EmrJobs
-from resources.emr_logs import driver_logs, without_values
+from resources.emr_logs import driver_logs
 from resources.emr_requests import JobPlaces
 from resources.emr_serverless import EmrServerless, JobRun, connect
 from resources.emr_settings import EmrSettings, read_settings
@@ -37,6 +37,7 @@ from resources.job_report import (
 )
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.objects import LakeResource, ObjectStore
+from resources.withheld import without_values
 
 BUNDLE = "spark.bundle"
 CODE = "job-code"

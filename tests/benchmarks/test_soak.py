@@ -120,12 +120,23 @@ def employ(soak: Soak, script: str) -> None:
         )
 
 
-def test_a_worker_that_died_while_all_was_taken_in_ends_the_soak(soak: Soak) -> None:
-    with pytest.raises(BenchmarkFailed, match="keep ended with 1: no room"), soak._at_work():
+def die_while_all_is_taken_in(soak: Soak) -> None:
+    with soak._at_work():
         employ(soak, "raise SystemExit('no room')")
         soak._workers["keep"].wait(60)
         soak._wait_until_taken_in()
         pytest.fail("nobody noticed")
+
+
+def end_by_itself(soak: Soak) -> None:
+    with soak._at_work():
+        employ(soak, "")
+        soak._workers["keep"].wait(60)
+
+
+def test_a_worker_that_died_while_all_was_taken_in_ends_the_soak(soak: Soak) -> None:
+    with pytest.raises(BenchmarkFailed, match="keep ended with 1: no room"):
+        die_while_all_is_taken_in(soak)
 
 
 def test_a_worker_that_fails_in_its_last_turn_ends_the_soak(soak: Soak) -> None:
@@ -134,9 +145,8 @@ def test_a_worker_that_fails_in_its_last_turn_ends_the_soak(soak: Soak) -> None:
 
 
 def test_a_worker_that_ends_by_itself_is_none_that_ended_well(soak: Soak) -> None:
-    with pytest.raises(BenchmarkFailed, match="keep ended with 0"), soak._at_work():
-        employ(soak, "")
-        soak._workers["keep"].wait(60)
+    with pytest.raises(BenchmarkFailed, match="keep ended with 0"):
+        end_by_itself(soak)
 
 
 def test_workers_that_end_when_nobody_listens_any_more_end_well(soak: Soak) -> None:
