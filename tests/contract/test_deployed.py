@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from synthesised import STACKS
+from synthesised import STACKS, Template, resources
 
 from resources.aws import client, session
 from resources.deployment import VARIABLE
@@ -92,21 +92,28 @@ def first_event(events: EventQueueResource) -> ObjectCreated:
     raise AssertionError("no event came")
 
 
-def test_the_queue_buries_what_was_handed_out_too_often(deployed: Mapping[str, object]) -> None:
+def test_the_queue_buries_what_was_handed_out_too_often(
+    deployed: Mapping[str, object], templates: Mapping[str, Template]
+) -> None:
+    queues = resources(templates["Eventing"], "AWS::SQS::Queue").values()
+    [policy] = [q["Properties"]["RedrivePolicy"] for q in queues if "Redrive" in str(q)]
+    dead = templates["Eventing"]["Resources"][policy["deadLetterTargetArn"]["Fn::GetAtt"][0]]
     sqs: Any = client("sqs")
-    [landing, dead] = [
-        sqs.get_queue_attributes(
-            QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], AttributeNames=["All"]
-        )["Attributes"]
-        for name in ("product360-landing", "product360-landing-dead")
-    ]
-    policy = json.loads(landing["RedrivePolicy"])
-    assert (policy["deadLetterTargetArn"], int(policy["maxReceiveCount"])) == (
-        dead["QueueArn"],
-        RECEIVES,
+    landing, graves = (
+        sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        for name in ("product360-landing", dead["Properties"]["QueueName"])
     )
-    # The dead are counted where it says that they go.
-    assert cast(EventQueueResource, deployed["events"]).open().depth().dead == 0
+    # The endpoint leaves it out when it makes a stack; so it is said again, as the template says.
+    arn = sqs.get_queue_attributes(QueueUrl=graves, AttributeNames=["QueueArn"])["Attributes"]
+    said = {**policy, "deadLetterTargetArn": arn["QueueArn"]}
+    sqs.set_queue_attributes(QueueUrl=landing, Attributes={"RedrivePolicy": json.dumps(said)})
+    sqs.send_message(QueueUrl=landing, MessageBody="unreadable")
+    handed = [
+        len(sqs.receive_message(QueueUrl=landing, VisibilityTimeout=0).get("Messages", []))
+        for _ in range(RECEIVES + 1)
+    ]
+    assert handed == [1] * RECEIVES + [0]
+    assert cast(EventQueueResource, deployed["events"]).open().depth().dead == 1
 
 
 def test_the_table_is_as_the_adapters_make_it(deployed: Mapping[str, object]) -> None:
@@ -180,4 +187,9 @@ def test_what_the_endpoint_has_no_resource_for_it_refuses(
             break
         time.sleep(0.2)
     assert made["StackStatus"] != "CREATE_COMPLETE"
-    assert "Unsupported resource type" in made["StackStatusReason"]
+    events = formation.describe_stack_events(StackName=stack)["StackEvents"]
+    reasons = [
+        each["ResourceStatusReason"] for each in events if each["ResourceStatus"] == "CREATE_FAILED"
+    ]
+    assert len(reasons) == 1
+    assert "Unsupported resource type" in reasons[0]
