@@ -12,7 +12,6 @@ from synthesised import Template, allowed, listed, resources, statements, text
 from product360_assets.core.contract import load_contracts
 from resources import environments
 from resources.deployment import variable_name
-from resources.events import RECEIVES
 from resources.objects import DELETABLE, ERASABLE
 from spark.tables import TABLES, VIEWS
 
@@ -109,31 +108,6 @@ def test_what_is_not_sent_by_tls_is_refused(templates: Templates) -> None:
     assert guarded == wanted
     [topic] = resources(templates["Alarms"], "AWS::SNS::TopicPolicy").values()
     assert any(map(is_tls_only, topic["Properties"]["PolicyDocument"]["Statement"]))
-
-
-def test_what_was_handed_out_as_often_as_anywhere_lies_with_the_dead(templates: Templates) -> None:
-    queues = resources(templates["Eventing"], "AWS::SQS::Queue")
-    names = {each["Properties"]["QueueName"]: name for name, each in queues.items()}
-    policy = queues[names["product360-landing"]]["Properties"]["RedrivePolicy"]
-    assert text(policy["deadLetterTargetArn"]) == f"<{names['product360-landing-dead']}.Arn>"
-    assert policy["maxReceiveCount"] == RECEIVES
-    assert "RedrivePolicy" not in queues[names["product360-landing-dead"]]["Properties"]
-
-
-def test_what_comes_into_the_queues_comes_from_the_rule_of_landing(templates: Templates) -> None:
-    [rule] = resources(templates["Eventing"], "AWS::Events::Rule")
-    policies = resources(templates["Eventing"], "AWS::SQS::QueuePolicy").values()
-    given = [
-        statement
-        for policy in policies
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Allow"
-    ]
-    assert len(given) == len(policies) == 2
-    for statement in given:
-        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-        source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
-        assert text(source) == f"<{rule}.Arn>"
 
 
 def is_tls_only(statement: dict[str, Any]) -> bool:
