@@ -110,8 +110,9 @@ class _Moving:
 
     def files(self, deliveries: list[Delivery], kind: str) -> list[str]:
         """What executions left in landing."""
-        places = [self.landing / each.prefix for each in deliveries]
-        return [str(file) for place in places for file in sorted(place.glob(f"*.{kind}"))]
+        # A prefix may end within a name: changes of one day are files whose names begin with it.
+        found = (self.landing.glob(f"{each.prefix}*.{kind}") for each in deliveries)
+        return [str(file) for files in found for file in sorted(files)]
 
     def dropped(self) -> Iterator[tuple[Path, str, date]]:
         """Its dropped files, also those that are still to come: their paths, keys and days."""

@@ -56,10 +56,13 @@ def deliver(
     **told: str,
 ) -> None:
     """Rows of the tills as an execution of their replication delivers them."""
-    prefix = f"pos/{execution}/pos/{table}/"
-    file = home.path / "lake/landing" / prefix / name
+    folder = f"pos/{execution}/pos/{table}/"
+    file = home.path / "lake/landing" / folder / name
     file.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows), file)
+    # The prefix of changes ends with their day, within the names of their files.
+    day, is_of_day, _ = name.partition("-")
+    prefix = folder + (day if is_of_day else "")
     record(home, "pos", table, execution, prefix, len(rows), file.stat().st_size, **told)
 
 
