@@ -44,7 +44,7 @@ def _heads(what: str, lengths: Sequence[int]) -> Sequence[str]:
     cpu = [f"CPU s, {length}" for length in lengths]
     ends = (lengths[0], lengths[-1])
     engine, written = ([f"{said}, {end}" for end in ends] for said in ("engine", "kB written"))
-    return (what, *cpu, "a year more", *engine, *written, "")
+    return (what, *cpu, "a year more", *engine, *written, "the job", "all of it")
 
 
 def _day(length: int, runs: Sequence[Run]) -> Sequence[str]:
@@ -58,6 +58,12 @@ def _cpu(cost: Mapping[str, Any]) -> float:
     return float(cost["python"]) + float(cost["engine"])
 
 
+def is_flat(costs: Sequence[float]) -> bool:
+    """Whether the longest history costs about what the shortest does."""
+    first, last = costs[0], costs[-1]
+    return last <= max(FLAT_SHARE * first, first + FLAT_SECONDS)
+
+
 @dataclass(frozen=True)
 class Grown:
     """What a table cost on each history: CPU seconds, those of the engine, bytes written."""
@@ -68,12 +74,6 @@ class Grown:
     engine: Sequence[float]
     written: Sequence[float]
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether the longest history costs about what the shortest does."""
-        first, last = self.cpu[0], self.cpu[-1]
-        return last <= max(FLAT_SHARE * first, first + FLAT_SECONDS)
-
     def cells(self) -> Sequence[str]:
         """Its row of the page."""
         line = fit(self.lengths, self.cpu) if min(self.cpu) > 0 else None
@@ -81,7 +81,8 @@ class Grown:
         slope = f"{line.marginal:.3f}" if line else ""
         engine = [f"{self.engine[end]:.2f}" for end in (0, -1)]
         written = [f"{self.written[end] / 1e3:,.0f}" for end in (0, -1)]
-        return (self.name, *cpu, slope, *engine, *written, "flat" if self.is_flat else "grows")
+        verdicts = ("flat" if is_flat(costs) else "grows" for costs in (self.engine, self.cpu))
+        return (self.name, *cpu, slope, *engine, *written, *verdicts)
 
 
 def _grown(runs: Mapping[int, Sequence[Run]], is_dated: bool) -> list[Grown]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.curated.ageing import NUMBERS_A_YEAR, number_of_week
-from benchmarks.curated.growth import Grown
+from benchmarks.curated.growth import Grown, is_flat
 from benchmarks.curated.older_years import add_years
 from benchmarks.curated.years import is_dated
 from benchmarks.homes import Home
@@ -290,17 +290,15 @@ def test_only_what_is_bound_to_the_days_of_what_is_new_is_to_be_flat() -> None:
     assert not is_dated("serving product_360_outlook")
 
 
-def grown(*cpu: float) -> Grown:
-    return Grown("curated order", (1, 4, 16), cpu, (0, 0, 0), (0, 0, 0))
-
-
 def test_flat_is_a_quarter_more_at_most_and_tenths_of_a_second_are_noise() -> None:
-    assert grown(4.0, 4.4, 5.0).is_flat
-    assert not grown(4.0, 4.4, 5.1).is_flat
-    assert grown(0.1, 0.2, 0.4).is_flat
-    assert not grown(0.1, 0.2, 0.5).is_flat
+    assert is_flat((4.0, 4.4, 5.0))
+    assert not is_flat((4.0, 4.4, 5.1))
+    assert is_flat((0.1, 0.2, 0.4))
+    assert not is_flat((0.1, 0.2, 0.5))
 
 
-def test_the_slope_is_what_a_year_more_costs() -> None:
-    name, *cpu, slope = grown(1.5, 3.0, 9.0).cells()[:5]
+def test_a_row_says_what_a_year_more_costs_and_whether_it_is_the_job_that_grows() -> None:
+    grown = Grown("curated order", (1, 4, 16), (1.5, 3.0, 9.0), (0.1, 0.1, 0.2), (0, 0, 2000))
+    name, *cpu, slope = grown.cells()[:5]
     assert (name, cpu, slope) == ("curated order", ["1.50", "3.00", "9.00"], "0.500")
+    assert grown.cells()[5:] == ("0.10", "0.20", "0", "2", "flat", "grows")
