@@ -104,6 +104,10 @@ class Home:
         """What is left of the company's year happens in its databases, which are up."""
         self._demo("advance", "--rest-of-year")
 
+    def let_day_pass(self) -> None:
+        """After its year one day more happens in the company's databases, which are up."""
+        self._demo("advance")
+
     def resources(self) -> Mapping[str, Any]:
         """The platform's resources, looking at this home."""
         from resources.environments import platform_resources

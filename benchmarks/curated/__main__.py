@@ -3,6 +3,7 @@
     python -m benchmarks.curated commits      500 small publications, kept and not kept
     python -m benchmarks.curated modes        one day's changes, by rewriting files and by deletes
     python -m benchmarks.curated freshness    from an event file in landing to its rows
+    python -m benchmarks.curated years        one day's changes on 1, 4 and 16 years of history
 
 Each part joins the results of the day and machine, and the page is rendered again.
 """
@@ -63,6 +64,19 @@ def freshness(
     from benchmarks.curated.freshness import freshness as measured
 
     _keep("freshness", [measured(settings().home / "bench", files, typer.echo)], into)
+
+
+@app.command()
+def years(
+    scale: Annotated[str, typer.Option(help="of the demo company")] = "smoke",
+    rounds: Annotated[int, typer.Option(help="of the day, on each history")] = 2,
+    into: Into = None,
+) -> None:
+    """Let one day come on top of one year of history, of four and of sixteen."""
+    from benchmarks.curated.years import years as measured
+
+    work = settings().home / "bench" / "years"
+    _keep("years", list(measured(work.absolute(), scale, rounds, typer.echo)), into)
 
 
 def _keep(part: str, found: Sequence[Mapping[str, Any]], into: Path | None) -> None:

@@ -7,6 +7,7 @@ from statistics import median, quantiles
 from types import MappingProxyType
 from typing import Any
 
+from benchmarks.curated.growth import years
 from benchmarks.tables import table
 
 QUIET = 2.0
@@ -111,5 +112,5 @@ def _fresh(seconds: Sequence[float]) -> Sequence[str]:
 
 
 _SECTIONS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType(
-    {"commits": _commits, "modes": _modes, "freshness": _freshness}
+    {"commits": _commits, "modes": _modes, "freshness": _freshness, "years": years}
 )
