@@ -121,13 +121,14 @@ def follow(stream: StreamedClicks, is_wanted: Callable[[], bool]) -> None:
     """
     tried: tuple[object, ...] = ()
     while is_wanted():
-        if stream.is_behind() and stream.state() != tried:
+        # As it is before the attempt: what becomes clean meanwhile is something else again.
+        if stream.is_behind() and (found := stream.state()) != tried:
+            tried = found
             try:
                 taken = stream.take_in()
                 _say(f"{taken.outcome}: {len(taken.batch_ids)} batches, {taken.rows} rows")
             except AuditFailed as refusal:
                 _say(str(refusal))
-            tried = stream.state()
         time.sleep(LOOK_SECONDS)
 
 

@@ -14,7 +14,9 @@ import pytest
 from clicked import EVENING, Click, Shop, visits_of
 
 from product360_assets.automation import stream_process
+from product360_assets.curated.click_stream import StreamedClicks
 from product360_assets.curated.click_stream import click_stream as click_stream_asset
+from product360_assets.curated.publish import Published
 from resources.audit_branches import waiting
 from resources.errors import JobFailed
 from resources.local import engines
@@ -214,6 +216,25 @@ def test_what_an_audit_refuses_nobody_reads_and_the_stream_does_not_try_again_an
     assert shop.stream().take_in().rows == len(SECOND)
     assert found(shop) == visits_of([*FIRST, *SECOND], MONDAY)
     assert not waiting(shop.catalog, CLICK_EVENT.identifier)
+
+
+def test_what_becomes_clean_while_the_stream_is_at_work_is_taken_in_next(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_process, "LOOK_SECONDS", 0.0)
+    take_in, looks = StreamedClicks.take_in, iter([True] * 3)
+
+    def meanwhile(stream: StreamedClicks) -> Published:
+        taken = take_in(stream)
+        if taken.rows == len(FIRST):
+            shop.deliver(TUESDAY, SECOND)
+        return taken
+
+    monkeypatch.setattr(StreamedClicks, "take_in", meanwhile)
+    shop.deliver(MONDAY, FIRST)
+    stream_process.follow(shop.stream(), lambda: next(looks, False))
+    assert len(shop.rows(CLICK_EVENT.identifier)) == len({c.id for c in (*FIRST, *SECOND)})
+    assert found(shop) == visits_of([*FIRST, *SECOND], MONDAY)
 
 
 @pytest.mark.long
