@@ -157,4 +157,5 @@ def failure_in(
         return None
     if told[-1]["frames"]:
         log(told[-1]["frames"])
-    return ToldFailure(str(told[-1]["message"]), bool(told[-1]["retryable"]))
+    # A job of an earlier release does not say whether it may be tried again.
+    return ToldFailure(str(told[-1]["message"]), told[-1].get("retryable") is True)
