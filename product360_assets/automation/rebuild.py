@@ -24,7 +24,7 @@ from product360_assets.core.erasures import FOLDER as ERASURES
 from product360_assets.core.keys import clean_key, published_key
 from product360_assets.core.partitions import register_landing_dates, run_tags
 from product360_assets.core.states import CLEAN, RAW, RELEASED
-from product360_assets.curated.claims import clean_files
+from product360_assets.curated.taken_in import clean_files
 from resources.digests import files_digest
 from resources.environments import platform_resources
 from resources.errors import JobFailed

@@ -11,21 +11,14 @@ not block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import chain
 
 import dagster as dg
 
-from product360_assets.curated.claims import (
-    Claim,
-    all_claims,
-    claimed_files,
-    clean_batches,
-    judged,
-)
-from product360_assets.curated.proofs import Evidence, proved
+from product360_assets.curated.claims import Claim, all_claims
+from product360_assets.curated.proofs import OF_PROOF, CheckLog
+from product360_assets.curated.prover import Prover
 from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
 from resources.errors import AuditFailed
@@ -51,7 +44,7 @@ def audited(spec: dg.AssetSpec, table: Table, claims: Sequence[Claim]) -> dg.Ass
 
 @dataclass(frozen=True)
 class TableAudit:
-    """Audits commits to one table; `say` is given the result of every claim."""
+    """Audits commits to one table; `checks` is given the result of every claim."""
 
     table: Table
     claims: Sequence[Claim]
@@ -59,7 +52,7 @@ class TableAudit:
     catalog: CatalogResource
     warehouse: WarehouseResource
     lake: LakeResource
-    say: Callable[[dg.AssetCheckResult], None]
+    checks: CheckLog
 
     def __call__(self, branch: AuditBranch, snapshot: int) -> None:
         """Ask every blocking claim of the snapshot.
@@ -67,40 +60,24 @@ class TableAudit:
         Raises:
             AuditFailed: one of them does not hold; the others were asked too.
         """
-        at = {self.table.identifier: snapshot}
-        evidence, now = Evidence(self.catalog, at), datetime.now(UTC)
+        prover = Prover(
+            self.table,
+            self.ledger,
+            self.catalog,
+            self.warehouse,
+            self.lake,
+            self.checks.last,
+            snapshot=snapshot,
+            commit=branch.commit,
+        )
         refused = []
         for claimed in blocking_claims(self.table, self.claims):
-            batches = clean_batches(self.ledger, self.table, claimed.clean, branch.commit)
-            files = claimed_files(self.table, self.lake, batches)
-            answer = self.warehouse.query(claimed.sql, files=files, at=at)
-            result = judged(self.table, claimed, answer)
-            proof = evidence.of(claimed.sql, chain(*batches.values()))
-            self.say(proved(result, proof, now=now))
+            result = prover.prove(claimed)
+            self.checks.say(result)
             if not result.passed:
                 refused.append(result)
         if refused:
             raise _refusal(branch, refused)
-
-
-def said_to(context: dg.AssetExecutionContext) -> Callable[[dg.AssetCheckResult], None]:
-    """Says results as those of the table's checks, in the run of the context."""
-
-    def say(result: dg.AssetCheckResult) -> None:
-        assert result.asset_key is not None
-        assert result.check_name is not None
-        context.log_event(
-            dg.AssetCheckEvaluation(
-                asset_key=result.asset_key,
-                check_name=result.check_name,
-                passed=result.passed,
-                metadata=result.metadata,
-                severity=result.severity,
-                blocking=True,
-            )
-        )
-
-    return say
 
 
 def _refusal(branch: AuditBranch, refused: Sequence[dg.AssetCheckResult]) -> AuditFailed:
@@ -115,7 +92,9 @@ def _refusal(branch: AuditBranch, refused: Sequence[dg.AssetCheckResult]) -> Aud
     )
 
 
-def _numbers(result: dg.AssetCheckResult) -> str:
+def _numbers(each: dg.AssetCheckResult) -> str:
     return ", ".join(
-        f"{name.replace('_', ' ')} {value.value}" for name, value in result.metadata.items()
+        f"{name.replace('_', ' ')} {value.value}"
+        for name, value in each.metadata.items()
+        if name not in OF_PROOF
     )

@@ -6,6 +6,11 @@ whatever they said.
 
 from __future__ import annotations
 
+from product360_assets.curated.changes import place_of
+
+# SQL: the place of a delivery in its source's history, which is its rows'.
+DELIVERED_AT = place_of("_landing_date::TIMESTAMP", "NULL")
+
 
 def delivered_weeks(relation: str, *key: str) -> str:
     """A subquery: a clean relation with `week_start`, and of each key and week its newest delivery.
@@ -13,13 +18,7 @@ def delivered_weeks(relation: str, *key: str) -> str:
     Several rows of one delivery with one key all stay. Only weeks that were delivered more than
     once are compared by key: to do so with all of them costs as much as everything else together.
     """
-    weeks = f"""(
-        SELECT *, count(*) OVER (PARTITION BY week_start) AS deliveries
-        FROM (SELECT week, _landing_date,
-                     {_monday_of("week", "_landing_date")} AS week_start FROM (
-                  SELECT DISTINCT week, _landing_date FROM {relation}))
-    )"""
-    dated = f"(FROM {relation} JOIN {weeks} USING (week, _landing_date))"
+    dated = f"(FROM {relation} JOIN {weeks_of(relation)} USING (week, _landing_date))"
     same = ", ".join((*key, "week_start"))
     return f"""(
         FROM {dated} WHERE deliveries = 1
@@ -29,6 +28,19 @@ def delivered_weeks(relation: str, *key: str) -> str:
             FROM {dated} WHERE deliveries > 1 GROUP BY {same}
         ) USING ({same}, _landing_date)
         WHERE deliveries > 1
+    )"""
+
+
+def weeks_of(relation: str) -> str:
+    """A subquery: each delivery of a week to a clean relation, and how many that week had.
+
+    Its columns are `week`, `_landing_date`, `week_start` and `deliveries`.
+    """
+    return f"""(
+        SELECT *, count(*) OVER (PARTITION BY week_start) AS deliveries
+        FROM (SELECT week, _landing_date,
+                     {_monday_of("week", "_landing_date")} AS week_start FROM (
+                  SELECT DISTINCT week, _landing_date FROM {relation}))
     )"""
 
 

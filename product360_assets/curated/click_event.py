@@ -7,11 +7,13 @@ names a receipt, which the tills must know.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
+from product360_assets.curated.changes import follow_from, place_of
+from product360_assets.curated.claims import Claim, all_claims, last_changes, newest
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import CLICK_EVENT, SALES_LINE
 
 EVENTS = Input("clickstream", "click_event")
@@ -19,6 +21,20 @@ PUBLICATION = Publication(CLICK_EVENT, job="click_event", inputs=(EVENTS,))
 
 # One number of a row's content; over all rows it does not depend on their order.
 _CONTENT = "bit_xor(hash(event_id, visitor_id, event_type, epoch_us(event_time), product_id))"
+
+_COMPARED = (
+    "visitor_id",
+    "event_type",
+    "event_time",
+    "product_id",
+    "quantity",
+    "household_id",
+    "basket_id",
+)
+_SAID = f"""(
+    SELECT *, {place_of()} AS _place, _operation = 'D' AS _is_deleted
+    FROM {last_changes("clean_clickstream_click_event", "event_id")}
+)"""
 
 PLOTS = (
     Plot(
@@ -59,6 +75,7 @@ CLAIMS = all_claims(
             FROM expected, published
             """,
             clean=(EVENTS,),
+            changes=follow_from(CLICK_EVENT, _SAID, _COMPARED),
         ),
         Claim(
             "purchases_are_on_a_receipt",

@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import date
 
 from product360_assets.curated.business_day import latest_closed_day
-from product360_assets.curated.claims import Claim, all_claims, table_checks
+from product360_assets.curated.claims import Claim, all_claims
 from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.steps import job_table_asset
+from product360_assets.curated.table_checks import table_checks
 from resources.ledger import Ledger
 from resources.warehouse import WarehouseResource
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION

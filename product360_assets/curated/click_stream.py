@@ -12,7 +12,7 @@ of them. Visits say of which state of the events they are made, so whoever comes
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dagster as dg
 
@@ -29,6 +29,7 @@ from product360_assets.curated.derive import Deriver
 from product360_assets.curated.job_tables import JobWriter
 from product360_assets.curated.pending import survey
 from product360_assets.curated.presentation import asset_key
+from product360_assets.curated.proofs import CheckLog
 from product360_assets.curated.publish import Published, Publisher
 from product360_assets.curated.since import origin_of
 from product360_assets.curated.steps import JOB_KIND, PUBLISHERS
@@ -50,6 +51,23 @@ STREAM = stream_key(CLICK_EVENT.name)
 TABLES = (CLICK_EVENT, CLICK_SESSION)
 
 
+class SpokenChecks(CheckLog):
+    """Results as lines of a log, remembered as long as the stream lives."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
+        self._last: dict[tuple[dg.AssetKey | None, str | None], dg.AssetCheckResult] = {}
+
+    def say(self, result: dg.AssetCheckResult) -> None:
+        """See `CheckLog.say`."""
+        self._last[result.asset_key, result.check_name] = result
+        self._log(f"{result.check_name} {'holds' if result.passed else 'does not hold'}")
+
+    def last(self, key: dg.AssetCheckKey) -> dg.AssetCheckResult | None:
+        """See `CheckLog.last`."""
+        return self._last.get((key.asset_key, key.name))
+
+
 @dataclass(frozen=True)
 class StreamedClicks:
     """Takes in what is clean, by whatever runs its jobs; `run_id` goes with what is committed."""
@@ -62,6 +80,11 @@ class StreamedClicks:
     time_zone: str
     log: Callable[[str], None]
     run_id: str
+    checks: SpokenChecks = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember what audits say: the next ones ask of what changed since."""
+        object.__setattr__(self, "checks", SpokenChecks(self.log))
 
     def state(self) -> tuple[object, ...]:
         """What there is to do, and of what: while it stands, another attempt ends like the last."""
@@ -109,10 +132,9 @@ class StreamedClicks:
         return holding(self.ledger, table.identifier, work=self.run_id, log=self.log)
 
     def _audit(self, table: Table, claims: Sequence[Claim], ledger: Ledger) -> TableAudit:
-        def say(result: dg.AssetCheckResult) -> None:
-            self.log(f"{result.check_name} {'holds' if result.passed else 'does not hold'}")
-
-        return TableAudit(table, claims, ledger, self.catalog, self.warehouse, self.lake, say)
+        return TableAudit(
+            table, claims, ledger, self.catalog, self.warehouse, self.lake, self.checks
+        )
 
 
 def visits_know(catalog: CatalogResource) -> bool:

@@ -39,6 +39,12 @@ def batch_list(batch_ids: Iterable[str]) -> str:
     return text if len(text) <= LONGEST_LIST else f"{len(ids)} batches, hash {digest_of(ids)}"
 
 
+def listed_batches(summary: Mapping[str, str]) -> frozenset[str] | None:
+    """The ids of a `batch_list`; None where there is none, or it was too long to be written out."""
+    text = summary.get(BATCH_IDS)
+    return None if text is None or ", hash " in text else frozenset(text.split(","))
+
+
 def snapshot_with(
     catalog: CatalogResource, identifier: str, properties: Mapping[str, str]
 ) -> int | None:

@@ -6,11 +6,12 @@ same, with `has_demographics` false and nulls, never a made-up "unknown" band.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
+from product360_assets.curated.claims import Claim, all_claims, newest
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import CUSTOMER
 
 HOUSEHOLD = Input("crm", "household", whole=True)

@@ -6,11 +6,12 @@ dates, and belongs to no fifth of the buyers.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, all_claims, table_checks
+from product360_assets.curated.claims import Claim, all_claims
 from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
 from product360_assets.curated.steps import job_table_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import (
     CLICK_SESSION,
     CUSTOMER,

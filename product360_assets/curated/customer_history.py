@@ -6,7 +6,7 @@ its key out, so its last period ends and none follows, until it says something a
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import all_claims, table_checks
+from product360_assets.curated.claims import all_claims
 from product360_assets.curated.history_claims import (
     changes_by_month,
     current_rows_are,
@@ -15,6 +15,7 @@ from product360_assets.curated.history_claims import (
 from product360_assets.curated.pending import Input
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import CUSTOMER_HISTORY
 
 DEMOGRAPHIC = Input("crm", "demographic", looked_up=True)

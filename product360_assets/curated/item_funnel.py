@@ -6,11 +6,12 @@ once is one visit at each step, and no rate of one in ten.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, all_claims, table_checks
+from product360_assets.curated.claims import Claim, all_claims
 from product360_assets.curated.click_session import as_of_clicks
 from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.steps import job_table_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION, ITEM_FUNNEL, SALES_LINE
 
 PLOTS = (

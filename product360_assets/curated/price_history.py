@@ -7,11 +7,12 @@ week says otherwise. A file of an old week that comes late splits the period tha
 from __future__ import annotations
 
 from product360_assets.curated.business_week import delivered_weeks
-from product360_assets.curated.claims import Claim, all_claims, no_price_jumps, table_checks
+from product360_assets.curated.claims import Claim, all_claims, no_price_jumps
 from product360_assets.curated.history_claims import changes_by_month, history_claims
 from product360_assets.curated.pending import Input
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import PRICE_HISTORY
 
 PRICES = Input("pricing", "price_week", looked_up=True)

@@ -6,12 +6,14 @@ A file that is delivered again replaces what it said before, whichever of the tw
 
 from __future__ import annotations
 
-from product360_assets.curated.business_week import begins_week, delivered_weeks
-from product360_assets.curated.claims import Claim, all_claims, no_price_jumps, table_checks
+from product360_assets.curated.business_week import DELIVERED_AT, begins_week, delivered_weeks
+from product360_assets.curated.changes import follow_from
+from product360_assets.curated.claims import Claim, all_claims, no_price_jumps
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import PRICE_WEEK
 
 PRICES = Input("pricing", "price_week", whole_days=True)
@@ -35,6 +37,12 @@ PLOTS = (
 )
 
 
+_SAID = f"""(
+    SELECT product_id, week_start, shelf_price, loyalty_price, week AS business_week,
+           lines AS price_lines, {DELIVERED_AT} AS _place, false AS _is_deleted
+    FROM {delivered_weeks("clean_pricing_price_week", "product_id")}
+)"""
+
 CLAIMS = all_claims(
     PRICE_WEEK,
     [
@@ -52,6 +60,11 @@ CLAIMS = all_claims(
             FULL JOIN curated.price_week p USING (product_id, week_start)
             """,
             clean=(PRICES,),
+            changes=follow_from(
+                PRICE_WEEK,
+                _SAID,
+                ("shelf_price", "loyalty_price", "business_week", "price_lines"),
+            ),
         ),
         Claim(
             "price_weeks_begin_on_their_monday",
@@ -63,6 +76,7 @@ CLAIMS = all_claims(
                    max(week_start) AS last
             FROM curated.price_week
             """,
+            each_row=True,
         ),
         Claim(
             "loyalty_prices_are_not_above_shelf_prices",
@@ -74,6 +88,7 @@ CLAIMS = all_claims(
             FROM curated.price_week
             """,
             blocking=False,
+            each_row=True,
         ),
         *(
             no_price_jumps(PRICE_WEEK, key=["product_id"], order="week_start", column=column)

@@ -7,11 +7,12 @@ when the catalogue delivers the product. That is why the sales lines are an inpu
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
+from product360_assets.curated.claims import Claim, all_claims, newest
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import PRODUCT
 
 CATALOGUE = Input("catalog", "product", looked_up=True)

@@ -7,12 +7,14 @@ not absence: most stores never deliver a promotion.
 
 from __future__ import annotations
 
-from product360_assets.curated.business_week import begins_week, delivered_weeks
-from product360_assets.curated.claims import Claim, all_claims, table_checks
+from product360_assets.curated.business_week import DELIVERED_AT, begins_week, weeks_of
+from product360_assets.curated.changes import follow_from
+from product360_assets.curated.claims import Claim, all_claims
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import PROMOTION_WEEK
 
 PROMOTIONS = Input("pricing", "promotion_week", whole_days=True)
@@ -31,6 +33,47 @@ PLOTS = (
 )
 
 
+_CLEAN = "clean_pricing_promotion_week"
+# Of rows in any order: how many, and one number that they make together.
+_CONTENT = (
+    "count(*) AS rows, "
+    "sum(hash(product_id, store_id, is_on_display, is_in_mailer)::HUGEINT) AS content"
+)
+
+
+def _placed(relation: str) -> str:
+    """CTEs that end in `placed`: of each delivery of a week one row per product and store.
+
+    Few have several rows, by as many places; only these are grouped, as all are twenty million.
+    """
+    return f"""
+        told AS NOT MATERIALIZED (
+            SELECT product_id, store_id, week, _landing_date, _epoch,
+                   display_location <> '0' AS is_on_display,
+                   mailer_location <> '0' AS is_in_mailer,
+                   hash(product_id, store_id, week, _landing_date) AS place
+            FROM {relation}
+        ),
+        again AS MATERIALIZED (SELECT place FROM told GROUP BY place HAVING count(*) > 1),
+        placed AS MATERIALIZED (
+            SELECT * EXCLUDE (place) FROM told ANTI JOIN again USING (place)
+            UNION ALL
+            SELECT product_id, store_id, week, _landing_date, max(_epoch),
+                   bool_or(is_on_display), bool_or(is_in_mailer)
+            FROM told SEMI JOIN again USING (place)
+            GROUP BY product_id, store_id, week, _landing_date
+        )"""
+
+
+_SAID = f"""(
+    WITH {_placed(_CLEAN)}
+    SELECT *, {DELIVERED_AT} AS _place, false AS _is_deleted
+    FROM placed JOIN {weeks_of(_CLEAN)} USING (week, _landing_date)
+    QUALIFY row_number() OVER (
+        PARTITION BY product_id, store_id, week_start ORDER BY _landing_date DESC
+    ) = 1
+)"""
+
 CLAIMS = all_claims(
     PROMOTION_WEEK,
     [
@@ -38,22 +81,36 @@ CLAIMS = all_claims(
             "promotions_equal_the_newest_deliveries",
             "A promotion that is lost or made up turns every uplift around.",
             f"""
-            WITH expected AS (
-                SELECT product_id, store_id, week_start,
-                       bool_or(display_location <> '0') AS is_on_display,
-                       bool_or(mailer_location <> '0') AS is_in_mailer
-                FROM {delivered_weeks("clean_pricing_promotion_week", "product_id", "store_id")}
-                GROUP BY ALL
+            WITH weeks AS {weeks_of(_CLEAN)},
+            {_placed(_CLEAN)},
+            delivered AS (
+                SELECT week_start, rows, content
+                FROM (SELECT week, _landing_date, {_CONTENT} FROM placed GROUP BY ALL)
+                JOIN weeks USING (week, _landing_date) WHERE deliveries = 1
+                UNION ALL
+                SELECT week_start, {_CONTENT}
+                FROM (
+                    FROM placed JOIN weeks USING (week, _landing_date) WHERE deliveries > 1
+                    QUALIFY row_number() OVER (
+                        PARTITION BY product_id, store_id, week_start ORDER BY _landing_date DESC
+                    ) = 1
+                )
+                GROUP BY week_start
+            ),
+            published AS (
+                SELECT week_start, {_CONTENT} FROM curated.promotion_week GROUP BY week_start
+            ),
+            compared AS (
+                SELECT d.rows AS delivered, p.rows AS published,
+                       (d.rows, d.content) IS DISTINCT FROM (p.rows, p.content) AS differs
+                FROM delivered d FULL JOIN published p USING (week_start)
             )
-            SELECT count(*) FILTER (
-                       (p.is_on_display, p.is_in_mailer)
-                       IS DISTINCT FROM (e.is_on_display, e.is_in_mailer)
-                   ) = 0 AS holds,
-                   count(e.product_id) AS delivered, count(p.product_id) AS published
-            FROM expected e
-            FULL JOIN curated.promotion_week p USING (product_id, store_id, week_start)
+            SELECT count(*) FILTER (differs) = 0 AS holds, sum(delivered) AS delivered,
+                   sum(published) AS published, count(*) FILTER (differs) AS weeks_that_differ
+            FROM compared
             """,
             clean=(PROMOTIONS,),
+            changes=follow_from(PROMOTION_WEEK, _SAID, ("is_on_display", "is_in_mailer")),
         ),
         Claim(
             "flags_agree_with_the_places",
@@ -69,6 +126,7 @@ CLAIMS = all_claims(
                    count(*) FILTER (contains(display_locations, '+')) AS on_several_displays
             FROM curated.promotion_week
             """,
+            each_row=True,
         ),
         Claim(
             "promotion_weeks_begin_on_their_monday",
@@ -79,6 +137,7 @@ CLAIMS = all_claims(
                    count(*) AS weeks, min(week_start) AS first, max(week_start) AS last
             FROM (SELECT DISTINCT week_start, business_week FROM curated.promotion_week)
             """,
+            each_row=True,
         ),
         Claim(
             "every_row_promotes_something",
@@ -88,6 +147,7 @@ CLAIMS = all_claims(
             FROM curated.promotion_week WHERE NOT (is_on_display OR is_in_mailer)
             """,
             blocking=False,
+            each_row=True,
         ),
     ],
 )

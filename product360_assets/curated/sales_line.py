@@ -10,11 +10,13 @@ from __future__ import annotations
 from datetime import date
 
 from product360_assets.curated.business_day import latest_closed_day
-from product360_assets.curated.claims import Claim, all_claims, newest, table_checks
+from product360_assets.curated.changes import follow_from, place_of
+from product360_assets.curated.claims import Claim, all_claims, last_changes, newest
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from resources.ledger import Ledger
 from resources.warehouse import WarehouseResource
 from spark.tables.curated import PRODUCT, SALES_LINE
@@ -48,6 +50,12 @@ def as_of_sales(warehouse: WarehouseResource, ledger: Ledger) -> date:
     )
 
 
+_AMOUNTS = ("sales_value", "retail_discount", "coupon_discount", "coupon_match_discount")
+_SAID = f"""(
+    SELECT *, {place_of()} AS _place, _operation = 'D' AS _is_deleted
+    FROM {last_changes("clean_pos_sales_line", "basket_id", "product_id")}
+)"""
+
 CLAIMS = all_claims(
     SALES_LINE,
     [
@@ -73,6 +81,7 @@ CLAIMS = all_claims(
             FROM expected, published
             """,
             clean=(LINES,),
+            changes=follow_from(SALES_LINE, _SAID, _AMOUNTS, with_tombstones=True),
         ),
         Claim(
             "every_line_has_its_receipt",
@@ -94,6 +103,25 @@ CLAIMS = all_claims(
             FROM line
             """,
             clean=(BASKETS,),
+            # Nobody became nobody, and nobody's receipt was said to be anybody's.
+            changes="""
+            WITH line AS (
+                SELECT basket_id, product_id, household_id,
+                       business_date IS NULL OR store_id IS NULL AS is_alone
+                FROM added
+            ),
+            nobodys AS (
+                SELECT basket_id, product_id FROM line WHERE household_id IS NULL
+                EXCEPT SELECT basket_id, product_id FROM removed WHERE household_id IS NULL
+            ),
+            told AS (
+                FROM curated.sales_line SEMI JOIN clean_pos_basket USING (basket_id)
+                WHERE household_id IS NULL
+            )
+            SELECT NOT EXISTS (FROM line WHERE is_alone) AND NOT EXISTS (FROM nobodys)
+                   AND NOT EXISTS (FROM told) AS holds,
+                   (SELECT count(*) FROM line) AS lines
+            """,
         ),
         Claim(
             "no_sale_is_after_2037",
@@ -104,6 +132,7 @@ CLAIMS = all_claims(
             FROM curated.sales_line WHERE business_date > DATE '2037-12-31'
             """,
             blocking=False,
+            each_row=True,
         ),
         Claim(
             "fuel_has_no_units",
@@ -114,6 +143,7 @@ CLAIMS = all_claims(
                    max(units) AS most_units_of_one_line
             FROM curated.sales_line
             """,
+            each_row=True,
         ),
         Claim(
             "products_are_known_to_the_catalogue",
@@ -125,6 +155,7 @@ CLAIMS = all_claims(
             FROM curated.sales_line
             """,
             blocking=False,
+            each_row=True,
         ),
     ],
 )

@@ -18,7 +18,7 @@ from product360_assets.core.contract import SourceContract, known_contracts
 from product360_assets.core.failures import explained_failures
 from product360_assets.core.in_force import in_force
 from product360_assets.core.keys import clean_key
-from product360_assets.curated.audit import TableAudit, audited, said_to
+from product360_assets.curated.audit import TableAudit, audited
 from product360_assets.curated.claims import Claim
 from product360_assets.curated.derive import Derivation, Deriver, Write
 from product360_assets.curated.gate import Audit
@@ -26,6 +26,7 @@ from product360_assets.curated.job_tables import JobTable, JobWriter, job_facts
 from product360_assets.curated.lineage import remember
 from product360_assets.curated.plots import Plot, last_said, plots_of
 from product360_assets.curated.presentation import asset_key, materialized, table_spec
+from product360_assets.curated.proofs import RunLog
 from product360_assets.curated.publish import Publication, Published, Publisher
 from resources.catalog import CatalogResource
 from resources.jobs import JobRunner
@@ -91,7 +92,7 @@ def publication_asset(
             return in_force(registry.open(), known_contracts()[source]).contract
 
         with explained_failures(), alone(context, table, ledger) as opened:
-            audit = TableAudit(table, claims, opened, catalog, warehouse, lake, said_to(context))
+            audit = TableAudit(table, claims, opened, catalog, warehouse, lake, RunLog(context))
             publisher = Publisher(
                 opened, catalog, runner, context.log.info, context.run.run_id, audit
             )
@@ -136,7 +137,7 @@ def job_table_asset(made: JobTable) -> dg.AssetsDefinition:
             derivation = made.derivation(warehouse, opened, runner)
             writer = JobWriter(made, derivation, catalog, runner, context.log.info)
             audit = TableAudit(
-                table, made.claims, opened, catalog, warehouse, lake, said_to(context)
+                table, made.claims, opened, catalog, warehouse, lake, RunLog(context)
             )
             return derived(
                 context,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from product360_assets.curated.claims import Claim, all_claims, table_checks
+from product360_assets.curated.claims import Claim, all_claims
+from product360_assets.curated.table_checks import table_checks
 from product360_assets.forecast import charts
 from product360_assets.forecast.backtest import (
     HORIZON_WEEKS,

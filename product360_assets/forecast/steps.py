@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from product360_assets.core.failures import explained_failures
-from product360_assets.curated.audit import TableAudit, audited, said_to
+from product360_assets.curated.audit import TableAudit, audited
 from product360_assets.curated.claims import Claim
 from product360_assets.curated.commits import AS_OF_DATE, newest_snapshot
 from product360_assets.curated.derive import Derivation, Properties, replace_rows
 from product360_assets.curated.presentation import asset_key, table_spec
+from product360_assets.curated.proofs import RunLog
 from product360_assets.curated.steps import PUBLISHERS, alone, derived
 from resources.audit_branches import AuditBranch
 from resources.catalog import CatalogResource
@@ -96,7 +97,7 @@ def forecast_asset(made: ForecastTable, *, horizon_weeks: int, windows: int) -> 
                 replace_rows(catalog, made.table, made.make(inputs), properties, branch)
 
             audit = TableAudit(
-                made.table, made.claims, opened, catalog, warehouse, lake, said_to(context)
+                made.table, made.claims, opened, catalog, warehouse, lake, RunLog(context)
             )
             result = derived(
                 context,

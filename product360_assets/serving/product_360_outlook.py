@@ -6,7 +6,8 @@ keep its row, with nulls where a forecast would stand.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim
+from product360_assets.curated.table_checks import table_checks
 from product360_assets.serving.views import view_asset
 from spark.tables.curated import PRODUCT_360
 from spark.tables.forecast import DEMAND_FORECAST

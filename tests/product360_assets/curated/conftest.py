@@ -45,14 +45,22 @@ class Shop:
         content = pa.Table.from_pylist([{**columns, **row} for row in rows], schema=schema)
         self.catalog.table(table.identifier).overwrite(content)
 
-    def deliver(self, name: str, taken_in_by: Table, *rows: dict[str, Any]) -> None:
+    def deliver(
+        self,
+        name: str,
+        taken_in_by: Table,
+        *rows: dict[str, Any],
+        epoch: str = "0",
+        landing_date: date | None = None,
+    ) -> None:
         """A clean batch of `source.table` that a published table has taken in."""
         source, table = name.split(".")
         ledger = self.ledger.open()
-        day = date(2018, 1, len(ledger.batches(source, table)) + 1)
-        landed = LandedObject("landing", f"{source}/{table}/{day}", "v1", 1)
+        number = len(ledger.batches(source, table)) + 1
+        day = landing_date or date(2018, 1, number)
+        landed = LandedObject("landing", f"{source}/{table}/{number}", "v1", 1)
         batch_id = batch_id_of(day, [landed])
-        ledger.open_batch(Batch(batch_id, source, table, day, "load", "0", (landed,)))
+        ledger.open_batch(Batch(batch_id, source, table, day, "load", epoch, (landed,)))
         clean = self.lake.zone("clean")
         prefix = f"{source}/{table}/unit=1/batch={batch_id}"
         lineage = {"_epoch": "0", "_operation": "I", "_committed_at": None, "_change_sequence": ""}

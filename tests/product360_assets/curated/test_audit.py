@@ -9,9 +9,10 @@ import pytest
 from pydantic import PrivateAttr
 
 from product360_assets.curated.audit import AUDITED
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim
 from product360_assets.curated.pending import Input
 from product360_assets.curated.steps import publication_asset
+from product360_assets.curated.table_checks import table_checks
 from resources import audit_branches
 from resources.local.ledger import SqliteLedgerResource
 from resources.local.registry import SqliteRegistryResource

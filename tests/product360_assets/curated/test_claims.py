@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from product360_assets.curated.claims import claimed_files, clean_batches, newest
+from product360_assets.curated.claims import newest
 from product360_assets.curated.customer import customer_checks
 from product360_assets.curated.pending import Input
 from product360_assets.curated.product import product_checks
 from product360_assets.curated.sales_line import sales_line_checks
+from product360_assets.curated.taken_in import claimed_files, clean_batches, locations
 from product360_assets.forecast.training import weekly_demand_checks
 from resources.errors import TableMissing
 from spark.tables.curated import CUSTOMER, PRODUCT, SALES_LINE
@@ -118,7 +119,7 @@ def test_a_claim_without_any_delivery_says_which_one_it_lacks(shop: Any) -> None
     inputs = (Input("pos", "basket"), Input("pos", "sales_line"))
     batches = clean_batches(shop.ledger.open(), SALES_LINE, inputs)
     with pytest.raises(TableMissing, match=r"clean_pos_sales_line.*curated\.sales_line.*material"):
-        claimed_files(SALES_LINE, shop.lake, batches)
+        claimed_files(SALES_LINE, shop.lake, locations(batches))
 
 
 def test_changes_count_as_what_they_leave_behind(till: Any) -> None:

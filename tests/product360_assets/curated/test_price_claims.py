@@ -121,7 +121,7 @@ SAME = "promotions_equal_the_newest_deliveries"
             [promotion(1, "2+5", None, week_start=date(2017, 12, 11)), *PROMOTIONS[1:]],
             {SAME, "promotion_weeks_begin_on_their_monday"},
         ),
-        ([*PROMOTIONS, PROMOTIONS[2]], {"key_is_unique"}),
+        ([*PROMOTIONS, PROMOTIONS[2]], {SAME, "key_is_unique"}),
     ],
 )
 def test_promotions_are_compared_with_what_was_delivered(

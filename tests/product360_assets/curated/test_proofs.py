@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +9,10 @@ import dagster as dg
 import pytest
 from pydantic import PrivateAttr
 
-from product360_assets.curated.claims import Claim, table_checks
+from product360_assets.curated.claims import Claim
 from product360_assets.curated.pending import Input
-from product360_assets.curated.proofs import PROOF, PROVED_AT, Evidence, standing
+from product360_assets.curated.proofs import PROOF, PROVED_AT, Evidence, last_result, standing
+from product360_assets.curated.table_checks import table_checks
 from resources.local.warehouse import LocalWarehouse
 from resources.warehouse import Answer
 from spark.tables.curated import CUSTOMER, PRODUCT
@@ -32,9 +32,9 @@ class CountingWarehouse(LocalWarehouse):
 
     _asked: list[str] = PrivateAttr(default_factory=list)
 
-    def query(self, sql: str, *, files: Mapping[str, Sequence[str]] | None = None) -> Answer:
+    def query(self, sql: str, **more: Any) -> Answer:
         self._asked.append(sql)
-        return super().query(sql, files=files or {})
+        return super().query(sql, **more)
 
 
 class Table:
@@ -104,15 +104,17 @@ def test_a_proof_stands_for_a_week(table: Table) -> None:
     assert record.event is not None
     said = record.event.asset_check_evaluation
     assert said is not None
-    proof = str(said.metadata[PROOF].value)
     at = datetime.fromisoformat(str(said.metadata[PROVED_AT].value))
-    assert standing(table.instance, KEY, proof, now=at + timedelta(days=7)) is not None
-    assert standing(table.instance, KEY, proof, now=at + timedelta(days=7, seconds=1)) is None
-    assert standing(table.instance, KEY, "another", now=at) is None
+    last = last_result(table.instance, KEY)
+    proof = standing(last, now=at + timedelta(days=7))
+    assert proof is not None
+    assert proof.evidence == said.metadata[PROOF].value
+    assert standing(last, now=at + timedelta(days=7, seconds=1)) is None
 
 
 def test_a_check_that_was_never_made_proves_nothing(table: Table) -> None:
-    assert standing(table.instance, KEY, "any", now=datetime.now(UTC)) is None
+    assert last_result(table.instance, KEY) is None
+    assert standing(None, now=datetime.now(UTC)) is None
 
 
 def test_evidence_follows_names_without_a_zone_and_views(shop: Any) -> None:

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from product360_assets.core.usual import NOT_JUDGED
-from product360_assets.curated.claims import no_price_jumps, table_checks
+from product360_assets.curated.claims import no_price_jumps
 from product360_assets.curated.commits import AS_OF_DATE, INPUTS
 from product360_assets.curated.derive import replace_rows
+from product360_assets.curated.table_checks import table_checks
 from product360_assets.curated.watch import (
     Published,
     is_up_to_date,

@@ -1,0 +1,146 @@
+"""Answers claims about a table at the least price: said again, asked of what changed, or of all.
+
+Only a yes is taken from what changed. Whatever else comes of it, the claim is asked of everything,
+whose numbers a person needs who has to find out what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import chain
+
+import dagster as dg
+
+from product360_assets.core.checks import claim, warning
+from product360_assets.curated.claims import ADDED, REMOVED, Claim
+from product360_assets.curated.presentation import asset_key
+from product360_assets.curated.proofs import Evidence, Proof, standing, with_more
+from product360_assets.curated.since_proved import Asked, Change, change_since_proved
+from product360_assets.curated.taken_in import (
+    Batches,
+    claimed_files,
+    clean_batches,
+    clean_files,
+    locations,
+)
+from resources.catalog import CatalogResource
+from resources.ledger import Ledger
+from resources.objects import LakeResource
+from resources.warehouse import Answer, WarehouseResource
+from spark.tables import Table
+
+# What a result says that was proved by what had changed.
+PROVED_BY = "proved by"
+
+
+@dataclass(frozen=True)
+class Prover:
+    """Proves claims about one table.
+
+    Attributes:
+        last: tells what was said last of a check.
+        snapshot: the state that they are asked of; None for the published one.
+        commit: whose batches count as taken in, although that is still to come.
+    """
+
+    table: Table
+    ledger: Ledger
+    catalog: CatalogResource
+    warehouse: WarehouseResource
+    lake: LakeResource
+    last: Callable[[dg.AssetCheckKey], dg.AssetCheckResult | None]
+    snapshot: int | None = None
+    commit: str | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def prove(self, claimed: Claim) -> dg.AssetCheckResult:
+        """Whether the claim holds.
+
+        Raises:
+            TableMissing: a table or clean relation that the claim is about is not there.
+        """
+        batches = clean_batches(self.ledger, self.table, claimed.clean, self.commit)
+        taken_in = chain.from_iterable(found.values() for found in batches.values())
+        seen = self._evidence.of(claimed.sql, taken_in)
+        last = self.last(dg.AssetCheckKey(asset_key(self.table), claimed.name))
+        earlier = standing(last, now=self.now)
+        if last is not None and earlier is not None:
+            if earlier.evidence == seen:
+                return last
+            result = self._by_what_changed(claimed, batches, earlier)
+            if result is not None:
+                return self._proof(seen, earlier.at).told(result)
+        files = claimed_files(self.table, self.lake, locations(batches))
+        answer = self.warehouse.query(claimed.sql, files=files, at=self._at)
+        return self._proof(seen, self.now).told(judged(self.table, claimed, answer))
+
+    def _by_what_changed(
+        self, claimed: Claim, batches: Batches, earlier: Proof
+    ) -> dg.AssetCheckResult | None:
+        """The result, if what changed since proves the claim; None if all has to be asked."""
+        question = claimed.of_changes(self.table)
+        if not question:
+            return None
+        asked = Asked(claimed, self.table, self.snapshot, batches, earlier)
+        change = change_since_proved(asked, self.catalog, self.ledger)
+        if change is None:
+            return None
+        relations = dict(self._relations(batches, change))
+        sql = _with_empty(question, self.table, relations)
+        given = {name: uris for name, uris in relations.items() if uris}
+        result = judged(self.table, claimed, self.warehouse.query(sql, files=given, at=self._at))
+        by = {PROVED_BY: f"what changed since snapshot {earlier.snapshot}"}
+        return with_more(result, by) if result.passed else None
+
+    def _relations(self, batches: Batches, change: Change) -> Iterator[tuple[str, Sequence[str]]]:
+        """What a claim about changes reads: URIs by relation; for an empty one, its layout too."""
+        yield ADDED, change.files.added
+        yield REMOVED, change.files.removed
+        yield from clean_files(self.lake, locations(change.batches)).items()
+        for relation, found in change.batches.items():
+            if not found:
+                some = {layout_of(relation): list(batches[relation].values())[:1]}
+                yield from clean_files(self.lake, some).items()
+
+    def _proof(self, evidence: str, at: datetime) -> Proof:
+        return Proof(evidence, self._evidence.snapshot(self.table.identifier), at)
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        return Evidence(self.catalog, self._at)
+
+    @property
+    def _at(self) -> Mapping[str, int] | None:
+        return None if self.snapshot is None else {self.table.identifier: self.snapshot}
+
+
+def judged(table: Table, claimed: Claim, answer: Answer) -> dg.AssetCheckResult:
+    """The check's result; a verdict of null is a failed one."""
+    numbers = answer.single()
+    holds = bool(numbers.pop("holds"))
+    judge = claim if claimed.blocking else warning
+    counted = {name: _shown(value) for name, value in numbers.items()}
+    return judge(claimed.name, asset_key(table), holds=holds, counted=counted)
+
+
+def layout_of(relation: str) -> str:
+    """The name of a relation that has the columns of an empty one."""
+    return f"{relation}_layout"
+
+
+def _with_empty(sql: str, table: Table, relations: Mapping[str, Sequence[str]]) -> str:
+    """The question, in which each relation without files is an empty one."""
+    layouts = {ADDED: table.identifier, REMOVED: table.identifier}
+    empty = [
+        f"{name} AS (FROM {layouts.get(name, layout_of(name))} WHERE false)"
+        for name, uris in relations.items()
+        if not uris
+    ]
+    return f"WITH {', '.join(empty)} FROM ({sql})" if empty else sql
+
+
+def _shown(value: object) -> str | int | float | bool:
+    return value if isinstance(value, bool | int | float) else str(value)
