@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from spark.bounds import bounds, where_they_meet
 from spark.column_lineage import details, note_input, note_published
 from spark.deletions import as_deleted
 from spark.transforms.corrections import CORRECTION
@@ -146,7 +147,7 @@ def merge_rows(
         deleted: the table's key, `_batch_id` and `_change_order` of keys whose last change is a
             delete; no key of `rows` is among them.
         within: gives conditions on `t` that hold for every row of the target that can be met; left
-            out, they are those that the key gives.
+            out, they are found by the keys.
     """
     note_published(session, rows, table)
     ordered = rows.select(*table.column_names)
@@ -155,10 +156,10 @@ def merge_rows(
         ordered.writeTo(target).append()
         return
     incoming = ordered if deleted is None else _with_fate(ordered, deleted, table)
-    bounds = _bounds(incoming, _days_of_key(table)) if within is None else within()
+    where = within() if within else where_they_meet(incoming, session.table(target), table)
     newer = "s._change_order >= t._change_order"
     clauses = _clauses(table, [newer], with_deletes=deleted is not None)
-    _merge(session, incoming, table, target, bounds, clauses)
+    _merge(session, incoming, table, target, where, clauses)
 
 
 def replace_keys(
@@ -189,8 +190,8 @@ def replace_keys(
         held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
     gone = held.join(wanted.select(*table.key), on=list(table.key), how="left_anti")
     incoming = _with_fate(wanted.subtract(held), gone, table)
-    bounds = _bounds(wanted.select(*days).unionAll(held.select(*days)), days) if days else []
-    _merge(session, incoming, table, target, bounds, _clauses(table, [], with_deletes=True))
+    where = bounds(wanted.select(*days).unionAll(held.select(*days)), days) if days else []
+    _merge(session, incoming, table, target, where, _clauses(table, [], with_deletes=True))
 
 
 def merge_few(
@@ -218,12 +219,12 @@ def _merge(
     incoming: DataFrame,
     table: Table,
     target: str,
-    bounds: Sequence[str],
+    where: Sequence[str],
     clauses: str,
 ) -> None:
     source = f"incoming_{table.name}"
     incoming.createOrReplaceTempView(source)
-    condition = " AND ".join([*(f"t.{name} = s.{name}" for name in table.key), *bounds])
+    condition = " AND ".join([*(f"t.{name} = s.{name}" for name in table.key), *where])
     merged = session.sql(
         f"MERGE INTO {target} t USING {source} s ON {condition} {clauses}"
     ).collect()
@@ -258,30 +259,6 @@ def _clauses(table: Table, where_matched: Sequence[str], *, with_deletes: bool) 
 
 def _when(*conditions: str) -> str:
     return f"WHEN {' AND '.join(conditions)} THEN"
-
-
-def _days_of_key(table: Table) -> list[str]:
-    """Days of the key that partition the table: a row with another one is another row."""
-    return [
-        name
-        for name in table.partition_columns
-        if name in table.key and table.column(name).type == "date"
-    ]
-
-
-def _bounds(rows: DataFrame, days: Sequence[str]) -> list[str]:
-    """Conditions that keep a merge away from the partitions in which none of the rows can be.
-
-    Engines choose the files to read by the condition's literals (Sail by typed ones only, so no
-    CAST), never by the join. Only days that never change for a key may bound it: a row whose day
-    changes has to be found in the partition that it leaves.
-    """
-    bounds = []
-    for day in days:
-        first, last = rows.agg(F.min(day), F.max(day)).collect()[0]
-        if first is not None:
-            bounds.append(f"t.{day} BETWEEN DATE '{first}' AND DATE '{last}'")
-    return bounds
 
 
 def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> int:

@@ -92,7 +92,13 @@ def is_not_empty(table: Table) -> Claim:
 
 
 def no_price_jumps(
-    table: Table, *, key: Sequence[str], order: str, column: str, factor: float = 3.0
+    table: Table,
+    *,
+    key: Sequence[str],
+    order: str,
+    column: str,
+    factor: float = 3.0,
+    days: int | None = None,
 ) -> Claim:
     """A value that multiplies from one row of its key to the next is more often a slip than a fact.
 
@@ -102,8 +108,11 @@ def no_price_jumps(
         order: the column that says which row comes next.
         column: the value; nulls and zeros are passed over.
         factor: how many times as large, or as small, is still believed.
+        days: of so many before the newest, where `order` is a day; of all if left out.
     """
     whose = ", ".join(key)
+    newest = f"(SELECT max({order}) FROM {table.identifier})"
+    lately = "" if days is None else f" AND {order} > {newest} - {days}"
     named = " || ' ' || ".join(f"CAST({name} AS VARCHAR)" for name in (*key, order))
     return Claim(
         f"{column}_does_not_jump",
@@ -113,7 +122,7 @@ def no_price_jumps(
         WITH changes AS (
             SELECT {named} AS place, {column} AS value,
                    lag({column}) OVER (PARTITION BY {whose} ORDER BY {order}) AS before
-            FROM {table.identifier} WHERE {column} > 0
+            FROM {table.identifier} WHERE {column} > 0{lately}
         ),
         sized AS (
             SELECT *, greatest(value / before, before / value) AS times

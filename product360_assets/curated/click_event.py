@@ -39,13 +39,14 @@ _SAID = f"""(
 PLOTS = (
     Plot(
         "Events by day",
-        f"""
+        """
         SELECT event_date, count(*) FILTER (event_type = 'view') AS view,
                count(*) FILTER (event_type = 'add_to_cart') AS "add to cart",
                count(*) FILTER (event_type = 'purchase') AS purchase
-        FROM {CLICK_EVENT.identifier} GROUP BY ALL ORDER BY event_date
+        FROM recent GROUP BY ALL ORDER BY event_date
         """,
         y="events",
+        day="event_date",
     ),
 )
 

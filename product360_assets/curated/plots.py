@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import dagster as dg
@@ -24,6 +25,7 @@ from spark.tables import DictionaryError, Table
 _DAY_OF_PARTITION = re.compile(r"(?:month|day|year)\((\w+)\)|(\w+)")
 _LONGEST_NAME = 28
 DRAWN_FROM = "plots drawn from"
+SHOWN = timedelta(weeks=104)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Plot:
         x: name of the horizontal axis.
         kind: lines over days or numbers, bars by category (lying, for long names), or how often
             values occur.
+        day: a column of the table that says a row's day. The query then reads `recent`, the rows of
+            the newest two years: a picture of more shows no week, and costs what history holds.
     """
 
     title: str
@@ -45,6 +49,7 @@ class Plot:
     y: str
     x: str = ""
     kind: Literal["line", "bar", "histogram"] = "line"
+    day: str = ""
 
     def require_public(self, table: Table) -> None:
         """Refuse a query that names a column of the table that is not public.
@@ -60,9 +65,9 @@ class Plot:
                 "not public; expected public columns only. Plot a column that everybody may see."
             )
 
-    def draw(self, warehouse: WarehouseResource) -> dg.MarkdownMetadataValue:
-        """Ask the warehouse and draw its answer."""
-        answer = warehouse.query(self.sql)
+    def draw(self, warehouse: WarehouseResource, table: Table) -> dg.MarkdownMetadataValue:
+        """Ask the warehouse of the table and draw its answer."""
+        answer = warehouse.query(self.question(warehouse, table))
         if self.kind == "histogram":
             return histogram([row[0] for row in answer.rows], title=self.title, x=self.x, y=self.y)
         if self.kind == "bar":
@@ -75,6 +80,16 @@ class Plot:
             for number, name in enumerate(answer.columns[1:], start=1)
         }
         return line_chart(lines, title=self.title, x=self.x, y=self.y)
+
+    def question(self, warehouse: WarehouseResource, table: Table) -> str:
+        """The query, as it is asked of the table."""
+        if not self.day:
+            return self.sql
+        newest = f"SELECT max({self.day})::DATE AS day FROM {table.identifier}"
+        day: date | None = warehouse.query(newest).single()["day"]
+        # By a literal, which files are chosen by.
+        since = "" if day is None else f" WHERE {self.day} > DATE '{day - SHOWN}'"
+        return f"WITH recent AS (SELECT * FROM {table.identifier}{since}) FROM ({self.sql})"
 
 
 def plots_of(table: Table, declared: Iterable[Plot]) -> tuple[Plot, ...]:
@@ -92,6 +107,7 @@ def plots_of(table: Table, declared: Iterable[Plot]) -> tuple[Plot, ...]:
 def drawn(
     plots: Sequence[Plot],
     warehouse: WarehouseResource,
+    table: Table,
     *,
     snapshot: str,
     before: Mapping[str, dg.MetadataValue[Any]],
@@ -104,13 +120,13 @@ def drawn(
     origin = dg.MetadataValue.text(f"snapshot {snapshot} by {digest_of(map(repr, plots))}")
     if before.get(DRAWN_FROM) == origin:
         return {name: before[name] for name in (*(plot.title for plot in plots), DRAWN_FROM)}
-    return {**{plot.title: _picture(plot, warehouse) for plot in plots}, DRAWN_FROM: origin}
+    return {**{plot.title: _picture(plot, warehouse, table) for plot in plots}, DRAWN_FROM: origin}
 
 
-def _picture(plot: Plot, warehouse: WarehouseResource) -> dg.MetadataValue[Any]:
+def _picture(plot: Plot, warehouse: WarehouseResource, table: Table) -> dg.MetadataValue[Any]:
     """The plot, or why there is none: a picture must not fail the table that it shows."""
     try:
-        return plot.draw(warehouse)
+        return plot.draw(warehouse, table)
     except Exception as error:  # noqa: BLE001 - see above
         return dg.MetadataValue.text(f"could not be drawn: {error}")
 
@@ -133,9 +149,9 @@ def _rows_by_week(table: Table) -> tuple[Plot, ...]:
         return ()
     sql = f"""
         SELECT CAST(date_trunc('week', {dated[0]}) AS DATE) AS week, count(*) AS rows
-        FROM {table.identifier} WHERE {dated[0]} IS NOT NULL GROUP BY ALL ORDER BY week
+        FROM recent GROUP BY ALL ORDER BY week
     """
-    return (Plot("Rows by week", sql, x=f"week of {dated[0]}", y="rows"),)
+    return (Plot("Rows by week", sql, x=f"week of {dated[0]}", y="rows", day=dated[0]),)
 
 
 def _series(answer: Answer) -> Mapping[str, list[float | None]]:

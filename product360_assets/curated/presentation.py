@@ -137,7 +137,11 @@ def materialized(
     snapshot = newest_snapshot(catalog, table.identifier)
     version = snapshot.get("snapshot-id", "none yet")
     rows = catalog.row_count(table.identifier)
-    shown = drawn(plots, warehouse, snapshot=version, before=before or {}) if rows and plots else {}
+    shown = (
+        drawn(plots, warehouse, table, snapshot=version, before=before or {})
+        if rows and plots
+        else {}
+    )
     return dg.MaterializeResult(
         asset_key=asset_key(table),
         metadata={

@@ -17,22 +17,25 @@ from product360_assets.curated.table_checks import table_checks
 from spark.tables.curated import PRICE_WEEK
 
 PRICES = Input("pricing", "price_week", whole_days=True)
+# What jumped longer ago was said when it did.
+A_YEAR = 53 * 7
 PUBLICATION = Publication(PRICE_WEEK, job="price_week", inputs=(PRICES,))
 
 PLOTS = (
     Plot(
         "Prices that changed, by week",
-        f"""
+        """
         SELECT week_start, count(*) FILTER (shelf_price > before) AS dearer,
                count(*) FILTER (shelf_price < before) AS cheaper
         FROM (
             SELECT week_start, shelf_price,
                    lag(shelf_price) OVER (PARTITION BY product_id ORDER BY week_start) AS before
-            FROM {PRICE_WEEK.identifier}
+            FROM recent
         )
         GROUP BY ALL ORDER BY week_start
         """,
         y="products",
+        day="week_start",
     ),
 )
 
@@ -91,7 +94,9 @@ CLAIMS = all_claims(
             each_row=True,
         ),
         *(
-            no_price_jumps(PRICE_WEEK, key=["product_id"], order="week_start", column=column)
+            no_price_jumps(
+                PRICE_WEEK, key=["product_id"], order="week_start", column=column, days=A_YEAR
+            )
             for column in ("shelf_price", "loyalty_price")
         ),
     ],

@@ -23,12 +23,13 @@ PUBLICATION = Publication(PROMOTION_WEEK, job="promotion_week", inputs=(PROMOTIO
 PLOTS = (
     Plot(
         "Products promoted, by week",
-        f"""
+        """
         SELECT week_start, count(DISTINCT product_id) FILTER (is_on_display) AS "on display",
                count(DISTINCT product_id) FILTER (is_in_mailer) AS "in the mailer"
-        FROM {PROMOTION_WEEK.identifier} GROUP BY ALL ORDER BY week_start
+        FROM recent GROUP BY ALL ORDER BY week_start
         """,
         y="products",
+        day="week_start",
     ),
 )
 

@@ -29,11 +29,12 @@ PUBLICATION = Publication(
 PLOTS = (
     Plot(
         "Revenue by business day",
-        f"""
-        SELECT business_date, sum(sales_value) AS revenue FROM {SALES_LINE.identifier}
-        WHERE business_date IS NOT NULL GROUP BY ALL ORDER BY business_date
+        """
+        SELECT business_date, sum(sales_value) AS revenue FROM recent
+        GROUP BY ALL ORDER BY business_date
         """,
         y="USD",
+        day="business_date",
     ),
 )
 

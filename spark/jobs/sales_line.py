@@ -13,7 +13,14 @@ from spark.current import gone_keys
 from spark.deletions import bury, opens_epoch, unburied
 from spark.publishing import batch_results, merge_rows, read_batches, required_batches
 from spark.tables.curated import SALES_LINE
-from spark.transforms.sales_line import KEY, days_of, lines_again, only_lines, sales_lines
+from spark.transforms.sales_line import (
+    KEY,
+    days_of,
+    lines_again,
+    only_lines,
+    receipts_of,
+    sales_lines,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -30,17 +37,19 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     if lines is not None:
         bury(session, lines, SALES_LINE, spec["tombstones"])
     changes = _changes(session, spec, lines)
+    receipts = baskets if _is_first(session, spec) else receipts_of(changes, baskets)
     products = session.table(spec["product"])
-    rows = sales_lines(changes, baskets, products, spec["time_zone"])
+    rows = sales_lines(changes, receipts, products, spec["time_zone"])
     merge_rows(
         session,
         unburied(session, rows, SALES_LINE, spec["tombstones"]),
         SALES_LINE,
         spec["target"],
         deleted=gone_keys(session.table(spec["target"]), spec, LINES, changes, KEY),
-        within=lambda: _within(spec, changes, baskets),
+        within=lambda: _within(spec, changes, receipts),
     )
-    report.results(batch_results(spec, SALES_LINE.identifier, {LINES: lines, BASKETS: baskets}))
+    new = {LINES: lines, BASKETS: read_batches(session, spec, BASKETS, only_new=True)}
+    report.results(batch_results(spec, SALES_LINE.identifier, new))
 
 
 def _changes(session: SparkSession, spec: dict[str, Any], lines: DataFrame | None) -> DataFrame:

@@ -35,7 +35,8 @@ def sales_lines(
 
     Args:
         lines: changes of sales lines: clean ones, and `lines_again`.
-        baskets: clean changes of receipts; all of them, as a line may come after its receipt.
+        baskets: clean changes of the lines' receipts; all of these, as a line may come after its
+            receipt.
         products: `curated.product`.
         time_zone: IANA name of the zone in which business days begin and end.
     """
@@ -88,6 +89,12 @@ def only_lines(lines: DataFrame) -> DataFrame:
     return in_order(lines).select(*LINE, "_operation", "_batch_id", "_change_order")
 
 
+def receipts_of(lines: DataFrame, baskets: DataFrame) -> DataFrame:
+    """The changes of the receipts that lines are on; both are changes, and the lines are few."""
+    concerned = F.broadcast(lines.select("basket_id").distinct())
+    return concerned.join(baskets, on="basket_id", how="inner").select(*baskets.columns)
+
+
 def days_of(lines: DataFrame, baskets: DataFrame, time_zone: str) -> tuple[date, date] | None:
     """First and last day on which the lines' receipts were ever said to be; None without receipts.
 
@@ -98,8 +105,7 @@ def days_of(lines: DataFrame, baskets: DataFrame, time_zone: str) -> tuple[date,
         baskets: all clean changes of receipts.
         time_zone: see `sales_lines`.
     """
-    concerned = F.broadcast(lines.select("basket_id").distinct())
-    days = concerned.join(baskets, on="basket_id", how="inner").select(
+    days = receipts_of(lines, baskets).select(
         F.to_date(F.from_utc_timestamp(F.col("sold_at"), time_zone)).alias("day")
     )
     # Within the years that Python knows, whatever a receipt says.
