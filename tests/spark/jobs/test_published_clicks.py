@@ -221,6 +221,21 @@ def test_a_batch_is_one_commit_and_is_reported_with_its_rows(stream: Stream) -> 
     assert len(stream.rows("curated.click_event")) == 1
 
 
+def test_an_event_whose_time_is_corrected_is_found_in_the_month_that_it_leaves(
+    stream: Stream,
+) -> None:
+    stream.publish([Event("e1", "v", EVENING), Event("e2", "w", EVENING)])
+    later = EVENING + timedelta(days=70)
+    stream.publish([Event("e1", "v", later), Event("e3", "w", later)])
+    found = {row["event_id"]: row["event_time"] for row in stream.rows("curated.click_event")}
+    assert found == {
+        "e1": later.replace(tzinfo=UTC),
+        "e2": EVENING.replace(tzinfo=UTC),
+        "e3": later.replace(tzinfo=UTC),
+    }
+    assert len(stream.rows("curated.click_event")) == 3
+
+
 def test_a_late_event_joins_visits_that_were_published_before(stream: Stream) -> None:
     first, second, between = (
         Event(name, "v", EVENING + timedelta(minutes=minute))
