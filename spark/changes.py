@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from spark.io import union
+from spark.transforms.business_week import monday_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
 # How often a row is in a file counts for it in the later state and against it in the earlier one.
 _SIDES = (("added", 1), ("removed", -1))
+_SIGN, _MORE = "_sign", "_more_often"
 
 
 def changed_rows(
-    session: SparkSession, files: Mapping[str, Sequence[str]], table: Table
+    session: SparkSession,
+    files: Mapping[str, Sequence[str]],
+    table: Table,
+    columns: Sequence[str] = (),
 ) -> DataFrame:
     """Rows, without their lineage, that one state of a table holds more often than the other.
 
@@ -34,15 +39,60 @@ def changed_rows(
         files: URIs of the data files that only the later state has (`added`) and of those that only
             the earlier one has (`removed`).
         table: what they are files of.
+        columns: what of a row counts; all of it if left out.
     """
-    content = [name for name in table.column_names if not name.startswith("_")]
+    content = list(columns) or [name for name in table.column_names if not name.startswith("_")]
+    counted = _both_sides(session, files, table, content).groupBy(*content)
+    return counted.agg(F.sum(_SIGN).alias(_MORE)).where(f"{_MORE} <> 0").select(*content)
+
+
+def changed_weeks(
+    session: SparkSession,
+    files: Mapping[str, Sequence[str]],
+    table: Table,
+    day: str,
+    columns: Sequence[str],
+    where: str = "true",
+) -> DataFrame:
+    """The Mondays of weeks whose rows are not the same in both states of a table, as `week_start`.
+
+    A week's rows are counted and their hashes summed up, as it costs a tenth of comparing them.
+
+    Args:
+        session: the engine's session.
+        files: see `changed_rows`.
+        table: what they are files of.
+        day: the column that says in which week a row is; rows without a day are in none.
+        columns: what of a row counts.
+        where: SQL for which rows count.
+    """
+    rows = _both_sides(session, files, table, sorted({day, *columns}), where)
+    # A null leaves no trace in a hash, so whether there is one is hashed as well.
+    values = [part for name in columns for part in (F.col(name), F.col(name).isNull())]
+    told = F.xxhash64(*values).cast("decimal(20,0)") * F.col(_SIGN)
+    weeks = (
+        rows.where(F.col(day).isNotNull())
+        .select(monday_of(F.col(day)).alias("week_start"), told.alias("_told"), _SIGN)
+        .groupBy("week_start")
+        .agg(F.sum("_told").alias("_told"), F.sum(_SIGN).alias(_MORE))
+    )
+    return weeks.where(f"_told <> 0 OR {_MORE} <> 0").select("week_start")
+
+
+def _both_sides(
+    session: SparkSession,
+    files: Mapping[str, Sequence[str]],
+    table: Table,
+    columns: Sequence[str],
+    where: str = "true",
+) -> DataFrame:
+    """The rows of both states' own files, with `_sign`."""
     sides = [
-        session.read.parquet(*files[side]).select(*content, F.lit(sign).alias("_sign"))
+        session.read.parquet(*files[side]).where(where).select(*columns, F.lit(sign).alias(_SIGN))
         for side, sign in _SIDES
         if files[side]
     ]
     if not sides:
-        layout = ", ".join(f"{name} {table.column(name).type}" for name in content)
-        return session.createDataFrame([], layout)
-    counted = union(sides).groupBy(*content).agg(F.sum("_sign").alias("_more_often"))
-    return counted.where("_more_often <> 0").select(*content)
+        layout = ", ".join(f"{name} {table.column(name).type}" for name in columns)
+        return session.createDataFrame([], f"{layout}, {_SIGN} int")
+    return union(sides)

@@ -1,8 +1,8 @@
 """`curated.product_week`: what every source says of a product, week by week.
 
-Made anew whenever one of its sources has changed, all weeks of it. The hazard is the week that is
-not over: only weeks whose Sunday is a closed business day are there. A week in which nothing at all
-happened to a product has no row.
+Whenever a source has changed, the weeks are made anew in which it has. The hazard is the week that
+is not over: only weeks whose Sunday is a closed business day are there. A week in which nothing at
+all happened to a product has no row.
 """
 
 from __future__ import annotations
@@ -198,6 +198,7 @@ product_week = job_table_asset(
         parameters={},
         plots=PLOTS,
         claims=CLAIMS,
+        is_kept=True,
     )
 )
 

@@ -1,10 +1,23 @@
-"""Makes `product_week` anew, every closed week as of one day."""
+"""Brings `product_week` up to date as of one day, or makes it whole where that cannot be done.
+
+A row tells of one product in one week, so it is enough to make the weeks anew of which any source
+has changed, and those that were closed since. Each is made of all that the sources hold of it.
+
+The hazard is what has no week. Whether a product is fuel counts in all of them, so that makes all;
+an offer counts in the weeks in which its coupon was used; a bot's visit in those that it lasted.
+"""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import functions as F
+
+from spark.changes import changed_rows, changed_weeks
 from spark.derived import publish_derived
+from spark.io import union
+from spark.publishing import replace_keys, result
 from spark.tables.curated import (
     CLICK_EVENT,
     CLICK_SESSION,
@@ -15,15 +28,17 @@ from spark.tables.curated import (
     PROMOTION_WEEK,
     SALES_LINE,
 )
+from spark.tables.curated.interaction import OFFER, REDEMPTION
+from spark.transforms.business_week import last_closed_week, monday_of
 from spark.transforms.product_week import clicked, priced, product_week, promoted, redeemed, sold
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
     from spark.report import Report
-
+    from spark.tables import Table
 
 INPUTS = (
     PRODUCT,
@@ -34,23 +49,46 @@ INPUTS = (
     CLICK_EVENT,
     CLICK_SESSION,
 )
+# By which day a source's row is in a week, and what of it counts there.
+_DAYS = {SALES_LINE: "business_date", CLICK_EVENT: "event_date"}
+_USED_ON, _WEEK = "interaction_date", "week_start"
+_COUNTED = {
+    SALES_LINE: (
+        *("product_id", "basket_id", "household_id", "store_id", "units", "sales_value"),
+        *("retail_discount", "coupon_discount", "coupon_match_discount", "business_date"),
+    ),
+    PRICE_WEEK: ("product_id", "shelf_price", "loyalty_price"),
+    PROMOTION_WEEK: ("product_id", "store_id", "is_on_display", "is_in_mailer"),
+    CLICK_EVENT: ("product_id", "visitor_id", "event_time", "event_type", "event_date"),
+}
+_VISIT = ("visitor_id", "started_at", "ended_at", "session_date", "is_bot")
+# Beyond so many weeks, or bots' visits, it is no cheaper than to make all.
+MOST_WEEKS, MOST_BOTS = 13, 1_000
+A_DAY, WEEK = timedelta(days=1), timedelta(days=7)
+# What a report calls their number.
+ANEW = "weeks made anew"
 
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
-    """Replace the target by all weeks that are closed on the spec's day, in one commit."""
-    publish_derived(session, spec, report, PRODUCT_WEEK, INPUTS, _weeks)
+    """Make the target all weeks that are closed on the spec's day, in one commit."""
+    weeks = _touched(session, spec) if "since" in spec else None
+    if weeks is None:
+        publish_derived(
+            session, spec, report, PRODUCT_WEEK, INPUTS, lambda *of: _weeks(of[:-1], of[-1])
+        )
+        return
+    keys = session.createDataFrame([(each,) for each in weeks], f"{_WEEK} date")
+    read = {each: session.table(spec["inputs"][each.identifier]) for each in INPUTS}
+    concerned = [_of_weeks(rows, each, weeks) for each, rows in read.items()]
+    rows = F.broadcast(keys).join(_weeks(concerned, _day(spec)), on=_WEEK, how="inner")
+    replace_keys(session, rows, PRODUCT_WEEK, spec["target"], keys, days=[_WEEK])
+    # Without column lineage: it is what it was when all were made.
+    told = result(PRODUCT_WEEK.identifier, len(weeks), len(weeks))
+    report.results([{**told, "details": {ANEW: str(len(weeks))}}])
 
 
-def _weeks(
-    products: DataFrame,
-    lines: DataFrame,
-    prices: DataFrame,
-    promotions: DataFrame,
-    interactions: DataFrame,
-    events: DataFrame,
-    sessions: DataFrame,
-    as_of: date,
-) -> DataFrame:
+def _weeks(inputs: Sequence[DataFrame], as_of: date) -> DataFrame:
+    products, lines, prices, promotions, interactions, events, sessions = inputs
     sources = (
         sold(lines),
         priced(prices),
@@ -59,3 +97,65 @@ def _weeks(
         clicked(events, sessions),
     )
     return product_week(products, sources, as_of)
+
+
+def _of_weeks(rows: DataFrame, table: Table, weeks: list[date]) -> DataFrame:
+    """What a source says from the first of the weeks to the last; all, if it is not by weeks."""
+    day = _WEEK if _WEEK in table.column_names else _DAYS.get(table)
+    if day is None or not weeks:
+        return rows
+    return rows.where(F.col(day).between(F.lit(weeks[0]), F.lit(weeks[-1] + WEEK - A_DAY)))
+
+
+def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[date] | None:
+    """The Mondays of the weeks to be made anew, in order; None for all of them."""
+    files = {each: spec["since"]["inputs"][each.identifier] for each in INPUTS}
+    before, now = last_closed_week(_day(spec["since"])), last_closed_week(_day(spec))
+    fuel = changed_rows(session, files[PRODUCT], PRODUCT, ("product_id", "is_fuel"))
+    if now < before or fuel.where("is_fuel").limit(1).count():
+        return None
+    bots = changed_rows(session, files[CLICK_SESSION], CLICK_SESSION, _VISIT).where("is_bot")
+    visits = bots.limit(MOST_BOTS + 1).collect()
+    if len(visits) > MOST_BOTS:
+        return None
+    frames = [
+        *(
+            changed_weeks(session, files[each], each, _DAYS.get(each, _WEEK), columns)
+            for each, columns in _COUNTED.items()
+        ),
+        *_of_coupons(session, spec, files[INTERACTION]),
+    ]
+    found = {row[_WEEK] for row in union(frames).distinct().collect()}
+    lasted = ((each["session_date"], each["ended_at"] - each["started_at"]) for each in visits)
+    closed = {before + WEEK * (n + 1) for n in range((now - before) // WEEK)}
+    touched = {each for each in (*found, *_weeks_of(lasted), *closed) if each <= now}
+    return None if len(touched) > MOST_WEEKS else sorted(touched)
+
+
+def _of_coupons(
+    session: SparkSession, spec: Mapping[str, Any], files: Mapping[str, list[str]]
+) -> Iterator[DataFrame]:
+    """Weeks in which other coupons were used than before, or coupons good for other products."""
+    columns = ("interaction_id", "campaign_id", "coupon_upc", "household_id", "interaction_date")
+    is_used = f"interaction_type = '{REDEMPTION}'"
+    yield changed_weeks(session, files, INTERACTION, _USED_ON, columns, where=is_used)
+    good_for = ("interaction_type", "campaign_id", "coupon_upc", "product_id")
+    offers = changed_rows(session, files, INTERACTION, good_for)
+    coupons = offers.where(F.col("interaction_type") == OFFER).select("campaign_id", "coupon_upc")
+    used = session.table(spec["inputs"][INTERACTION.identifier]).where(is_used)
+    theirs = used.join(coupons.distinct(), on=["campaign_id", "coupon_upc"], how="left_semi")
+    yield theirs.where(F.col(_USED_ON).isNotNull()).select(monday_of(F.col(_USED_ON)).alias(_WEEK))
+
+
+def _weeks_of(visits: Iterable[tuple[date, timedelta]]) -> Iterator[date]:
+    """The Mondays of the weeks in which visits may have been under way, by their first day."""
+    for day, lasted in visits:
+        last = day + timedelta(days=lasted.days + 1)
+        monday = day - timedelta(days=day.weekday())
+        while monday <= last:
+            yield monday
+            monday += WEEK
+
+
+def _day(document: Mapping[str, Any]) -> date:
+    return date.fromisoformat(document["as_of_date"])
