@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import dagster as dg
 
@@ -40,6 +41,14 @@ class Answer:
         if len(self.rows) != 1:
             raise ValueError(f"Expected one row, found {len(self.rows)}.")
         return self.records()[0]
+
+
+class Ask(Protocol):
+    """Answers questions of the platform's own; see `WarehouseResource.query`."""
+
+    def __call__(self, sql: str, *, files: Mapping[str, Sequence[str]] | None = None) -> Answer:
+        """Answer one of them."""
+        ...
 
 
 class WarehouseResource(dg.ConfigurableResource[Any], ABC):
@@ -70,4 +79,15 @@ class WarehouseResource(dg.ConfigurableResource[Any], ABC):
         Raises:
             QueryRejected: another statement, more than one, or one that the engine refuses.
             TableMissing: a table that the catalog does not have, or did not have then.
+        """
+
+    @abstractmethod
+    def asking(self, *, at: Mapping[str, int] | None = None) -> AbstractContextManager[Ask]:
+        """Several questions of the platform's own, never of a user's text.
+
+        What one has opened is open for the next, and each table stays what it was when it was first
+        asked for. To open a session costs as much as most of these questions.
+
+        Args:
+            at: see `query`.
         """

@@ -60,22 +60,23 @@ class TableAudit:
         Raises:
             AuditFailed: one of them does not hold; the others were asked too.
         """
-        prover = Prover(
-            self.table,
-            self.ledger,
-            self.catalog,
-            self.warehouse,
-            self.lake,
-            self.checks.last,
-            snapshot=snapshot,
-            commit=branch.commit,
-        )
         refused = []
-        for claimed in blocking_claims(self.table, self.claims):
-            result = prover.prove(claimed)
-            self.checks.say(result)
-            if not result.passed:
-                refused.append(result)
+        with self.warehouse.asking(at={self.table.identifier: snapshot}) as ask:
+            prover = Prover(
+                self.table,
+                self.ledger,
+                self.catalog,
+                ask,
+                self.lake,
+                self.checks.last,
+                snapshot=snapshot,
+                commit=branch.commit,
+            )
+            for claimed in blocking_claims(self.table, self.claims):
+                result = prover.prove(claimed)
+                self.checks.say(result)
+                if not result.passed:
+                    refused.append(result)
         if refused:
             raise _refusal(branch, refused)
 

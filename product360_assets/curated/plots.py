@@ -19,7 +19,7 @@ import dagster as dg
 
 from product360_assets.core.plots import bar_chart, histogram, line_chart
 from product360_assets.curated.commits import digest_of
-from resources.warehouse import Answer, WarehouseResource
+from resources.warehouse import Answer, Ask
 from spark.tables import DictionaryError, Table
 
 _DAY_OF_PARTITION = re.compile(r"(?:month|day|year)\((\w+)\)|(\w+)")
@@ -65,9 +65,9 @@ class Plot:
                 "not public; expected public columns only. Plot a column that everybody may see."
             )
 
-    def draw(self, warehouse: WarehouseResource, table: Table) -> dg.MarkdownMetadataValue:
-        """Ask the warehouse of the table and draw its answer."""
-        answer = warehouse.query(self.question(warehouse, table))
+    def draw(self, ask: Ask, table: Table) -> dg.MarkdownMetadataValue:
+        """Ask of the table and draw the answer."""
+        answer = ask(self.question(ask, table))
         if self.kind == "histogram":
             return histogram([row[0] for row in answer.rows], title=self.title, x=self.x, y=self.y)
         if self.kind == "bar":
@@ -81,12 +81,12 @@ class Plot:
         }
         return line_chart(lines, title=self.title, x=self.x, y=self.y)
 
-    def question(self, warehouse: WarehouseResource, table: Table) -> str:
+    def question(self, ask: Ask, table: Table) -> str:
         """The query, as it is asked of the table."""
         if not self.day:
             return self.sql
         newest = f"SELECT max({self.day})::DATE AS day FROM {table.identifier}"
-        day: date | None = warehouse.query(newest).single()["day"]
+        day: date | None = ask(newest).single()["day"]
         # By a literal, which files are chosen by.
         since = "" if day is None else f" WHERE {self.day} > DATE '{day - SHOWN}'"
         return f"WITH recent AS (SELECT * FROM {table.identifier}{since}) FROM ({self.sql})"
@@ -106,7 +106,7 @@ def plots_of(table: Table, declared: Iterable[Plot]) -> tuple[Plot, ...]:
 
 def drawn(
     plots: Sequence[Plot],
-    warehouse: WarehouseResource,
+    ask: Ask,
     table: Table,
     *,
     snapshot: str,
@@ -120,13 +120,13 @@ def drawn(
     origin = dg.MetadataValue.text(f"snapshot {snapshot} by {digest_of(map(repr, plots))}")
     if before.get(DRAWN_FROM) == origin:
         return {name: before[name] for name in (*(plot.title for plot in plots), DRAWN_FROM)}
-    return {**{plot.title: _picture(plot, warehouse, table) for plot in plots}, DRAWN_FROM: origin}
+    return {**{plot.title: _picture(plot, ask, table) for plot in plots}, DRAWN_FROM: origin}
 
 
-def _picture(plot: Plot, warehouse: WarehouseResource, table: Table) -> dg.MetadataValue[Any]:
+def _picture(plot: Plot, ask: Ask, table: Table) -> dg.MetadataValue[Any]:
     """The plot, or why there is none: a picture must not fail the table that it shows."""
     try:
-        return plot.draw(warehouse, table)
+        return plot.draw(ask, table)
     except Exception as error:  # noqa: BLE001 - see above
         return dg.MetadataValue.text(f"could not be drawn: {error}")
 

@@ -21,7 +21,7 @@ from product360_assets.curated.commits import newest_snapshot
 from product360_assets.curated.lineage import column_lineage
 from product360_assets.curated.plots import Plot, drawn
 from resources.catalog import CatalogResource
-from resources.warehouse import WarehouseResource
+from resources.warehouse import Ask, WarehouseResource
 from spark import bundle
 from spark.tables import Column, Table
 
@@ -137,11 +137,11 @@ def materialized(
     snapshot = newest_snapshot(catalog, table.identifier)
     version = snapshot.get("snapshot-id", "none yet")
     rows = catalog.row_count(table.identifier)
-    shown = (
-        drawn(plots, warehouse, table, snapshot=version, before=before or {})
-        if rows and plots
-        else {}
-    )
+    with warehouse.asking() as ask:
+        first = first_rows(table, ask)
+        shown = {}
+        if rows and plots:
+            shown = drawn(plots, ask, table, snapshot=version, before=before or {})
     return dg.MaterializeResult(
         asset_key=asset_key(table),
         metadata={
@@ -150,18 +150,18 @@ def materialized(
             "dagster/uri": catalog.location(table.zone, table.name),
             "snapshot": version,
             **shown,
-            "preview": first_rows(table, warehouse),
+            "preview": first,
             **column_lineage(catalog, table),
         },
         data_version=dg.DataVersion(snapshot.get("snapshot-id", "empty")),
     )
 
 
-def first_rows(table: Table, warehouse: WarehouseResource) -> dg.MarkdownMetadataValue:
+def first_rows(table: Table, ask: Ask) -> dg.MarkdownMetadataValue:
     """The first rows by key; what is not public shows dots."""
     shown = [column for column in table.columns if not column.name.startswith("_")]
     names = [column.name for column in shown]
-    answer = warehouse.query(
+    answer = ask(
         f"SELECT {', '.join(names)} FROM {table.identifier} "
         f"ORDER BY {', '.join(table.key)} LIMIT {PREVIEW_ROWS}"
     )

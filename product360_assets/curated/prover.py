@@ -29,7 +29,7 @@ from product360_assets.curated.taken_in import (
 from resources.catalog import CatalogResource
 from resources.ledger import Ledger
 from resources.objects import LakeResource
-from resources.warehouse import Answer, WarehouseResource
+from resources.warehouse import Answer, Ask
 from spark.tables import Table, View
 
 # What a result says that was proved by what had changed.
@@ -41,6 +41,7 @@ class Prover:
     """Proves claims about one table.
 
     Attributes:
+        ask: answers them, of the table as it is in `snapshot`.
         last: tells what was said last of a check.
         snapshot: the state that they are asked of; None for the published one.
         commit: whose batches count as taken in, although that is still to come.
@@ -49,7 +50,7 @@ class Prover:
     table: Table
     ledger: Ledger
     catalog: CatalogResource
-    warehouse: WarehouseResource
+    ask: Ask
     lake: LakeResource
     last: Callable[[dg.AssetCheckKey], dg.AssetCheckResult | None]
     snapshot: int | None = None
@@ -74,7 +75,7 @@ class Prover:
             if result is not None:
                 return self._proof(seen, earlier.at).told(result)
         files = claimed_files(self.table, self.lake, locations(batches))
-        answer = self.warehouse.query(claimed.sql, files=files, at=self._at)
+        answer = self.ask(claimed.sql, files=files)
         return self._proof(seen, self.now).told(judged(self.table, claimed, answer))
 
     def _by_what_changed(
@@ -91,7 +92,7 @@ class Prover:
         relations = dict(self._relations(batches, change))
         sql = _with_empty(question, self.table, relations)
         given = {name: uris for name, uris in relations.items() if uris}
-        result = judged(self.table, claimed, self.warehouse.query(sql, files=given, at=self._at))
+        result = judged(self.table, claimed, self.ask(sql, files=given))
         by = {PROVED_BY: f"what changed since snapshot {earlier.snapshot}"}
         return with_more(result, by) if result.passed else None
 

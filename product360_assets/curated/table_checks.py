@@ -45,10 +45,10 @@ def table_checks(table: Table, claims: Sequence[Claim]) -> dg.AssetChecksDefinit
         lake: LakeResource,
         catalog: CatalogResource,
     ) -> Iterator[dg.AssetCheckResult]:
-        with explained_failures():
+        with explained_failures(), warehouse.asking() as ask:
             opened = ledger.open()
             last = partial(last_result, context.instance)
-            prover = Prover(table, opened, catalog, warehouse, lake, last)
+            prover = Prover(table, opened, catalog, ask, lake, last)
             for key in sorted(context.selected_asset_check_keys):
                 if key.name in WATCHES:
                     yield watch(key.name, Published(table, opened, catalog))

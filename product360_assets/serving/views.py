@@ -56,7 +56,7 @@ def view_asset(view: View) -> dg.AssetsDefinition:
         with explained_failures():
             changed = catalog.publish_view(view)
             rows = asked(view, warehouse)
-            shown = first_rows(view, warehouse)
+            shown = first_rows(view, warehouse.query)
         return dg.MaterializeResult(
             asset_key=spec.key,
             metadata={

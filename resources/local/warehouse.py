@@ -1,32 +1,26 @@
 """SQL over the published tables, in this process: DuckDB reads what PyIceberg's planning names.
 
 Of tables in S3 it fetches the columns that a query needs. DuckDB has no privileges, so the fence is
-built before the query is seen: only the planned files can be opened, nothing else can, and the
-configuration is locked. Two hazards are met here. Files with Iceberg deletes must not be read as
-they lie, so such tables come through PyIceberg as Arrow. And DuckDB would read `month=2017-01` in a
-folder's name as a column: that is turned off.
+built before a user's query is seen: only the planned files can be opened, nothing else can, and the
+configuration is locked. The platform's own questions need none, and share a session.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
 
 from resources.catalog import CatalogResource
 from resources.errors import QueryRejected, TableMissing
-from resources.s3_files import lie_in_s3, reach_s3
+from resources.local.relations import literals, look_in, register, register_files, wanted_by
 from resources.snapshots import snapshot_to_read
-from resources.warehouse import Answer, AsOf, WarehouseResource
+from resources.warehouse import Answer, Ask, AsOf, WarehouseResource
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-    from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
 # An engine holds its own gigabytes beside it; what does not fit is spilled to disk.
@@ -49,29 +43,77 @@ class LocalWarehouse(WarehouseResource):
         at: Mapping[str, int] | None = None,
     ) -> Answer:
         """See `WarehouseResource.query`."""
+        with _session() as session:
+            asked = _Asked(
+                session, self.catalog, partial(snapshot_to_read, as_of=as_of, at=at or {})
+            )
+            paths = asked.register(sql, files or {})
+            _fence(session, paths)
+            return asked.answer(sql, parameters)
+
+    @contextmanager
+    def asking(self, *, at: Mapping[str, int] | None = None) -> Iterator[Ask]:
+        """See `WarehouseResource.asking`; a session is opened by the first question."""
+        read = partial(snapshot_to_read, as_of=None, at=at or {})
+        with ExitStack() as until_then:
+            opened: list[_Asked] = []
+
+            def ask(sql: str, *, files: Mapping[str, Sequence[str]] | None = None) -> Answer:
+                if not opened:
+                    session = until_then.enter_context(_session())
+                    opened.append(_Asked(session, self.catalog, read))
+                opened[0].register(sql, files or {})
+                return opened[0].answer(sql)
+
+            yield ask
+
+
+class _Asked:
+    """A session in which questions are asked, and what is registered in it."""
+
+    def __init__(
+        self,
+        session: DuckDBPyConnection,
+        catalog: CatalogResource,
+        read: Callable[[str, Table], int | None],
+    ) -> None:
+        self._session, self._read = session, read
+        self._catalog, self._views = catalog.load(), catalog.views()
+        self._known = [*catalog.identifiers(), *self._views]
+        self._registered: set[str] = set()
+
+    def register(self, sql: str, files: Mapping[str, Sequence[str]]) -> list[str]:
+        """Make readable what a question names, with further relations; returns their files."""
+        _require_reading(self._session, sql)
+        wanted = wanted_by(self._session, sql, self._known, self._views, files)
+        new = [name for name in wanted if name not in self._registered]
+        paths = register(self._session, self._catalog, new, self._views, self._read)
+        self._registered.update(new)
+        look_in(self._session, self._registered)
+        return [*paths, *register_files(self._session, files)]
+
+    def answer(self, sql: str, parameters: Sequence[object] = ()) -> Answer:
+        """Ask the question.
+
+        Raises:
+            QueryRejected: the engine refuses it.
+            TableMissing: it names what is not there.
+        """
         import duckdb
 
-        files = files or {}
-        with _session() as session:
-            _require_reading(session, sql)
-            catalog, views = self.catalog.load(), self.catalog.views()
-            known = [*self.catalog.identifiers(), *views]
-            wanted = _wanted_with_views(session, sql, known, views)
-            read = partial(snapshot_to_read, as_of=as_of, at=at or {})
-            _fence(session, _register(session, catalog, wanted, views, read), files)
-            try:
-                result = session.execute(sql, list(parameters))
-                rows = tuple(result.fetchall())
-                described = result.description or []
-            except duckdb.CatalogException as error:
-                raise _missing(error, known) from error
-            except duckdb.Error as error:
-                raise QueryRejected(
-                    "The query",
-                    found=_first_line(error),
-                    expected="a query that the engine can run",
-                    next_move="Correct it; DESCRIBE TABLE_NAME shows a table's columns.",
-                ) from error
+        try:
+            result = self._session.execute(sql, list(parameters))
+            rows = tuple(result.fetchall())
+            described = result.description or []
+        except duckdb.CatalogException as error:
+            raise _missing(error, self._known) from error
+        except duckdb.Error as error:
+            raise QueryRejected(
+                "The query",
+                found=_first_line(error),
+                expected="a query that the engine can run",
+                next_move="Correct it; DESCRIBE TABLE_NAME shows a table's columns.",
+            ) from error
         return Answer(
             columns=tuple(column[0] for column in described),
             types=tuple(str(column[1]) for column in described),
@@ -90,6 +132,7 @@ def _session() -> Iterator[DuckDBPyConnection]:
         )
         try:
             session.execute("SET TimeZone = 'UTC'")
+            session.execute("SET python_enable_replacements = false")
             yield session
         finally:
             session.close()
@@ -129,135 +172,13 @@ def _explained(session: DuckDBPyConnection, sql: str) -> str:
     raise _rejected("an EXPLAIN of nothing")
 
 
-def _wanted(session: DuckDBPyConnection, sql: str, known: Sequence[str]) -> list[str]:
-    """The known tables that the statement names; all of them where it may name any."""
-    (document,) = session.execute("SELECT json_serialize_sql(?)", [sql]).fetchone() or ("{}",)
-    nodes = list(_nodes(json.loads(document)))
-    if any(node.get("type") == "TABLE_FUNCTION" for node in nodes):
-        return list(known)  # query('…') names tables inside a text
-    names = {
-        (node["schema_name"].lower(), node["table_name"].lower())
-        for node in nodes
-        if node.get("type") == "BASE_TABLE"
-    }
-    zones = [tuple(table.split(".")) for table in known]
-    found = [".".join(each) for each in zones if each in names or ("", each[1]) in names]
-    return found or list(known)
-
-
-def _wanted_with_views(
-    session: DuckDBPyConnection, sql: str, known: Sequence[str], views: Mapping[str, str]
-) -> list[str]:
-    """What the statement names, each view after everything that it reads in turn."""
-    met: set[str] = set()
-    ordered: list[str] = []
-
-    def visit(statement: str) -> None:
-        for name in _wanted(session, statement, known):
-            if name not in met:
-                met.add(name)
-                if name in views:
-                    visit(views[name])
-                ordered.append(name)
-
-    visit(sql)
-    return ordered
-
-
-def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    """Every object within a parsed statement."""
-    if isinstance(tree, dict):
-        yield tree
-    children = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    for child in children:
-        yield from _nodes(child)
-
-
-def _register(
-    session: DuckDBPyConnection,
-    catalog: Catalog,
-    identifiers: Sequence[str],
-    views: Mapping[str, str],
-    read: Callable[[str, Table], int | None],
-) -> list[str]:
-    """Make each readable under `zone.name` and `name`; returns the files that tables lie in."""
-    files: list[str] = []
-    zones = sorted({identifier.split(".")[0] for identifier in identifiers})
-    for zone in zones:
-        session.execute(f'CREATE SCHEMA IF NOT EXISTS "{zone}"')
-    for identifier in identifiers:
-        if identifier in views:
-            _register_view(session, identifier, views[identifier])
-        else:
-            table = catalog.load_table(identifier)
-            files += _register_table(session, identifier, table, read(identifier, table))
-    if zones:
-        session.execute(f"SET search_path = '{','.join([*zones, 'main'])}'")
-    return files
-
-
-def _register_view(session: DuckDBPyConnection, identifier: str, query: str) -> None:
-    """A view that reads something unpublished stays unknown, like a table that is not there."""
-    import duckdb
-
-    zone, name = identifier.split(".")
-    with suppress(duckdb.CatalogException):
-        session.execute(f'CREATE VIEW "{zone}"."{name}" AS {query}')
-
-
-def _register_table(
-    session: DuckDBPyConnection, identifier: str, table: Table, snapshot: int | None
-) -> list[str]:
-    zone, name = identifier.split(".")
-    scan = table.scan(snapshot_id=snapshot)
-    tasks = list(scan.plan_files())
-    readable_in_place = tasks and len(table.metadata.schemas) == 1
-    if not readable_in_place or any(task.delete_files for task in tasks):
-        session.register("rows_of_table", scan.to_arrow())
-        session.execute(f'CREATE TABLE "{zone}"."{name}" AS FROM rows_of_table')
-        session.unregister("rows_of_table")
-        return []
-    paths = [_path(task.file.file_path) for task in tasks]
-    reach_s3(session, paths)
-    columns = ", ".join(f'"{column}"' for column in scan.projection().column_names)
-    session.execute(
-        f'CREATE VIEW "{zone}"."{name}" AS SELECT {columns} FROM {_read_parquet(paths)}'
-    )
-    return paths
-
-
-def _fence(
-    session: DuckDBPyConnection, paths: Sequence[str], files: Mapping[str, Sequence[str]]
-) -> None:
-    """Register further relations, then close every way out. The order of the settings matters."""
-    allowed = list(paths)
-    for name, uris in files.items():
-        extra = [_path(uri) for uri in uris]
-        reach_s3(session, extra)
-        # Files of several versions of a contract: later ones may have columns more, or wider ones.
-        session.execute(f'CREATE VIEW main."{name}" AS FROM {_read_parquet(extra, by_name=True)}')
-        allowed += extra
-    session.execute(f"SET allowed_paths = [{_literals(allowed)}]")
-    session.execute("SET python_enable_replacements = false")
+def _fence(session: DuckDBPyConnection, allowed: Sequence[str]) -> None:
+    """Close every way out but to these files. The order of the settings matters."""
+    session.execute(f"SET allowed_paths = [{literals(allowed)}]")
     session.execute("SET autoinstall_known_extensions = false")
     session.execute("SET autoload_known_extensions = false")
     session.execute("SET enable_external_access = false")
     session.execute("SET lock_configuration = true")
-
-
-def _read_parquet(paths: Sequence[str], *, by_name: bool = False) -> str:
-    how = f"hive_partitioning = false, union_by_name = {str(by_name).lower()}"
-    return f"read_parquet([{_literals(paths)}], {how})"
-
-
-def _literals(texts: Sequence[str]) -> str:
-    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
-
-
-def _path(uri: str) -> str:
-    """The local file behind a URI, percent-encoded by its writer or not; S3's are literal."""
-    path = uri.removeprefix("file://")
-    return path if lie_in_s3([uri]) or Path(path).exists() else unquote(path)
 
 
 def _rejected(found: str) -> QueryRejected:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -18,7 +20,7 @@ from resources.local.ledger import SqliteLedgerResource
 from resources.local.registry import SqliteRegistryResource
 from resources.local.warehouse import LocalWarehouse
 from resources.objects import LakeResource
-from resources.warehouse import Answer
+from resources.warehouse import Answer, Ask
 
 NOTES = "curated.note"
 NOBODY_SWEARS = Claim(
@@ -56,6 +58,16 @@ class CountingWarehouse(LocalWarehouse):
     def query(self, sql: str, **more: Any) -> Answer:
         self._asked.append(sql)
         return super().query(sql, **more)
+
+    @contextmanager
+    def asking(self, **of: Any) -> Iterator[Ask]:
+        with super().asking(**of) as ask:
+
+            def counted(sql: str, **more: Any) -> Answer:
+                self._asked.append(sql)
+                return ask(sql, **more)
+
+            yield counted
 
     def asked(self, claim: Claim) -> int:
         return self._asked.count(claim.sql)

@@ -39,7 +39,7 @@ def table_of(module: ModuleType) -> Table:
 
 
 def picture(plot: Plot, shop: Any, table: Table = PRODUCT) -> bytes:
-    text = plot.draw(shop.warehouse, table).md_str
+    text = plot.draw(shop.warehouse.query, table).md_str
     assert text.startswith(f"![{plot.title}](data:image/png;base64,")
     return base64.b64decode(text.partition(";base64,")[2].rstrip(")"))
 
@@ -61,7 +61,7 @@ def test_rows_by_week_are_counted_from_mondays(shop: Any) -> None:
     days = [date(2017, 12, 18), date(2017, 12, 24), date(2017, 12, 25), None]
     shop.fill(SALES_LINE, *({"basket_id": n, "business_date": day} for n, day in enumerate(days)))
     [plot] = plots_of(SALES_LINE, [])
-    assert shop.warehouse.query(plot.question(shop.warehouse, SALES_LINE)).rows == (
+    assert shop.warehouse.query(plot.question(shop.warehouse.query, SALES_LINE)).rows == (
         (date(2017, 12, 18), 2),
         (date(2017, 12, 25), 1),
     )
@@ -77,7 +77,7 @@ def test_bars_and_histograms_are_drawn_and_nulls_have_a_name(shop: Any) -> None:
         kind="bar",
     )
     ids = Plot("Ids", "SELECT product_id FROM curated.product", x="id", y="n", kind="histogram")
-    shown = drawn([by_department, ids], shop.warehouse, PRODUCT, snapshot="1", before={})
+    shown = drawn([by_department, ids], shop.warehouse.query, PRODUCT, snapshot="1", before={})
     assert set(shown) == {"Departments", "Ids", DRAWN_FROM}
     assert picture(by_department, shop) != picture(ids, shop)
 
@@ -85,11 +85,11 @@ def test_bars_and_histograms_are_drawn_and_nulls_have_a_name(shop: Any) -> None:
 def test_a_picture_is_drawn_again_only_for_other_rows_or_another_query(shop: Any) -> None:
     shop.fill(PRODUCT, {"product_id": 1})
     ids = Plot("Ids", "SELECT product_id FROM curated.product", x="id", y="n", kind="histogram")
-    before = drawn([ids], shop.warehouse, PRODUCT, snapshot="1", before={})
+    before = drawn([ids], shop.warehouse.query, PRODUCT, snapshot="1", before={})
     shop.fill(PRODUCT, {"product_id": 1}, {"product_id": 2})
-    assert drawn([ids], shop.warehouse, PRODUCT, snapshot="1", before=before) == before
+    assert drawn([ids], shop.warehouse.query, PRODUCT, snapshot="1", before=before) == before
     for other in ([ids], "2"), ([replace(ids, sql=ids.sql + " WHERE true")], "1"):
-        again = drawn(other[0], shop.warehouse, PRODUCT, snapshot=other[1], before=before)
+        again = drawn(other[0], shop.warehouse.query, PRODUCT, snapshot=other[1], before=before)
         assert again["Ids"] != before["Ids"]
 
 
@@ -105,7 +105,7 @@ def test_a_picture_is_drawn_again_only_for_other_rows_or_another_query(shop: Any
 def test_every_declared_plot_is_a_query_of_its_table(shop: Any, table: Table, plot: Plot) -> None:
     for each in TABLES.values():
         shop.catalog.ensure_table(each)
-    columns = len(shop.warehouse.query(plot.question(shop.warehouse, table)).columns)
+    columns = len(shop.warehouse.query(plot.question(shop.warehouse.query, table)).columns)
     assert columns == 1 if plot.kind == "histogram" else columns >= 2
     assert picture(plot, shop, table)
 
@@ -114,7 +114,7 @@ def test_a_table_of_many_years_shows_the_newest_two(shop: Any) -> None:
     days = [date(2001, 1, 1), date(2015, 12, 28), date(2016, 1, 4), date(2017, 12, 25)]
     shop.fill(SALES_LINE, *({"basket_id": n, "business_date": day} for n, day in enumerate(days)))
     [plot] = plots_of(SALES_LINE, [])
-    shown = shop.warehouse.query(plot.question(shop.warehouse, SALES_LINE)).rows
+    shown = shop.warehouse.query(plot.question(shop.warehouse.query, SALES_LINE)).rows
     assert shown == ((date(2016, 1, 4), 1), (date(2017, 12, 25), 1))
 
 
@@ -135,6 +135,6 @@ def test_a_table_with_rows_shows_its_plots_and_an_empty_one_none(shop: Any) -> N
 def test_a_picture_that_cannot_be_drawn_says_why_and_fails_nothing(shop: Any) -> None:
     shop.fill(PRODUCT, {"product_id": 1})
     broken = Plot("Nothing", "SELECT no_such_column FROM curated.product", y="products")
-    shown = drawn([broken], shop.warehouse, PRODUCT, snapshot="1", before={})
+    shown = drawn([broken], shop.warehouse.query, PRODUCT, snapshot="1", before={})
     assert "could not be drawn: " in str(shown["Nothing"].value)
     assert "no_such_column" in str(shown["Nothing"].value)

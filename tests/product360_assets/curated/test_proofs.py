@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from product360_assets.curated.pending import Input
 from product360_assets.curated.proofs import PROOF, PROVED_AT, Evidence, last_result, standing
 from product360_assets.curated.table_checks import table_checks
 from resources.local.warehouse import LocalWarehouse
-from resources.warehouse import Answer
+from resources.warehouse import Answer, Ask
 from spark.tables.curated import CUSTOMER, PRODUCT
 from spark.tables.serving import PRODUCT_360_OUTLOOK
 
@@ -35,6 +37,16 @@ class CountingWarehouse(LocalWarehouse):
     def query(self, sql: str, **more: Any) -> Answer:
         self._asked.append(sql)
         return super().query(sql, **more)
+
+    @contextmanager
+    def asking(self, **of: Any) -> Iterator[Ask]:
+        with super().asking(**of) as ask:
+
+            def counted(sql: str, **more: Any) -> Answer:
+                self._asked.append(sql)
+                return ask(sql, **more)
+
+            yield counted
 
 
 class Table:

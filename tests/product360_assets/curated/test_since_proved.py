@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pytest
-from pydantic import PrivateAttr
 
 from product360_assets.curated import proofs
 from product360_assets.curated.claims import all_claims
@@ -19,7 +18,6 @@ from product360_assets.curated.presentation import asset_key
 from product360_assets.curated.promotion_week import CLAIMS as PROMOTION_CLAIMS
 from product360_assets.curated.prover import PROVED_BY, Prover
 from product360_assets.curated.sales_line import CLAIMS as SALES_CLAIMS
-from resources.local.warehouse import LocalWarehouse
 from resources.maintenance import CONTENT_SNAPSHOT
 from resources.warehouse import Answer
 from spark.tables.curated import PROMOTION_WEEK, SALES_LINE
@@ -32,16 +30,6 @@ PROVABLE = (TO_THE_CENT, RECEIPTS, UNIQUE, FUEL, "is_not_empty")
 NEWS = "equal_the_newest_deliveries"
 
 
-class CountingWarehouse(LocalWarehouse):
-    """Remembers what it was asked."""
-
-    _asked: list[str] = PrivateAttr(default_factory=list)
-
-    def query(self, sql: str, **more: Any) -> Answer:
-        self._asked.append(sql)
-        return super().query(sql, **more)
-
-
 class Till:
     """The sales lines, day by day, and whoever proves the claims about them."""
 
@@ -50,7 +38,6 @@ class Till:
     def __init__(self, shop: Any) -> None:
         self.shop = shop
         self.claims = {each.name: each for each in all_claims(SALES_LINE, SALES_CLAIMS)}
-        self.warehouse = CountingWarehouse(catalog=shop.catalog)
         self.said: dict[dg.AssetCheckKey, dg.AssetCheckResult] = {}
         self.now = datetime(2018, 2, 1, tzinfo=UTC)
         for table in (SALES_LINE, tombstones_of(SALES_LINE)):
@@ -101,24 +88,32 @@ class Till:
 
     def prove(self) -> Mapping[str, str]:
         """How each claim was proved: by what changed, by all, by an earlier proof, or not."""
-        prover = Prover(
-            SALES_LINE,
-            self.shop.ledger.open(),
-            self.shop.catalog,
-            self.warehouse,
-            self.shop.lake,
-            self.said.get,
-            now=self.now,
-        )
-        return {name: self._how(prover, name) for name in PROVABLE}
+        with self.shop.warehouse.asking() as ask:
+            asked: list[str] = []
 
-    def _how(self, prover: Prover, name: str) -> str:
-        asked = len(self.warehouse._asked)
+            def counted(sql: str, **more: Any) -> Answer:
+                asked.append(sql)
+                answer: Answer = ask(sql, **more)
+                return answer
+
+            prover = Prover(
+                SALES_LINE,
+                self.shop.ledger.open(),
+                self.shop.catalog,
+                counted,
+                self.shop.lake,
+                self.said.get,
+                now=self.now,
+            )
+            return {name: self._how(prover, name, asked) for name in PROVABLE}
+
+    def _how(self, prover: Prover, name: str, asked: list[str]) -> str:
+        before = len(asked)
         result = prover.prove(self.claims[name])
         self.said[dg.AssetCheckKey(asset_key(SALES_LINE), name)] = result
         if not result.passed:
             return "no"
-        if len(self.warehouse._asked) == asked:
+        if len(asked) == before:
             return "said again"
         return "changes" if PROVED_BY in result.metadata else "all"
 
@@ -330,10 +325,10 @@ def test_a_delivery_in_parts_is_looked_at_as_a_whole(shop: Any) -> None:
         table = shop.catalog.table(PROMOTION_WEEK.identifier)
         content = pa.Table.from_pylist(list(rows), schema=table.schema().as_arrow())
         table.overwrite(content, snapshot_properties={BATCH_IDS: found[-1].batch_id})
-        prover = Prover(
-            PROMOTION_WEEK, shop.ledger.open(), shop.catalog, shop.warehouse, shop.lake, said.get
-        )
-        result = prover.prove(claim)
+        with shop.warehouse.asking() as ask:
+            ledger = shop.ledger.open()
+            prover = Prover(PROMOTION_WEEK, ledger, shop.catalog, ask, shop.lake, said.get)
+            result = prover.prove(claim)
         said[dg.AssetCheckKey(asset_key(PROMOTION_WEEK), claim.name)] = result
         return result
 
