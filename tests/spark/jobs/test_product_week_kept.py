@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -50,6 +51,7 @@ class Company:
 
     def __init__(self, catalog: LocalCatalogResource, seed: int) -> None:
         self.catalog, self.chance, self.day = catalog, Random(seed), LAST_DAY
+        self.numbers = itertools.count()
         self.rows: dict[Table, dict[object, Row]] = defaultdict(dict)
         for number in PRODUCTS:
             self._put(PRODUCT, number, {"product_id": number, "is_fuel": number == 8})
@@ -66,8 +68,8 @@ class Company:
         self.visit(is_bot=True)
         self.publish()
 
-    def publish(self) -> None:
-        for table in product_week.INPUTS:
+    def publish(self, *tables: Table) -> None:
+        for table in tables or product_week.INPUTS:
             self.catalog.ensure_table(table)
             iceberg = self.catalog.table(table.identifier)
             usual = {
@@ -78,7 +80,7 @@ class Company:
             iceberg.overwrite(pa.Table.from_pylist(rows, schema=iceberg.schema().as_arrow()))
 
     def sell(self) -> None:
-        number = len(self.rows[SALES_LINE])
+        number = next(self.numbers)
         household, day = self.chance.choice([None, 1, 2, 3]), self._day()
         line = {
             "basket_id": number,
@@ -244,6 +246,13 @@ def test_after_each_change_it_is_what_it_would_be_if_it_were_made_whole(
         assert None not in later
         # What came again changed nothing.
         assert [number for number, made in enumerate(later) if made == 0] == [3]
+
+        company.sell()
+        company.publish(SALES_LINE)
+        kept.keep(company.day)
+        as_kept, whole = kept.digests(company.day)
+        assert as_kept == whole
+        assert kept.anew[-1] == 1
 
         company.rows[PRODUCT][7]["is_fuel"] = True
         company.publish()
