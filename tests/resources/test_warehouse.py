@@ -343,3 +343,44 @@ def test_a_view_over_what_is_not_published_is_missing_and_harms_no_other_questio
     with pytest.raises(TableMissing):
         warehouse.query("SELECT * FROM later")
     assert warehouse.query("SELECT count(*) AS n FROM orders").single() == {"n": 3}
+
+
+def test_questions_of_one_session_share_what_is_open_and_each_names_its_own_files(
+    catalog: LocalCatalogResource, tmp_path: Path
+) -> None:
+    catalog.ensure_table(OUTLOOK)
+    table = catalog.table(OUTLOOK.identifier)
+    schema = table.schema().as_arrow()
+    table.append(pa.table({"id": [1]}, schema=schema))
+    files = {number: str(tmp_path / f"{number}.parquet") for number in (1, 2)}
+    for number, file in files.items():
+        pq.write_table(pa.table({"n": [number]}), file)
+    with LocalWarehouse(catalog=catalog).asking() as ask:
+        rows = "SELECT count(*) AS n FROM outlook"
+        assert ask(rows).single() == {"n": 1}
+        table.append(pa.table({"id": [2]}, schema=schema))
+        # It stays what it was when it was first asked for.
+        assert ask(rows).single() == {"n": 1}
+        for number, file in files.items():
+            assert ask("SELECT n FROM given", files={"given": [file]}).single() == {"n": number}
+        with pytest.raises(QueryRejected, match="DROP"):
+            ask("DROP VIEW given")
+        with pytest.raises(TableMissing):
+            ask("SELECT 1 FROM nowhere")
+        assert ask("SELECT count(*) AS n FROM forecast.outlook, given").single() == {"n": 1}
+
+
+def test_a_question_of_given_files_alone_opens_no_table(
+    catalog: LocalCatalogResource, tmp_path: Path
+) -> None:
+    catalog.ensure_table(OUTLOOK)
+    file = str(tmp_path / "given.parquet")
+    pq.write_table(pa.table({"n": [1]}), file)
+    given = {"given": [file]}
+    named = "(SHOW ALL TABLES) s WHERE s.name = 'outlook'"
+    with LocalWarehouse(catalog=catalog).asking() as ask:
+        assert ask("SELECT n FROM given", files=given).single() == {"n": 1}
+        known = f"SELECT count(*) AS tables FROM given, {named}"
+        assert ask(known, files=given).single() == {"tables": 0}
+        ask("SELECT count(*) FROM outlook")
+        assert ask(known, files=given).single() == {"tables": 1}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 import pytest
-from pydantic import PrivateAttr
+from counting import CountingWarehouse
 
 from product360_assets.curated.audit import AUDITED
 from product360_assets.curated.claims import Claim
@@ -18,9 +16,7 @@ from product360_assets.curated.table_checks import table_checks
 from resources import audit_branches
 from resources.local.ledger import SqliteLedgerResource
 from resources.local.registry import SqliteRegistryResource
-from resources.local.warehouse import LocalWarehouse
 from resources.objects import LakeResource
-from resources.warehouse import Answer, Ask
 
 NOTES = "curated.note"
 NOBODY_SWEARS = Claim(
@@ -50,29 +46,6 @@ NOTES_ARE_SHORT = Claim(
 CLAIMS = (NOBODY_SWEARS, ALL_ARE_THERE, NOTES_ARE_SHORT)
 
 
-class CountingWarehouse(LocalWarehouse):
-    """Remembers which claims it was asked."""
-
-    _asked: list[str] = PrivateAttr(default_factory=list)
-
-    def query(self, sql: str, **more: Any) -> Answer:
-        self._asked.append(sql)
-        return super().query(sql, **more)
-
-    @contextmanager
-    def asking(self, **of: Any) -> Iterator[Ask]:
-        with super().asking(**of) as ask:
-
-            def counted(sql: str, **more: Any) -> Answer:
-                self._asked.append(sql)
-                return ask(sql, **more)
-
-            yield counted
-
-    def asked(self, claim: Claim) -> int:
-        return self._asked.count(claim.sql)
-
-
 class Platform:
     """The notes as an asset with checks, in one instance."""
 
@@ -99,6 +72,10 @@ class Platform:
                 "warehouse": fixed(self.warehouse),
             },
         )
+
+    def asked(self, claim: Claim) -> int:
+        """How often the whole claim was asked."""
+        return self.warehouse.asked.count(claim.sql)
 
     def says(self, claim: Claim) -> tuple[str, str]:
         """The last result of the claim's check, and by which run."""
@@ -164,10 +141,10 @@ def test_a_claim_that_held_in_the_audit_is_not_asked_again_and_counts_as_the_che
     desk.deliver(1, "a", "b")
     made = platform.run()
     assert made.success
-    assert [platform.warehouse.asked(claim) for claim in CLAIMS] == [1, 1, 1]
+    assert [platform.asked(claim) for claim in CLAIMS] == [1, 1, 1]
     assert {platform.says(claim) for claim in CLAIMS} == {("SUCCEEDED", made.run_id)}
     assert platform.run().success
-    assert [platform.warehouse.asked(claim) for claim in CLAIMS] == [1, 1, 1]
+    assert [platform.asked(claim) for claim in CLAIMS] == [1, 1, 1]
 
 
 def test_what_only_warns_keeps_nothing_back(desk: Any, platform: Platform) -> None:

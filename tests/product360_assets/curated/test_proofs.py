@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
-from pydantic import PrivateAttr
+from counting import CountingWarehouse
 
 from product360_assets.curated.claims import Claim
 from product360_assets.curated.pending import Input
 from product360_assets.curated.proofs import PROOF, PROVED_AT, Evidence, last_result, standing
 from product360_assets.curated.table_checks import table_checks
-from resources.local.warehouse import LocalWarehouse
-from resources.warehouse import Answer, Ask
 from spark.tables.curated import CUSTOMER, PRODUCT
 from spark.tables.serving import PRODUCT_360_OUTLOOK
 
@@ -27,26 +23,6 @@ FEW = Claim(
     clean=(Input("catalog", "product"),),
 )
 KEY = dg.AssetCheckKey(dg.AssetKey(["curated", "product"]), FEW.name)
-
-
-class CountingWarehouse(LocalWarehouse):
-    """Remembers what it was asked."""
-
-    _asked: list[str] = PrivateAttr(default_factory=list)
-
-    def query(self, sql: str, **more: Any) -> Answer:
-        self._asked.append(sql)
-        return super().query(sql, **more)
-
-    @contextmanager
-    def asking(self, **of: Any) -> Iterator[Ask]:
-        with super().asking(**of) as ask:
-
-            def counted(sql: str, **more: Any) -> Answer:
-                self._asked.append(sql)
-                return ask(sql, **more)
-
-            yield counted
 
 
 class Table:
@@ -63,7 +39,7 @@ class Table:
 
     def check(self, claim: Claim = FEW) -> tuple[bool, bool]:
         """Whether the claim holds, and whether it was asked."""
-        asked = len(self.warehouse._asked)
+        asked = len(self.warehouse.asked)
         checks = table_checks(PRODUCT, [claim])
         result = dg.materialize(
             [checks],
@@ -79,7 +55,7 @@ class Table:
         )
         [evaluation] = result.get_asset_check_evaluations()
         assert evaluation.metadata["rows"].value == self.shop.catalog.row_count(PRODUCT.identifier)
-        return evaluation.passed, len(self.warehouse._asked) > asked
+        return evaluation.passed, len(self.warehouse.asked) > asked
 
 
 @pytest.fixture
