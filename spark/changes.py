@@ -56,7 +56,7 @@ def changed_weeks(
 ) -> DataFrame:
     """The Mondays of weeks whose rows are not the same in both states of a table, as `week_start`.
 
-    A week's rows are counted and their hashes summed up, as it costs a tenth of comparing them.
+    A week's rows are counted and their hashes summed up: no row has to be compared with another.
 
     Args:
         session: the engine's session.

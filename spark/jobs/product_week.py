@@ -62,7 +62,7 @@ _COUNTED = {
     CLICK_EVENT: ("product_id", "visitor_id", "event_time", "event_type", "event_date"),
 }
 _VISIT = ("visitor_id", "started_at", "ended_at", "session_date", "is_bot")
-# Beyond so many weeks, or bots' visits, it is no cheaper than to make all.
+# A quarter, and what the job may hold on to: of more, all weeks are made.
 MOST_WEEKS, MOST_BOTS = 13, 1_000
 A_DAY, WEEK = timedelta(days=1), timedelta(days=7)
 # What a report calls their number.
@@ -101,8 +101,10 @@ def _weeks(inputs: Sequence[DataFrame], as_of: date) -> DataFrame:
 
 def _of_weeks(rows: DataFrame, table: Table, weeks: list[date]) -> DataFrame:
     """What a source says from the first of the weeks to the last; all, if it is not by weeks."""
+    if not weeks:
+        return rows.where("1 = 0")
     day = _WEEK if _WEEK in table.column_names else _DAYS.get(table)
-    if day is None or not weeks:
+    if day is None:
         return rows
     return rows.where(F.col(day).between(F.lit(weeks[0]), F.lit(weeks[-1] + WEEK - A_DAY)))
 

@@ -19,6 +19,7 @@ from resources.catalog import LocalCatalogResource
 from resources.local import engines
 from resources.local.engines import EngineName, Lease
 from spark.jobs import product_week
+from spark.session import open_session
 from spark.tables import Table
 from spark.tables.curated import (
     CLICK_EVENT,
@@ -260,6 +261,21 @@ def test_after_each_change_it_is_what_it_would_be_if_it_were_made_whole(
         as_kept, whole = kept.digests(company.day)
         assert as_kept == whole
         assert kept.anew[-1] is None
+    engines.stop_engine()
+
+
+def test_of_the_sources_only_the_weeks_that_are_touched_are_read(tmp_path: Path) -> None:
+    catalog = LocalCatalogResource(home=str(tmp_path))
+    Company(catalog, 1)
+    with engines.lease_engine("sail", home=tmp_path):
+        session = open_session()
+        frames = {each: session.table(f"lake.{each.identifier}") for each in product_week.INPUTS}
+        assert {
+            product_week._of_weeks(rows, each, []).count() for each, rows in frames.items()
+        } == {0}
+        lines = product_week._of_weeks(frames[SALES_LINE], SALES_LINE, [MONDAY]).collect()
+        days = {row["business_date"] for row in lines}
+        assert MONDAY <= min(days) <= max(days) < MONDAY + timedelta(days=7)
     engines.stop_engine()
 
 
