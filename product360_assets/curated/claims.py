@@ -113,11 +113,12 @@ def no_price_jumps(
     whose = ", ".join(key)
     newest = f"(SELECT max({order}) FROM {table.identifier})"
     lately = "" if days is None else f" AND {order} > {newest} - {days}"
+    span = "" if days is None else f" Looked at are the newest {days} days."
     named = " || ' ' || ".join(f"CAST({name} AS VARCHAR)" for name in (*key, order))
     return Claim(
         f"{column}_does_not_jump",
         f"No {column} is more than {factor:g} times as large, or as small, as the same "
-        f"{whose}'s one before: a shifted decimal point looks like that.",
+        f"{whose}'s one before: a shifted decimal point looks like that.{span}",
         f"""
         WITH changes AS (
             SELECT {named} AS place, {column} AS value,

@@ -87,9 +87,10 @@ class Plot:
             return self.sql
         newest = f"SELECT max({self.day})::DATE AS day FROM {table.identifier}"
         day: date | None = ask(newest).single()["day"]
-        # By a literal, which files are chosen by.
-        since = "" if day is None else f" WHERE {self.day} > DATE '{day - SHOWN}'"
-        return f"WITH recent AS (SELECT * FROM {table.identifier}{since}) FROM ({self.sql})"
+        # By a literal, which files are chosen by. Rows without a day are never shown.
+        is_shown = "false" if day is None else f"{self.day} > DATE '{day - SHOWN}'"
+        recent = f"SELECT * FROM {table.identifier} WHERE {is_shown}"
+        return f"WITH recent AS ({recent}) FROM ({self.sql})"
 
 
 def plots_of(table: Table, declared: Iterable[Plot]) -> tuple[Plot, ...]:
