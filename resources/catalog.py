@@ -143,8 +143,10 @@ class CatalogResource(dg.ConfigurableResource[Any], ABC):
             # Another process committed first, most likely the same change: look again.
             evolve(catalog.load_table(definition.identifier), definition)
 
-    def snapshot_summaries(self, identifier: str) -> list[Mapping[str, str]]:
-        """Summaries of the snapshots that led to the table's current state, newest first.
+    def snapshot_summaries(
+        self, identifier: str, *, at: int | None = None
+    ) -> list[Mapping[str, str]]:
+        """Summaries of the snapshots that led to the current state, or to `at`, newest first.
 
         Beside the summary's own keys each has `snapshot-id` and `timestamp-ms`. A snapshot that was
         rolled back is no longer part of the table and is not among them.
@@ -155,13 +157,14 @@ class CatalogResource(dg.ConfigurableResource[Any], ABC):
         from pyiceberg.table.snapshots import ancestors_of
 
         metadata = self.table(identifier).metadata
+        state = metadata.current_snapshot() if at is None else metadata.snapshot_by_id(at)
         return [
             {
                 **(snapshot.summary.ser_model() if snapshot.summary else {}),
                 "snapshot-id": str(snapshot.snapshot_id),
                 "timestamp-ms": str(snapshot.timestamp_ms),
             }
-            for snapshot in ancestors_of(metadata.current_snapshot(), metadata)
+            for snapshot in ancestors_of(state, metadata)
         ]
 
     def row_count(self, identifier: str) -> int:

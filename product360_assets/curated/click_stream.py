@@ -12,7 +12,8 @@ of them. Visits say of which state of the events they are made, so whoever comes
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import dagster as dg
 
@@ -80,11 +81,6 @@ class StreamedClicks:
     time_zone: str
     log: Callable[[str], None]
     run_id: str
-    checks: SpokenChecks = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Remember what audits say: the next ones ask of what changed since."""
-        object.__setattr__(self, "checks", SpokenChecks(self.log))
 
     def state(self) -> tuple[object, ...]:
         """What there is to do, and of what: while it stands, another attempt ends like the last."""
@@ -133,8 +129,13 @@ class StreamedClicks:
 
     def _audit(self, table: Table, claims: Sequence[Claim], ledger: Ledger) -> TableAudit:
         return TableAudit(
-            table, claims, ledger, self.catalog, self.warehouse, self.lake, self.checks
+            table, claims, ledger, self.catalog, self.warehouse, self.lake, self._checks
         )
+
+    @cached_property
+    def _checks(self) -> SpokenChecks:
+        """What audits said: the next ones ask of what changed since."""
+        return SpokenChecks(self.log)
 
 
 def visits_know(catalog: CatalogResource) -> bool:

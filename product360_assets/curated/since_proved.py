@@ -20,7 +20,6 @@ from product360_assets.curated.commits import listed_batches
 from product360_assets.curated.pending import Input
 from product360_assets.curated.proofs import Evidence, Proof
 from product360_assets.curated.taken_in import Batches, relation_of
-from resources.audit_branches import MAIN
 from resources.catalog import CatalogResource
 from resources.changed_files import ChangedFiles, changed_files
 from resources.ledger import Ledger
@@ -90,25 +89,18 @@ def _published_since(
     asked: Asked, catalog: CatalogResource
 ) -> tuple[int, int, frozenset[str]] | None:
     """The state that was proved, the one that is asked of, and the batches taken in between."""
-    metadata = catalog.table(asked.table.identifier).metadata
-    head = metadata.refs.get(MAIN) if asked.snapshot is None else None
-    now = asked.snapshot if head is None else head.snapshot_id
+    summaries = catalog.snapshot_summaries(asked.table.identifier, at=asked.snapshot)
     new: set[str] = set()
-    at = metadata.snapshot_by_id(now) if now is not None else None
-    while at is not None and now is not None:
-        summary = {
-            **(at.summary.ser_model() if at.summary else {}),
-            "snapshot-id": str(at.snapshot_id),
-        }
+    for summary in summaries:
         if content_snapshot(summary) == asked.proof.snapshot:
-            return at.snapshot_id, now, frozenset(new)
-        if not (CONTENT_SNAPSHOT in summary or is_silent(summary)):
-            batches = listed_batches(summary)
-            if batches is None:
-                return None
-            new |= batches
-        parent = at.parent_snapshot_id
-        at = metadata.snapshot_by_id(parent) if parent is not None else None
+            before, now = (int(each["snapshot-id"]) for each in (summary, summaries[0]))
+            return before, now, frozenset(new)
+        if CONTENT_SNAPSHOT in summary or is_silent(summary):
+            continue  # upkeep changes no row
+        batches = listed_batches(summary)
+        if batches is None:
+            return None
+        new |= batches
     return None
 
 
