@@ -143,9 +143,7 @@ class CatalogResource(dg.ConfigurableResource[Any], ABC):
             # Another process committed first, most likely the same change: look again.
             evolve(catalog.load_table(definition.identifier), definition)
 
-    def snapshot_summaries(
-        self, identifier: str, *, at: int | None = None
-    ) -> list[Mapping[str, str]]:
+    def snapshot_summaries(self, identifier: str, at: int | None = None) -> list[Mapping[str, str]]:
         """Summaries of the snapshots that led to the current state, or to `at`, newest first.
 
         Beside the summary's own keys each has `snapshot-id` and `timestamp-ms`. A snapshot that was
