@@ -7,6 +7,7 @@ longest come first: the other process has enough to do beside them.
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePosixPath
 
 import pytest
@@ -17,6 +18,15 @@ pytest_plugins = ["databases", "lineages", "sessions", "synthesised"]
 LONGEST = ["flow", "spark/parity", "spark/jobs", "faults", "faults/jobs", "resources"]
 # Looks at the run of the demo that the flow tests look at.
 OF_THE_FLOW = "tests/faults/test_f26_replay.py"
+
+# A JVM of a test lives for minutes: what its second compiler makes is hardly run. Without it, and
+# with one thread that collects garbage, Spark's tests take half the CPU.
+SHORT_LIVED_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+
+def pytest_configure() -> None:
+    """Tell every JVM that Spark starts for a test, in whatever process, that it lives shortly."""
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", SHORT_LIVED_JVM)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
