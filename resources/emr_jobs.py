@@ -104,7 +104,7 @@ class EmrJobs:
         try:
             yield
         except DeadlineExceeded:
-            self._end(attempt, "its time is over")
+            self.end(attempt, "its time is over")
             raise
         except Exception:
             # The job may well be at work; whoever asks for its work again finds it.
@@ -127,7 +127,7 @@ class EmrJobs:
 
         def look() -> JobRun | None:
             nonlocal told
-            run, said = self._asked(attempt)
+            run, said = self.asked(attempt)
             if said != told:
                 told = said
                 self.log(f"job run {attempt.run} {said}")
@@ -168,7 +168,7 @@ class EmrJobs:
         self._require_release()
         report = f"{name}-{identity}"
         parameters = start_job_run(self.settings, request, places(report), attempt=report)
-        day = self.budget.reserve(name, self.settings.size_of(request.job).most_vcpu_hours)
+        day = self.budget.reserve(name, self.settings.size_of(request).most_vcpu_hours)
         return self.attempts.begin(Attempt(name, identity, parameters, report, day))
 
     def _is_wanted(self, attempt: Attempt, request: JobRequest) -> bool:
@@ -188,9 +188,14 @@ class EmrJobs:
         except EngineUnavailable:
             # The service refuses it, so the attempt is over.
             return
-        self._end(begun, "another takes its place")
+        self.end(begun, "another takes its place")
 
-    def _end(self, attempt: Attempt, why: str) -> None:
+    def end(self, attempt: Attempt, why: str) -> None:
+        """Have the job run cancelled, and wait for that.
+
+        Raises:
+            DeadlineExceeded: it goes on all the same.
+        """
         self._cancel(attempt, why)
         run = self.ended(attempt, deadline_seconds=CANCEL_SECONDS)
         self.settle(attempt, run)
@@ -201,7 +206,7 @@ class EmrJobs:
             self.log(f"cancelling job run {attempt.run}: {why}")
             self.emr.cancel(attempt.run)
 
-    def _asked(self, attempt: Attempt) -> tuple[JobRun | None, str]:
+    def asked(self, attempt: Attempt) -> tuple[JobRun | None, str]:
         """The job run, and that in words; none while the service does not answer.
 
         The job goes on all the same.
@@ -214,7 +219,7 @@ class EmrJobs:
         return run, f"is {run.state}"
 
     def _with_usage(self, attempt: Attempt) -> JobRun | None:
-        run, _ = self._asked(attempt)
+        run, _ = self.asked(attempt)
         return run if run is not None and run.usage is not None else None
 
     def _require_release(self) -> None:
@@ -230,7 +235,7 @@ class EmrJobs:
 
 def identity_of(request: JobRequest, code_version: str, settings: EmrSettings) -> str:
     """Hash of all that a job's outcome depends on; who asked, and in which run, is none of it."""
-    branch, size = request.branch, settings.size_of(request.job)
+    branch, size = request.branch, settings.size_of(request)
     parts = [request.job, request.digest, code_version, request.once or ""]
     parts += [settings.role, settings.release, size.model_dump_json()]
     parts += [] if branch is None else [branch.name, str(branch.base)]

@@ -69,15 +69,14 @@ def start_job_run(
             f"Job {request.name}: found a commit that may come once and no branch for it. Expected "
             "a branch: without a bridge to refuse the second one, it is what tells them apart."
         )
-    size = settings.size_of(request.job)
     return {
         "applicationId": settings.application,
         "clientToken": client_token(settings.application, attempt),
         "executionRoleArn": settings.role,
         "name": request.name[:_LONGEST_TAG],
-        "mode": size.mode,
-        "executionTimeoutMinutes": size.timeout_minutes,
-        "retryPolicy": _retry_policy(size),
+        "mode": "STREAMING" if request.endless else "BATCH",
+        "executionTimeoutMinutes": settings.size_of(request).timeout_minutes,
+        "retryPolicy": _retry_policy(request),
         "jobDriver": {
             "sparkSubmit": {
                 "entryPoint": places.entry,
@@ -108,7 +107,7 @@ def spark_settings(
     return {
         "spark.submit.pyFiles": places.code,
         "spark.jars": settings.iceberg_runtime,
-        **_sizing(settings.size_of(request.job)),
+        **_sizing(settings.size_of(request)),
         **_catalog(places.warehouse),
         **_branch(request),
         # The one name by which the SDK for Python knows it; the service sets another.
@@ -182,9 +181,13 @@ def _branch(request: JobRequest) -> dict[str, str]:
     return {} if request.branch is None else {"spark.wap.branch": request.branch.name}
 
 
-def _retry_policy(size: JobSize) -> dict[str, int]:
-    """A job that failed is started again by who asked for it, never behind his back."""
-    return {"maxFailedAttemptsPerHour": 1} if size.mode == "STREAMING" else {"maxAttempts": 1}
+def _retry_policy(request: JobRequest) -> dict[str, int]:
+    """A job that failed is started again by who asked for it, never behind his back.
+
+    Of one that goes on, the least that can be asked is one more driver in an hour. What that does
+    again lands where the first one's commit is, and is refused there (`branch_writers`).
+    """
+    return {"maxFailedAttemptsPerHour": 1} if request.endless else {"maxAttempts": 1}
 
 
 def _overrides(settings: EmrSettings, places: JobPlaces) -> dict[str, Any]:

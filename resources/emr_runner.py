@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from resources.emr_logs import driver_logs
 from resources.emr_requests import JobPlaces
 from resources.emr_serverless import EmrServerless, JobRun, connect
 from resources.emr_settings import EmrSettings, read_settings
-from resources.errors import JobFailed, ObjectExists, ServiceUnavailable
+from resources.emr_streams import ListeningJob, at_work
+from resources.errors import JobFailed, ObjectExists
 from resources.job_attempts import Attempt, JobAttempts
 from resources.job_budget import JobBudget
 from resources.job_report import (
@@ -37,6 +39,7 @@ from resources.job_report import (
 )
 from resources.jobs import JobReport, JobRequest, JobRunner
 from resources.objects import LakeResource, ObjectStore
+from resources.streams import Offers
 from resources.withheld import without_values
 
 BUNDLE = "spark.bundle"
@@ -69,31 +72,16 @@ class EmrServerlessJobRunner(JobRunner):
             BudgetExceeded: the job could use more than is allowed; nothing was submitted.
             CredentialsExpired: the job goes on without us; ask for it again.
             DeadlineExceeded: the job took too long, and was cancelled.
-            ServiceUnavailable: the job is a stream, or a service did not answer it.
         """
-        if request.streams:
-            raise ServiceUnavailable(
-                f"job {request.job}",
-                found="Amazon EMR Serverless, where no stream of ours runs yet",
-                expected="an engine behind the catalog's bridge, as on a laptop",
-                next_move="leave streams off: the nightly batch takes the same batches in",
-            )
         asked_at = time.monotonic()
         settings, results = self._settings(), self._results()
         jobs = self._jobs(settings, results, log)
-        attempt = jobs.submitted(
-            jobs.attempt_at(
-                request,
-                code_version=self.code_version(),
-                places=lambda report: self._places(request, results, report),
-            )
-        )
+        attempt = self._submitted(request, jobs, results)
         report_prefix = f"{REPORTS}/{attempt.report}/"
-        minutes = settings.size_of(request.job).timeout_minutes
+        minutes = settings.size_of(request).timeout_minutes
         with (
             jobs.cancelled_if_left(attempt),
-            followed(results, report_prefix, log, self.poll_seconds) as report,
-            driver_logs(results, _logs_of(settings, attempt), log, self.poll_seconds),
+            self._heard(attempt, settings, results, log) as report,
         ):
             run = jobs.ended(attempt, deadline_seconds=minutes * 60 + self.patience_seconds)
         report_uri = results.uri_of(report_prefix).removesuffix("/")
@@ -108,6 +96,32 @@ class EmrServerlessJobRunner(JobRunner):
             report_uri=report_uri,
             facts=_facts(run),
         )
+
+    @contextmanager
+    def streaming(
+        self, request: JobRequest, *, log: Callable[[str], None]
+    ) -> Iterator[ListeningJob]:
+        """See `JobRunner.streaming`.
+
+        Raises:
+            BudgetExceeded: the job could use more than is allowed; nothing was submitted.
+            JobFailed: it ended before it listened.
+            DeadlineExceeded: it did not listen in time.
+        """
+        settings, results = self._settings(), self._results()
+        jobs = self._jobs(settings, results, log)
+        offers = Offers.anew(results, request.name)
+        spec = {**request.spec, **offers.spec(continuous=True)}
+        asked = replace(request, spec=spec, streams=True, endless=True)
+        # Whatever an earlier life has left at work is cancelled first.
+        attempt = self._submitted(asked, jobs, results)
+        with (
+            at_work(jobs, attempt, offers),
+            self._heard(attempt, settings, results, log) as report,
+        ):
+            listening = ListeningJob().of(jobs, attempt, offers, self)
+            listening.wait_for_it(report, seconds=self.patience_seconds)
+            yield listening
 
     def code_version(self) -> str:
         """See `JobRunner.code_version`."""
@@ -134,6 +148,31 @@ class EmrServerlessJobRunner(JobRunner):
             poll_seconds=self.poll_seconds,
             log=log,
         )
+
+    def _submitted(self, request: JobRequest, jobs: EmrJobs, results: ObjectStore) -> Attempt:
+        """The attempt at the request that is at work now."""
+        return jobs.submitted(
+            jobs.attempt_at(
+                request,
+                code_version=self.code_version(),
+                places=lambda report: self._places(request, results, report),
+            )
+        )
+
+    @contextmanager
+    def _heard(
+        self,
+        attempt: Attempt,
+        settings: EmrSettings,
+        results: ObjectStore,
+        log: Callable[[str], None],
+    ) -> Iterator[JobReportReader]:
+        """Its report, which is followed during the block, as are its driver's lines."""
+        with (
+            followed(results, f"{REPORTS}/{attempt.report}/", log, self.poll_seconds) as report,
+            driver_logs(results, _logs_of(settings, attempt), log, self.poll_seconds),
+        ):
+            yield report
 
     def _places(self, request: JobRequest, results: ObjectStore, report: str) -> JobPlaces:
         """Where an attempt finds and leaves things, with what it needs written there."""

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from resources.errors import SettingInvalid
+from resources.jobs import JobRequest
 
-Mode = Literal["BATCH", "STREAMING"]
 # Gigabytes of memory that a worker of so many vCPUs may have: least, most, step.
 WORKERS = {1: (2, 8, 1), 2: (4, 16, 1), 4: (8, 30, 1), 8: (16, 60, 4), 16: (32, 120, 8)}
 DEFAULT_SIZE = "medium"
+# Of a job that goes on, where nothing is said of it.
+STREAM_SIZE = "stream"
 
 
 class _Strict(BaseModel):
@@ -58,14 +60,12 @@ class JobSize(_Strict):
         executors: how many there are at most; the service adds and removes them by need.
         timeout_minutes: when the service ends the job by itself; its runner gives up a little
             later.
-        mode: STREAMING for a job that takes in what comes until it is ended.
     """
 
     driver: Worker
     executor: Worker
     executors: Annotated[int, Field(ge=1, le=400)]
     timeout_minutes: Annotated[int, Field(ge=5, le=43_200)] = 60
-    mode: Mode = "BATCH"
 
     @property
     def most_vcpu_hours(self) -> float:
@@ -74,11 +74,14 @@ class JobSize(_Strict):
         return vcpus * self.timeout_minutes / 60
 
 
-def _size(driver: tuple[int, int], executor: tuple[int, int], executors: int) -> JobSize:
+def _size(
+    driver: tuple[int, int], executor: tuple[int, int], executors: int, minutes: int = 60
+) -> JobSize:
     return JobSize(
         driver=Worker(vcpus=driver[0], memory_gb=driver[1]),
         executor=Worker(vcpus=executor[0], memory_gb=executor[1]),
         executors=executors,
+        timeout_minutes=minutes,
     )
 
 
@@ -86,6 +89,8 @@ SIZES: Mapping[str, JobSize] = {
     "small": _size((1, 4), (1, 4), 1),
     DEFAULT_SIZE: _size((2, 8), (4, 16), 4),
     "large": _size((4, 16), (4, 30), 16),
+    # An hour longer than whoever keeps a stream at work lets one live.
+    STREAM_SIZE: _size((1, 4), (2, 8), 1, minutes=7 * 60),
 }
 
 
@@ -106,7 +111,8 @@ class EmrSettings(_Strict):
         iceberg_jar: Iceberg's runtime on the release's image; left out, where the release has it.
         log_key: ARN of the KMS key of the logs in S3; left out, the bucket's own encryption.
         sizes: more sizes by name, or others in place of small, medium and large.
-        jobs: the size of a job by its name; those left out are medium.
+        jobs: the size of a job by its name; those left out are medium, and one that goes on is
+            of the size stream.
     """
 
     application: Annotated[str, Field(pattern=r"\A[0-9a-z]{1,64}\z")]
@@ -126,9 +132,10 @@ class EmrSettings(_Strict):
                 raise ValueError(f"job {job}: size {size!r}; there are {', '.join(sorted(known))}")
         return self
 
-    def size_of(self, job: str) -> JobSize:
-        """How much the job of that name may take."""
-        return {**SIZES, **self.sizes}[self.jobs.get(job, DEFAULT_SIZE)]
+    def size_of(self, request: JobRequest) -> JobSize:
+        """How much the job may take."""
+        unsaid = STREAM_SIZE if request.endless else DEFAULT_SIZE
+        return {**SIZES, **self.sizes}[self.jobs.get(request.job, unsaid)]
 
     @property
     def iceberg_runtime(self) -> str:

@@ -35,6 +35,7 @@ class JobRequest:
         branch: where the commit to one of the job's tables lands, to be audited before anybody
             reads it; None for a job whose commits are read at once.
         streams: whether it needs Structured Streaming, which not every engine has.
+        endless: whether it goes on until it is told to end.
     """
 
     job: str
@@ -44,6 +45,7 @@ class JobRequest:
     once: str | None = None
     branch: AuditBranch | None = None
     streams: bool = False
+    endless: bool = False
 
     @property
     def document(self) -> bytes:

@@ -33,6 +33,8 @@ STREAMS = "streams"
 STREAM_JOB = "stream"
 # Whoever uses this place holds the locks of the tables that the job writes.
 NOW = "now"
+# What the places of streams that go on begin with.
+LISTENING = "listening-"
 _FOLDER = "_folder"
 
 
@@ -49,6 +51,18 @@ class Offers:
     results: ObjectStore
     stream: str
     place: str
+
+    @classmethod
+    def anew(cls, results: ObjectStore, stream: str) -> Offers:
+        """A place for one life of a stream that goes on; those of its earlier lives are forgotten.
+
+        A life that was given up and sleeps must not see another's work.
+        """
+        for info in list(results.list(f"{STREAMS}/{stream}/{LISTENING}")):
+            results.delete(info.key)
+        offers = cls(results, stream, f"{LISTENING}{secrets.token_hex(4)}")
+        offers.clear()
+        return offers
 
     @property
     def folder(self) -> str:
@@ -73,6 +87,13 @@ class Offers:
     def put_request(self, request: JobRequest) -> str:
         """Offer what is asked for; returns the offer's key."""
         return self.put({**request.spec, "job": request.job})
+
+    def put_commit(self, request: JobRequest) -> str:
+        """Offer it with what its commit says and where that lands, which the job then sees to."""
+        branch = request.branch.name if request.branch is not None else None
+        return self.put(
+            {**request.spec, "job": request.job, "commit": dict(request.commit), "branch": branch}
+        )
 
     def forget(self) -> None:
         """Remove the place and Spark's checkpoint in it: the job will not come back."""

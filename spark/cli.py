@@ -16,12 +16,9 @@ import importlib.util
 import json
 import pkgutil
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable
 
 from spark.column_lineage import noted
-from spark.errors import frames_of, reason_of
-from spark.failures import JobError
 from spark.report import Report
 
 if TYPE_CHECKING:
@@ -42,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     session = open_session()
     report = Report(session, options.report)
-    try:
+    with report.of_failures():
         report.started(options.job)
         if options.commit:
             from spark.stamping import stamp_commits
@@ -50,15 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stamp_commits(session, json.loads(options.commit))
         with noted():
             load_job(options.job)(session, read_spec(session, options.spec), report)
-    except Exception as error:
-        # The engine itself may be what failed; then the caller learns it from the exception alone.
-        with suppress(Exception):
-            report.failed(
-                reason_of(error),
-                frames=frames_of(error),
-                retryable=isinstance(error, JobError) and error.retryable,
-            )
-        raise
 
 
 def job_names() -> list[str]:

@@ -5,6 +5,9 @@ the ledger puts it there, and takes it away when it is answered. So what is in t
 to do, and nothing rests on Spark's checkpoint: a lost one shows what is on offer, and one that was
 rolled back names offers that are gone, which read as nothing.
 
+What is committed for an offer carries its `commit` and lands on its `branch`, where it names them:
+on a cluster, where nothing stands between the job and the catalog to see to that.
+
 The hazard is another's offer, in the place where our own was: what it commits would pass for our
 work. A stream that ends by itself is told which offer is its own, and leaves every other alone.
 """
@@ -12,11 +15,13 @@ work. A stream that ends by itself is told which offer is its own, and leaves ev
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from spark.cli import load_job
 from spark.report import Report
+from spark.stamping import commits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +49,7 @@ def follow(session: SparkSession, spec: Mapping[str, Any], report: Report) -> No
             if "end" in offer:
                 ended.set()
             elif offer["answer"] == spec.get("only", offer["answer"]):
-                answer = Report(offers.sparkSession, offer["answer"])
-                load_job(offer["job"])(offers.sparkSession, offer, answer)
+                _do(offers.sparkSession, offer)
 
     stream = (
         session.readStream.format("text")
@@ -67,3 +71,16 @@ def follow(session: SparkSession, spec: Mapping[str, Any], report: Report) -> No
     else:
         stream.trigger(availableNow=True).start().awaitTermination()
     report.results([])
+
+
+def _do(session: SparkSession, offer: dict[str, Any]) -> None:
+    """Have the offer's job do it, and answer."""
+    answer = Report(session, offer["answer"])
+    with answer.of_failures(), _committing(session, offer):
+        load_job(offer["job"])(session, offer, answer)
+
+
+def _committing(session: SparkSession, offer: Mapping[str, Any]) -> AbstractContextManager[None]:
+    if "commit" not in offer:
+        return nullcontext()
+    return commits_of(session, offer["commit"], offer["branch"])

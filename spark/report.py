@@ -9,8 +9,12 @@ empty list must be reported as such.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+
+from spark.errors import frames_of, reason_of
+from spark.failures import JobError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,6 +64,21 @@ class Report:
         `retryable` says that the same job may succeed later without anybody acting.
         """
         self._write("failed", {"message": message, "frames": frames, "retryable": retryable})
+
+    @contextmanager
+    def of_failures(self) -> Iterator[None]:
+        """Report what the block raises, and raise it."""
+        try:
+            yield
+        except Exception as error:
+            # The engine itself may be what failed; then only the exception tells.
+            with suppress(Exception):
+                self.failed(
+                    reason_of(error),
+                    frames=frames_of(error),
+                    retryable=isinstance(error, JobError) and error.retryable,
+                )
+            raise
 
     def _write(self, kind: str, payload: Mapping[str, Any]) -> None:
         self._count += 1

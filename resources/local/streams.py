@@ -11,7 +11,6 @@ stamp. So whoever gives up ends the engine first.
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,16 +23,14 @@ from resources.errors import JobFailed, ObjectChanged, ObjectMissing
 from resources.job_report import JobReportReader, results_of
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.local.engines import end_engine_under_its_job, stamping_bridge
-from resources.objects import LakeResource, ObjectStore
+from resources.objects import LakeResource
 from resources.polling import wait_until
-from resources.streams import STREAMS, Offers
+from resources.streams import Offers
 
 # A JVM of a busy laptop takes half a minute; an offer of a whole year may take minutes.
 START_SECONDS = 180.0
 WORK_SECONDS = 30 * 60.0
 END_SECONDS = 60.0
-# What the places of streams that go on begin with.
-LISTENING = "listening-"
 
 
 class _Job:
@@ -137,11 +134,7 @@ def listening(
         JobFailed: the job ended by itself.
         DeadlineExceeded: it did not start in time.
     """
-    # A place for each start: one that was given up and sleeps must not see another's work.
-    results = lake.zone("results")
-    _forget_places(results, request.name)
-    offers = Offers(results, request.name, f"{LISTENING}{secrets.token_hex(4)}")
-    offers.clear()
+    offers = Offers.anew(lake.zone("results"), request.name)
     spec = {**request.spec, **offers.spec(continuous=True)}
     job = _Job(runner, replace(request, spec=spec, streams=True), log)
     handing = ListeningRunner()
@@ -152,12 +145,6 @@ def listening(
         yield handing
     finally:
         _end(job, offers)
-
-
-def _forget_places(results: ObjectStore, stream: str) -> None:
-    """Forget what streams that were killed have left; whoever sleeps there has lost its lock."""
-    for info in list(results.list(f"{STREAMS}/{stream}/{LISTENING}")):
-        results.delete(info.key)
 
 
 def _end(job: _Job, offers: Offers) -> None:

@@ -31,7 +31,6 @@ from resources.errors import (
     ServiceUnavailable,
     SettingInvalid,
 )
-from resources.jobs import JobRequest
 from resources.objects import LakeResource
 
 pytestmark = pytest.mark.aws
@@ -305,11 +304,3 @@ def test_what_the_service_refuses_is_over_and_costs_nothing(
             emr.run("count", rows=7)
     (used,) = [key for key in keys(emr, "job-costs/") if "used=" in key]
     assert used.endswith("used=0.0000")
-
-
-def test_a_stream_is_refused_by_name_before_anything_is_asked(emr: Emr) -> None:
-    request = JobRequest("stream", "stream-test", {}, once="commit", streams=True)
-    with pytest.raises(ServiceUnavailable, match="nightly batch"):
-        emr.runner().run(request, log=emr.said.append)
-    assert emr.server.calls["StartJobRun"] == 0
-    assert keys(emr, "") == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,14 @@ def confs(parameters: dict[str, Any]) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words[1::2])
 
 
-@pytest.mark.parametrize("size", [*SIZES, "own", "streaming"])
+@pytest.mark.parametrize("endless", [False, True], ids=["batch", "stream"])
+@pytest.mark.parametrize("size", [*SIZES, "own"])
 @pytest.mark.parametrize("release", ["emr-7.13.0", "emr-spark-8.1.0"])
 @pytest.mark.parametrize(
     "name", ["curated.sales_line-1f3a", "clean-läden.preise (neu)-✓", "n" * 700]
 )
 def test_the_service_takes_every_request_that_can_be_made(
-    size: str, release: str, name: str
+    size: str, release: str, name: str, *, endless: bool
 ) -> None:
     worker = Worker(vcpus=16, memory_gb=120, disk_gb=200)
     own = JobSize(driver=worker, executor=worker, executors=400, timeout_minutes=43_200)
@@ -69,13 +71,13 @@ def test_the_service_takes_every_request_that_can_be_made(
         role=ROLE,
         release=release,
         log_key="arn:aws:kms:eu-west-1:111122223333:key/0a1b",
-        sizes={"own": own, "streaming": own.model_copy(update={"mode": "STREAMING"})},
+        sizes={"own": own},
         jobs={"sales_line": size},
     )
-    request = JobRequest("sales_line", name, {}, commit=REQUEST.commit, branch=REQUEST.branch)
+    request = replace(REQUEST, name=name, endless=endless)
     parameters = started(settings, request)
     assert request_refusals("emr-serverless", "StartJobRun", parameters) == []
-    assert parameters["mode"] == ("STREAMING" if size == "streaming" else "BATCH")
+    assert parameters["mode"] == ("STREAMING" if endless else "BATCH")
 
 
 @pytest.mark.parametrize(
@@ -192,8 +194,10 @@ def test_settings_say_the_size_of_each_job(tmp_path: Path) -> None:
     file = tmp_path / "emr.yaml"
     file.write_text(f"application: a\nrole: {ROLE}\njobs: {{sales_line: large}}\n")
     settings = read_settings(file)
-    assert settings.size_of("sales_line") == SIZES["large"]
-    assert settings.size_of("product") == SIZES["medium"]
+    product = replace(REQUEST, job="product")
+    assert settings.size_of(REQUEST) == SIZES["large"]
+    assert settings.size_of(product) == SIZES["medium"]
+    assert settings.size_of(replace(product, endless=True)) == SIZES["stream"]
     assert SIZES["medium"].most_vcpu_hours == 18
 
 
@@ -214,6 +218,6 @@ def test_what_was_deployed_needs_no_file_and_a_file_goes_before_it(tmp_path: Pat
     file.write_text("release: emr-7.13.0\njobs: {sales_line: large}\n")
     settings = read_settings(file, deployed)
     assert (settings.application, settings.release) == ("00f1", "emr-7.13.0")
-    assert settings.size_of("sales_line") == SIZES["large"]
+    assert settings.size_of(REQUEST) == SIZES["large"]
     with pytest.raises(SettingInvalid, match="outputs of the deployment"):
         read_settings(None, {"application": "00f1"})
