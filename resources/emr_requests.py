@@ -64,11 +64,7 @@ def start_job_run(
     Raises:
         ValueError: a commit may stand in a table once, and nothing there could keep it so.
     """
-    if request.once is not None and request.branch is None:
-        raise ValueError(
-            f"Job {request.name}: found a commit that may come once and no branch for it. Expected "
-            "a branch: without a bridge to refuse the second one, it is what tells them apart."
-        )
+    require_branch(request)
     return {
         "applicationId": settings.application,
         "clientToken": client_token(settings.application, attempt),
@@ -93,6 +89,19 @@ def start_job_run(
             "product360:attempt": _tag(attempt),
         },
     }
+
+
+def require_branch(request: JobRequest) -> None:
+    """Go on only with a commit that may come as often as it likes, or lands on a branch.
+
+    Raises:
+        ValueError: it may stand in a table once, and nothing there could keep it so.
+    """
+    if request.once is not None and request.branch is None:
+        raise ValueError(
+            f"Job {request.name}: found a commit that may come once and no branch for it. Expected "
+            "a branch: without a bridge to refuse the second one, it is what tells them apart."
+        )
 
 
 def client_token(application: str, attempt: str) -> str:

@@ -19,6 +19,7 @@ from typing import Self, TypeVar
 from pydantic import PrivateAttr
 
 from resources.emr_jobs import EmrJobs
+from resources.emr_requests import require_branch
 from resources.emr_serverless import ENDED
 from resources.errors import JobFailed, ObjectChanged, ObjectMissing
 from resources.job_attempts import Attempt
@@ -55,6 +56,7 @@ class ListeningJob(JobRunner):
         Raises:
             DeadlineExceeded: the job works on without an answer.
         """
+        require_branch(request)
         began = time.monotonic()
         key = self._offers.put_commit(request)
         answer = JobReportReader(self._offers.results, self._offers.answers(key), log)

@@ -168,9 +168,9 @@ def time_zone(registry: RegistryResource) -> str:
     owners=[f"team:{CLICK_EVENT.owner}"],
     code_version=code_version(),
     description="Clicks that are clean and not yet published, taken in by a streaming job that "
-    "ends when nothing is left: into `curated.click_event` and `curated.click_session`. It needs "
-    "Java, which the Python packages bring. To take clicks in all the time, turn on the sensor "
-    "`click_stream`.",
+    "ends when nothing is left: into `curated.click_event` and `curated.click_session`. On a "
+    "laptop it needs Java, which the Python packages bring. To take clicks in all the time, turn "
+    "on the sensor `click_stream`.",
 )
 def click_stream(
     context: dg.AssetExecutionContext,

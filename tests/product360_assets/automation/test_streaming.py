@@ -81,13 +81,13 @@ def test_a_process_of_another_machine_lives_while_its_lock_is_renewed(
     assert shown(look(shop, second.cursor))["state"] == "started as process 4711"
 
 
-def test_elsewhere_the_sensor_says_that_no_stream_runs_there(
+def test_on_aws_the_sensor_starts_the_process_beside_its_daemon_too(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(streaming, "start", lambda _home: 4711)
     monkeypatch.setenv("PRODUCT360_ENV", "aws")
-    result = look(shop)
-    assert "local environment only" in result.skip_reason.skip_message
-    assert not Wish(shop.home).path.exists()
+    assert shown(look(shop))["state"] == "started as process 4711"
+    assert Wish(shop.home).holds(lease_seconds=60)
 
 
 def test_a_wish_ends_when_it_is_not_renewed_or_withdrawn(tmp_path: Path) -> None:
