@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from aws_sdk import aws_sdk_for_java
 from emr import Emr, emr_on_loopback, package_with_jobs, ship
+from maven import AWS_SDK, jars_from_maven
 from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField
 
@@ -36,7 +36,7 @@ JOBS = {
 
 @pytest.fixture(scope="module")
 def aws_jars(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return aws_sdk_for_java(tmp_path_factory.mktemp("jars"))
+    return jars_from_maven(tmp_path_factory.mktemp("jars"), AWS_SDK)
 
 
 @pytest.fixture

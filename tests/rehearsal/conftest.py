@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from aws_sdk import aws_sdk_for_java
+from maven import AWS_SDK, jars_from_maven
 
 
 @pytest.fixture(scope="session")
 def aws_jars(tmp_path_factory: pytest.TempPathFactory) -> list[Path] | str:
     """The jars of the AWS SDK for Java, or why they are not there."""
     try:
-        return aws_sdk_for_java(tmp_path_factory.mktemp("sdk"))
+        return jars_from_maven(tmp_path_factory.mktemp("sdk"), AWS_SDK)
     except pytest.skip.Exception as skipped:
         return str(skipped)

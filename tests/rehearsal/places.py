@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
 
+from demo.file_drop import FileDrop
 from product360_assets.automation.jobs import PUBLISH
 from product360_assets.automation.rebuild import digests
 from product360_assets.automation.refresh import COMPOSITION, Refresh, RefreshRun, publish_contracts
 from product360_assets.core.keys import published_key
 from resources.environments import platform_resources
 from resources.local import engines
+from resources.objects import LakeResource
 
 SENSOR = "landing_arrivals"
 OURS = ("AWS_", "PRODUCT360_")
@@ -81,6 +85,20 @@ class Place:
     def _work(self) -> Refresh:
         definitions: dg.Definitions = importlib.import_module(COMPOSITION).defs()
         return Refresh(self.instance, definitions.get_repository_def(), self.said.append)
+
+
+def home_with(folder: Path, deliveries: Callable[[FileDrop], object], objects: int) -> Place:
+    """A home to which the first objects of the company's deliveries came, with its contracts."""
+    (folder / "dagster").mkdir()
+    instance = dg.DagsterInstance.local_temp(str(folder / "dagster"))
+    place = Place({"PRODUCT360_HOME": str(folder / "home")}, instance)
+    year = LakeResource(uri=f"file://{folder}/year").zone("landing")
+    deliveries(FileDrop(year, folder / "outbox"))
+    with place.entered() as resources:
+        for info in islice(year.list(), objects):
+            resources["lake"].zone("landing").put(info.key, year.read(info.key))
+    place.agree()
+    return place
 
 
 def deliver(source: Place, target: Place) -> int:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from deployment import Deployment, deployment_on_loopback
-from places import Place, deliver
+from places import Place, deliver, home_with
 
-from demo.file_drop import FileDrop
 from demo.pricing import deliver_prices
-from resources.objects import LakeResource
 
 pytestmark = [pytest.mark.aws, pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(1_800)]
 CLEAN, PUBLISHED = "clean.pricing.price_week", "curated.price_week"
@@ -25,16 +21,7 @@ WEEKS = 6
 def local(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A home in which the prices of some weeks were delivered."""
     folder = tmp_path_factory.mktemp("prices")
-    (folder / "dagster").mkdir()
-    instance = dg.DagsterInstance.local_temp(str(folder / "dagster"))
-    place = Place({"PRODUCT360_HOME": str(folder / "home")}, instance)
-    year = LakeResource(uri=f"file://{folder}/year").zone("landing")
-    deliver_prices("smoke", FileDrop(year, folder / "outbox"))
-    with place.entered() as resources:
-        for info in islice(year.list(), WEEKS):
-            resources["lake"].zone("landing").put(info.key, year.read(info.key))
-    place.agree()
-    return place
+    return home_with(folder, lambda drop: deliver_prices("smoke", drop), WEEKS)
 
 
 @pytest.fixture(scope="module")
