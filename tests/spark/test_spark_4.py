@@ -34,7 +34,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def java_home() -> Path:
-    """A whole Java 17: the one of the Python packages lacks the vectors that Spark 4 computes with."""
+    """A whole Java 17: that of the Python packages lacks the vectors that Spark 4 computes with."""
     found = shutil.which("java")
     if found is None:
         pytest.skip("no Java 17 on the path; the one of the Python packages lacks a module")
