@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePosixPath
+from zlib import crc32
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -18,6 +19,11 @@ pytest_plugins = ["databases", "lineages", "sessions", "synthesised"]
 LONGEST = ["flow", "spark/parity", "spark/jobs", "faults", "faults/jobs", "resources"]
 # Looks at the run of the demo that the flow tests look at.
 OF_THE_FLOW = "tests/faults/test_f26_replay.py"
+
+# Whose tests run on each engine in turn. Of those on Apache Spark, which cost ten times as much,
+# `make test` runs one in three, always the same ones; the parity tests compare every job there.
+ON_EACH_ENGINE = ("spark/jobs", "spark/transforms", "faults/jobs")
+ONE_IN = 3
 
 # A JVM of a test lives for minutes: what its second compiler makes is hardly run. Without it, and
 # with one thread that collects garbage, Spark's tests take half the CPU.
@@ -29,8 +35,12 @@ def pytest_configure() -> None:
     os.environ.setdefault("SPARK_SUBMIT_OPTS", SHORT_LIVED_JVM)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring the rooms into their order."""
+    """Bring the rooms into their order, and leave what is not in the sample to the long tests."""
+    for item in items:
+        if _runs_on_spark(item) and crc32(item.nodeid.encode()) % ONE_IN:
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: _place(room_of(item.nodeid)))
 
 
@@ -52,6 +62,14 @@ def room_of(nodeid: str) -> str:
     if path == OF_THE_FLOW:
         return "flow"
     return PurePosixPath(path).parent.relative_to("tests").as_posix()
+
+
+def _runs_on_spark(item: pytest.Item) -> bool:
+    """Whether it is the same test again, on Apache Spark."""
+    if not isinstance(item, pytest.Function) or room_of(item.nodeid) not in ON_EACH_ENGINE:
+        return False
+    given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return any(isinstance(each, str) and each == "spark" for each in given)
 
 
 def _place(room: str) -> int:

@@ -16,7 +16,9 @@ import pytest
 from lineage import REPOSITORY, Lineage
 
 pytestmark = pytest.mark.flow
-ENGINES = ["sail", pytest.param("spark", marks=pytest.mark.spark)]
+# Spark is given its rows by the same code; what it says itself in its logs is long to look at.
+ON_SPARK = [pytest.mark.spark, pytest.mark.long]
+ENGINES = ["sail", pytest.param("spark", marks=ON_SPARK)]
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def test_the_key_is_in_the_file_of_secrets_alone(flown: Flown) -> None:
 @pytest.mark.parametrize(
     ("protection", "engine"),
     [(name, "sail") for name in canaries.PROTECTIONS if name != "quiet engine logs"]
-    + [pytest.param("quiet engine logs", "spark", marks=pytest.mark.spark)],
+    + [pytest.param("quiet engine logs", "spark", marks=ON_SPARK)],
 )
 def test_without_a_protection_canaries_are_seen(
     protection: str, engine: str, tmp_path: Path

@@ -7,9 +7,13 @@ from decimal import Decimal
 import pytest
 from lineage import Lineage
 
-pytestmark = [pytest.mark.flow, pytest.mark.spark, pytest.mark.timeout(1_800)]
+pytestmark = pytest.mark.flow
 
 
+# Each job is compared in tests/spark/parity; here, the whole lineage.
+@pytest.mark.spark
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
 def test_sail_and_apache_spark_publish_the_same_rows(sail: Lineage, spark: Lineage) -> None:
     assert sail.tables() == spark.tables()
     assert sail.digests() == spark.digests()

@@ -50,6 +50,7 @@ def test_killed_half_way_and_run_again_it_ends_the_same(
     assert "Nothing was new: no batch was accepted, and no table has changed." in fresh.demo()
 
 
+@pytest.mark.long
 def test_an_engine_that_is_killed_half_way_is_named_and_the_next_demo_goes_on(
     sail: Lineage, fresh: Lineage
 ) -> None:

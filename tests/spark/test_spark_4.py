@@ -44,13 +44,19 @@ def java_home() -> Path:
     return Path(found).resolve().parents[1]
 
 
-@pytest.mark.parametrize("room", ["tests/spark/jobs", "tests/spark/parity/test_published_agree.py"])
+@pytest.mark.parametrize(
+    ("room", "which"),
+    [
+        ("tests/spark/jobs", "spark"),
+        ("tests/spark/parity/test_published_agree.py", "spark and not long"),
+    ],
+)
 def test_every_job_does_on_spark_4_what_its_tests_say(
-    room: str, packages: Path, java_home: Path
+    room: str, which: str, packages: Path, java_home: Path
 ) -> None:
     path = os.pathsep.join([str(packages), str(REPOSITORY)])
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "spark_4", "-m", "spark and not long", room],
+        [sys.executable, "-m", "pytest", "-q", "-p", "spark_4", "-m", which, room],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": path, "JAVA_HOME": str(java_home)},
         capture_output=True,

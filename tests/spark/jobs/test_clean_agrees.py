@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from spark.records import records_of
 
-FILES = 120
+EVERY = pytest.mark.parametrize("files", [30, pytest.param(120, marks=pytest.mark.long)])
 CSV_PIECES = [
     *("a", "b", "1", "22", " ", ",", ",", ",", "\n", "\n", "\n", "\r\n", "\r", "\t"),
     *('"', '"', '""', '"x"', '"x,y"', '"x\ny"', "\\", "'", "é", "\U0001f600", "\ufffd"),
@@ -63,11 +65,13 @@ def agrees(cleaner, kind: str, files: dict[str, bytes]) -> None:
     assert int(slow) < len(files) * 0.9
 
 
-def test_csv_parsers_agree_with_the_strict_reader(cleaner) -> None:
-    files = {f"{seed}.csv": odd_file(CSV_PIECES, seed, "ID,name\n") for seed in range(FILES)}
-    agrees(cleaner, "csv", files)
+@EVERY
+def test_csv_parsers_agree_with_the_strict_reader(cleaner, files: int) -> None:
+    odd = {f"{seed}.csv": odd_file(CSV_PIECES, seed, "ID,name\n") for seed in range(files)}
+    agrees(cleaner, "csv", odd)
 
 
-def test_json_parsers_agree_with_the_strict_reader(cleaner) -> None:
-    files = {f"{seed}.json": odd_file(JSON_PIECES, seed, "") for seed in range(FILES)}
-    agrees(cleaner, "json", files)
+@EVERY
+def test_json_parsers_agree_with_the_strict_reader(cleaner, files: int) -> None:
+    odd = {f"{seed}.json": odd_file(JSON_PIECES, seed, "") for seed in range(files)}
+    agrees(cleaner, "json", odd)
