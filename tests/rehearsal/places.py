@@ -22,6 +22,7 @@ from product360_assets.core.keys import published_key
 from resources.environments import platform_resources
 from resources.local import engines
 from resources.objects import LakeResource
+from resources.treatment_keys import REFERENCE
 
 SENSOR = "landing_arrivals"
 OURS = ("AWS_", "PRODUCT360_")
@@ -111,3 +112,11 @@ def deliver(source: Place, target: Place) -> int:
         for key, data in objects.items():
             landing.put(key, data)
     return len(objects)
+
+
+def carry_keys(source: Place, target: Place) -> None:
+    """Give one environment the ring of keys by which another treats what is personal."""
+    with source.entered() as resources:
+        ring = dict(resources["secrets"].get(REFERENCE))
+    with target.entered() as resources:
+        resources["secrets"].publish(REFERENCE, ring)
