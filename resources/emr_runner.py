@@ -110,18 +110,18 @@ class EmrServerlessJobRunner(JobRunner):
         """
         settings, results = self._settings(), self._results()
         jobs = self._jobs(settings, results, log)
-        offers = Offers.anew(results, request.name)
-        spec = {**request.spec, **offers.spec(continuous=True)}
-        asked = replace(request, spec=spec, streams=True, endless=True)
-        # Whatever an earlier life has left at work is cancelled first.
-        attempt = self._submitted(asked, jobs, results)
-        with (
-            at_work(jobs, attempt, offers),
-            self._heard(attempt, settings, results, log) as report,
-        ):
-            listening = ListeningJob().of(jobs, attempt, offers, self)
-            listening.wait_for_it(report, seconds=self.patience_seconds)
-            yield listening
+        with Offers.anew(results, request.name) as offers:
+            spec = {**request.spec, **offers.spec(continuous=True)}
+            asked = replace(request, spec=spec, streams=True, endless=True)
+            # Whatever an earlier life has left at work is cancelled first.
+            attempt = self._submitted(asked, jobs, results)
+            with (
+                at_work(jobs, attempt, offers),
+                self._heard(attempt, settings, results, log) as report,
+            ):
+                listening = ListeningJob().of(jobs, attempt, offers, self)
+                listening.wait_for_it(report, seconds=self.patience_seconds)
+                yield listening
 
     def code_version(self) -> str:
         """See `JobRunner.code_version`."""

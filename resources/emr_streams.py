@@ -141,8 +141,6 @@ def at_work(jobs: EmrJobs, attempt: Attempt, offers: Offers) -> Iterator[None]:
     except BaseException:
         jobs.end(attempt, "it is given up")
         raise
-    finally:
-        offers.forget()
 
 
 def _results(

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,16 +53,21 @@ class Offers:
     place: str
 
     @classmethod
-    def anew(cls, results: ObjectStore, stream: str) -> Offers:
-        """A place for one life of a stream that goes on; those of its earlier lives are forgotten.
+    @contextmanager
+    def anew(cls, results: ObjectStore, stream: str) -> Iterator[Offers]:
+        """A place for one life of a stream that goes on, forgotten when that is over.
 
-        A life that was given up and sleeps must not see another's work.
+        A life that was given up and sleeps must not see another's work, so places of earlier ones
+        are forgotten, too.
         """
         for info in list(results.list(f"{STREAMS}/{stream}/{LISTENING}")):
             results.delete(info.key)
         offers = cls(results, stream, f"{LISTENING}{secrets.token_hex(4)}")
         offers.clear()
-        return offers
+        try:
+            yield offers
+        finally:
+            offers.forget()
 
     @property
     def folder(self) -> str:

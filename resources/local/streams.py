@@ -134,17 +134,19 @@ def listening(
         JobFailed: the job ended by itself.
         DeadlineExceeded: it did not start in time.
     """
-    offers = Offers.anew(lake.zone("results"), request.name)
-    spec = {**request.spec, **offers.spec(continuous=True)}
-    job = _Job(runner, replace(request, spec=spec, streams=True), log)
-    handing = ListeningRunner()
-    handing._runner, handing._offers, handing._thread = runner, offers, job
-    job.thread.start()
-    try:
-        wait_until(job.is_at_work, deadline_seconds=START_SECONDS, what=f"stream {request.name}")
-        yield handing
-    finally:
-        _end(job, offers)
+    with Offers.anew(lake.zone("results"), request.name) as offers:
+        spec = {**request.spec, **offers.spec(continuous=True)}
+        job = _Job(runner, replace(request, spec=spec, streams=True), log)
+        handing = ListeningRunner()
+        handing._runner, handing._offers, handing._thread = runner, offers, job
+        job.thread.start()
+        try:
+            wait_until(
+                job.is_at_work, deadline_seconds=START_SECONDS, what=f"stream {request.name}"
+            )
+            yield handing
+        finally:
+            _end(job, offers)
 
 
 def _end(job: _Job, offers: Offers) -> None:
@@ -154,7 +156,6 @@ def _end(job: _Job, offers: Offers) -> None:
     if job.thread.is_alive():
         end_engine_under_its_job()
         job.thread.join()
-    offers.forget()
 
 
 def _results(reader: JobReportReader) -> tuple[JobResult, ...] | None:

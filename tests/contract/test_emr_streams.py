@@ -87,7 +87,7 @@ def test_whoever_is_interrupted_has_it_cancelled(
 def test_the_next_one_ends_the_stream_of_a_process_that_died(emr: Emr) -> None:
     def die() -> None:
         # It can neither go on nor cancel.
-        emr.server.faults.extend([Fault("GetJobRun", "ExpiredTokenException")] * 4)
+        emr.server.faults.extend([Fault("GetJobRun", "ExpiredTokenException")] * 2)
         raise RuntimeError
 
     with pytest.raises(CredentialsExpired), emr.runner().streaming(SALES, log=emr.said.append):
