@@ -18,6 +18,7 @@ from demo.file_drop import FileDrop
 from product360_assets.automation.jobs import PUBLISH
 from product360_assets.automation.rebuild import digests
 from product360_assets.automation.refresh import COMPOSITION, Refresh, RefreshRun, publish_contracts
+from product360_assets.core.contract import load_contracts
 from product360_assets.core.keys import published_key
 from resources.environments import platform_resources
 from resources.local import engines
@@ -103,12 +104,23 @@ def home_with(folder: Path, deliveries: Callable[[FileDrop], object], objects: i
 
 
 def deliver(source: Place, target: Place) -> int:
-    """Deliver in one environment what was delivered in another; how many objects."""
+    """Deliver in one environment what was delivered in another; how many objects.
+
+    With the records of what databases and services delivered, which whoever asked them has made.
+    """
     with source.entered() as resources:
-        landing = resources["lake"].zone("landing")
+        landing, ledger = resources["lake"].zone("landing"), resources["ledger"].open()
         objects = {info.key: landing.read(info.key) for info in landing.list()}
+        deliveries = [
+            each
+            for contract in load_contracts().values()
+            for table in contract.tables
+            for each in ledger.deliveries(contract.name, table.name)
+        ]
     with target.entered() as resources:
-        landing = resources["lake"].zone("landing")
+        landing, ledger = resources["lake"].zone("landing"), resources["ledger"].open()
+        for each in deliveries:
+            ledger.record_delivery(each)
         for key, data in objects.items():
             landing.put(key, data)
     return len(objects)

@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.aws, pytest.mark.spark, pytest.mark.long, pytest.mark.
 
 
 @pytest.fixture(scope="module")
-def home(sail: Lineage) -> Place:
-    """The home of a demo that has ended."""
-    variables = {"PRODUCT360_HOME": str(sail.home), "PRODUCT360_ENGINE": sail.engine}
-    return Place(variables, dg.DagsterInstance.from_config(str(sail.home / "dagster")))
+def home(sail: Lineage, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The home of a demo that has ended; nothing more is run there."""
+    instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster")))
+    return Place({"PRODUCT360_HOME": str(sail.home)}, instance)
 
 
 @pytest.fixture(scope="module")
