@@ -16,7 +16,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["databases", "lineages", "sessions", "synthesised"]
 
-LONGEST = ["flow", "spark/parity", "spark/jobs", "faults", "faults/jobs", "resources"]
+LONGEST = [
+    *("flow", "spark/parity", "faults", "contract", "spark/jobs", "resources"),
+    *("product360_assets/curated", "faults/jobs", "spark/transforms"),
+]
 # Looks at the run of the demo that the flow tests look at.
 OF_THE_FLOW = "tests/faults/test_f26_replay.py"
 
@@ -24,6 +27,8 @@ OF_THE_FLOW = "tests/faults/test_f26_replay.py"
 # `make test` runs one in three, always the same ones; the parity tests compare every job there.
 ON_EACH_ENGINE = ("spark/jobs", "spark/transforms", "faults/jobs")
 ONE_IN = 3
+# None of these: they publish whole tables, as tests/spark/parity/test_published_agree.py does.
+PUBLISHING = "tests/spark/jobs/test_published"
 
 # A JVM of a test lives for minutes: what its second compiler makes is hardly run. Without it, and
 # with one thread that collects garbage, Spark's tests take half the CPU.
@@ -39,7 +44,8 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bring the rooms into their order, and leave what is not in the sample to the long tests."""
     for item in items:
-        if _runs_on_spark(item) and crc32(item.nodeid.encode()) % ONE_IN:
+        is_sampled = crc32(item.nodeid.encode()) % ONE_IN == 0 and PUBLISHING not in item.nodeid
+        if _runs_on_spark(item) and not is_sampled:
             item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: _place(room_of(item.nodeid)))
 
