@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 from aws_endpoints import REGION, aws_on_loopback, aws_variables
+from emr import sail_server
 
 from resources.ledger import Ledger
 
@@ -27,6 +28,13 @@ def aws(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in aws_variables(aws_endpoint).items():
         monkeypatch.setenv(name, value)
     return aws_endpoint
+
+
+@pytest.fixture(scope="module")
+def sail() -> Iterator[str]:
+    """The address of a server that runs jobs of EMR Serverless in a second."""
+    with sail_server() as address:
+        yield address
 
 
 @pytest.fixture

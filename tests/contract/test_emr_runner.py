@@ -14,7 +14,7 @@ from typing import Any
 
 import emr_worker
 import pytest
-from emr import Emr, emr_on_loopback, package_with_jobs, sail_server, ship
+from emr import Emr, emr_on_loopback, package_with_jobs, ship
 from emr_server import Fault
 
 from resources import aws as aws_clients
@@ -36,12 +36,6 @@ from resources.objects import LakeResource
 pytestmark = pytest.mark.aws
 WAIT_SECONDS = 60
 ANOTHER_KEY = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d"
-
-
-@pytest.fixture(scope="module")
-def sail() -> Iterator[str]:
-    with sail_server() as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from emr import Emr, emr_on_loopback, package_with_jobs, sail_server, ship
+from emr import Emr, emr_on_loopback, package_with_jobs, ship
 from emr_server import Fault
 
 from resources import aws as aws_clients
@@ -25,12 +25,6 @@ STREAM = """
             time.sleep(0.05)
         report.results([])
 """
-
-
-@pytest.fixture(scope="module")
-def sail() -> Iterator[str]:
-    with sail_server() as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
