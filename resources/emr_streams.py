@@ -26,11 +26,9 @@ from resources.job_attempts import Attempt
 from resources.job_report import JobReportReader, failure_in, results_of
 from resources.jobs import JobReport, JobRequest, JobResult, JobRunner
 from resources.polling import wait_until
-from resources.streams import Offers
+from resources.streams import WORK_SECONDS, Offers
 from resources.withheld import without_values
 
-# An offer of a whole year may take minutes.
-WORK_SECONDS = 30 * 60.0
 # A job that was told to end does so within a second; its workers, and the service, later.
 END_SECONDS = 180.0
 

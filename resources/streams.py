@@ -35,6 +35,8 @@ STREAM_JOB = "stream"
 NOW = "now"
 # What the places of streams that go on begin with.
 LISTENING = "listening-"
+# What a job that goes on is given for one offer; that of a whole year may take minutes.
+WORK_SECONDS = 30 * 60.0
 _FOLDER = "_folder"
 
 

@@ -23,7 +23,7 @@ LONGEST = [
 # Looks at the run of the demo that the flow tests look at.
 OF_THE_FLOW = "tests/faults/test_f26_replay.py"
 
-# Whose tests run on each engine in turn. Of those on Apache Spark, which cost ten times as much,
+# Whose tests run on each engine in turn. Of those on Apache Spark, which cost many times as much,
 # `make test` runs one in three, always the same ones; the parity tests compare every job there.
 ON_EACH_ENGINE = ("spark/jobs", "spark/transforms", "faults/jobs")
 ONE_IN = 3

@@ -47,6 +47,7 @@ def test_killed_half_way_and_run_again_it_ends_the_same(
     )
     assert re.search(killed, told)
     assert fresh.digests() == sail.digests()
+    assert "Nothing was new: no batch was accepted, and no table has changed." in fresh.demo()
 
 
 @pytest.mark.long
