@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql.functions import broadcast, col, lit, struct
 from pyspark.sql.functions import max as greatest
 
+from spark.merging import merge
+from spark.tables.tombstones import tombstones_of
 from spark.transforms.fold import in_order, latest_changes
 
 if TYPE_CHECKING:
@@ -91,19 +93,9 @@ def bury(session: SparkSession, changes: DataFrame, table: Table, tombstones: st
     if session.table(tombstones).count() == 0:
         buried.writeTo(tombstones).append()
         return
-    source = f"buried_{table.name}"
-    buried.createOrReplaceTempView(source)
-    same_key = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
-    columns = [*table.key, "_batch_id", "_change_order"]
-    session.sql(
-        f"""
-        MERGE INTO {tombstones} t USING {source} s ON {same_key}
-        WHEN MATCHED AND s._change_order > t._change_order THEN
-            UPDATE SET t._batch_id = s._batch_id, t._change_order = s._change_order
-        WHEN NOT MATCHED THEN
-            INSERT ({", ".join(columns)}) VALUES ({", ".join(f"s.{name}" for name in columns)})
-        """
-    ).collect()
+    stones = tombstones_of(table)
+    newer = f"s._change_order > {stones.name}._change_order"
+    merge(session, buried, stones, tombstones, newer=newer)
 
 
 def unburied(session: SparkSession, rows: DataFrame, table: Table, tombstones: str) -> DataFrame:

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from spark.bounds import bounds, where_they_meet
 from spark.column_lineage import details, note_input, note_published
 from spark.deletions import as_deleted
+from spark.merging import IS_DELETED, merge
 from spark.transforms.corrections import CORRECTION
 from spark.transforms.row_naming import ACCOUNTED
 from spark.transforms.together import together
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
 
     from spark.tables import Table
-
-_IS_DELETED = "_is_deleted"
 
 
 def read_batches(
@@ -146,8 +145,8 @@ def merge_rows(
         target: its name in the catalog.
         deleted: the table's key, `_batch_id` and `_change_order` of keys whose last change is a
             delete; no key of `rows` is among them.
-        within: gives conditions on `t` that hold for every row of the target that can be met; left
-            out, they are found by the keys.
+        within: gives conditions that hold for every row of the target, by the table's name, that
+            can be met; left out, they are found by the keys.
     """
     note_published(session, rows, table)
     ordered = rows.select(*table.column_names)
@@ -157,9 +156,8 @@ def merge_rows(
         return
     incoming = ordered if deleted is None else _with_fate(ordered, deleted, table)
     where = within() if within else where_they_meet(incoming, session.table(target), table)
-    newer = "s._change_order >= t._change_order"
-    clauses = _clauses(table, [newer], with_deletes=deleted is not None)
-    _merge(session, incoming, table, target, where, clauses)
+    newer = f"s._change_order >= {table.name}._change_order"
+    _merge(session, incoming, table, target, where, newer)
 
 
 def replace_keys(
@@ -190,8 +188,7 @@ def replace_keys(
         held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
     gone = held.join(wanted.select(*table.key), on=list(table.key), how="left_anti")
     incoming = _with_fate(wanted.subtract(held), gone, table)
-    where = bounds(wanted.select(*days).unionAll(held.select(*days)), days) if days else []
-    _merge(session, incoming, table, target, where, _clauses(table, [], with_deletes=True))
+    _merge(session, incoming, table, target, bounds(wanted.unionAll(held), days, table))
 
 
 def merge_few(
@@ -211,25 +208,19 @@ def merge_few(
     layout = ", ".join(f"{column.name} {column.type}" for column in table.columns)
     few = session.createDataFrame(list(rows), layout)
     incoming = _with_fate(few, gone, table)
-    _merge(session, incoming, table, target, [], _clauses(table, [], with_deletes=True))
+    _merge(session, incoming, table, target)
 
 
 def _merge(
     session: SparkSession,
-    incoming: DataFrame,
+    rows: DataFrame,
     table: Table,
     target: str,
-    where: Sequence[str],
-    clauses: str,
+    where: Sequence[str] = (),
+    newer: str | None = None,
 ) -> None:
-    source = f"incoming_{table.name}"
-    incoming.createOrReplaceTempView(source)
-    condition = " AND ".join([*(f"t.{name} = s.{name}" for name in table.key), *where])
-    merged = session.sql(
-        f"MERGE INTO {target} t USING {source} s ON {condition} {clauses}"
-    ).collect()
-    if merged and int(merged[0][0]) == 0:
-        # Sail commits nothing where nothing changed; the table would not know of these batches.
+    if not merge(session, rows, table, target, where, newer):
+        # Without a commit the table would not know of these batches.
         nothing = session.table(target).where("1 = 0").select(*table.column_names)
         nothing.writeTo(target).append()
 
@@ -237,28 +228,9 @@ def _merge(
 def _with_fate(rows: DataFrame, deleted: DataFrame, table: Table) -> DataFrame:
     """Rows and deleted keys as one frame, which tells them apart by `_is_deleted`."""
     gone = as_deleted(deleted, rows, table.key)
-    return rows.withColumn(_IS_DELETED, F.lit(False)).unionAll(
-        gone.withColumn(_IS_DELETED, F.lit(True))
+    return rows.withColumn(IS_DELETED, F.lit(False)).unionAll(
+        gone.withColumn(IS_DELETED, F.lit(True))
     )
-
-
-def _clauses(table: Table, where_matched: Sequence[str], *, with_deletes: bool) -> str:
-    """What a merge does with a row of `s` that meets one of `t`, and with one that meets none."""
-    columns = ", ".join(table.column_names)
-    values = ", ".join(f"s.{name}" for name in table.column_names)
-    updates = ", ".join(f"t.{name} = s.{name}" for name in table.column_names)
-    stands = [f"NOT s.{_IS_DELETED}"] if with_deletes else []
-    clauses = [
-        f"{_when('MATCHED', *stands, *where_matched)} UPDATE SET {updates}",
-        f"{_when('NOT MATCHED', *stands)} INSERT ({columns}) VALUES ({values})",
-    ]
-    if with_deletes:
-        clauses.insert(0, f"{_when('MATCHED', f's.{_IS_DELETED}', *where_matched)} DELETE")
-    return " ".join(clauses)
-
-
-def _when(*conditions: str) -> str:
-    return f"WHEN {' AND '.join(conditions)} THEN"
 
 
 def replace_rows(session: SparkSession, rows: DataFrame, table: Table, target: str) -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spark.report import Report
 
 LINES, BASKETS = "pos.sales_line", "pos.basket"
+_DAY = f"{SALES_LINE.name}.business_date"
 
 
 def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
@@ -75,7 +76,6 @@ def _within(spec: dict[str, Any], changes: DataFrame, baskets: DataFrame) -> lis
         return []
     days = days_of(changes, baskets, spec["time_zone"])
     if days is None:
-        return ["t.business_date IS NULL"]
+        return [f"{_DAY} IS NULL"]
     first, last = days
-    dated = f"t.business_date BETWEEN DATE '{first}' AND DATE '{last}'"
-    return [f"(t.business_date IS NULL OR {dated})"]
+    return [f"({_DAY} IS NULL OR {_DAY} BETWEEN DATE '{first}' AND DATE '{last}')"]
