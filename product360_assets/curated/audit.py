@@ -72,8 +72,7 @@ class TableAudit:
                 snapshot=snapshot,
                 commit=branch.commit,
             )
-            for claimed in blocking_claims(self.table, self.claims):
-                result = prover.prove(claimed)
+            for result in prover.prove_all(blocking_claims(self.table, self.claims)):
                 self.checks.say(result)
                 if not result.passed:
                     refused.append(result)

@@ -32,6 +32,7 @@ class Claim:
         clean: clean tables that the query reads.
         blocking: whether downstream waits for it; otherwise it warns.
         each_row: whether every row meets it by itself: it is then enough to ask what came.
+        shows: other claims that hold where this one holds of everything: they are not asked then.
         changes: gives one row too: `holds` where the claim holds of what changed, and so of all, as
             it held before; false or null where it does not or where that cannot be told. Without
             either, everything is asked every time.
@@ -43,6 +44,7 @@ class Claim:
     clean: tuple[Input, ...] = ()
     blocking: bool = True
     each_row: bool = False
+    shows: tuple[str, ...] = ()
     changes: str = ""
 
     def of_changes(self, table: Table) -> str:
@@ -52,21 +54,39 @@ class Claim:
         return self.changes
 
 
+def repeated(number: str, relation: str) -> str:
+    """A subquery: the numbers, as `again`, that several rows of a relation have.
+
+    Where nearly all differ, to put them in order and to look at neighbours costs half of what it
+    costs to group them.
+
+    Args:
+        number: SQL of a hash of each row.
+        relation: a relation, or a subquery.
+    """
+    return f"""(
+        SELECT DISTINCT again FROM (
+            SELECT again, lag(again) OVER (ORDER BY again) AS before
+            FROM (SELECT {number} AS again FROM {relation})
+        ) WHERE again = before
+    )"""
+
+
 def key_is_unique(table: Table) -> Claim:
     """Two rows of one key would be counted twice by everything downstream.
 
-    Rows are grouped by a hash first: few numbers are equal, and only their keys are compared. A key
-    that came must be unique among those that came, and must not have been there before.
+    Hashes of keys are compared first: few are equal, and only their keys are grouped. A key that
+    came must be unique among those that came, and must not have been there before.
     """
     keys = ", ".join(table.key)
-    hashed = f"SELECT hash({keys}) FROM {table.identifier} GROUP BY ALL HAVING count(*) > 1"
     return Claim(
         KEY_IS_UNIQUE,
         "Two rows of one key would be counted twice by everything downstream.",
         f"""
         SELECT count(*) = 0 AS holds, count(*) AS keys_with_several_rows
         FROM (
-            SELECT 1 FROM {table.identifier} WHERE hash({keys}) IN ({hashed})
+            SELECT 1 FROM {table.identifier}
+            WHERE hash({keys}) IN {repeated(f"hash({keys})", table.identifier)}
             GROUP BY {keys} HAVING count(*) > 1
         )
         """,
@@ -146,13 +166,13 @@ def last_changes(relation: str, *key: str) -> str:
     have one change: only those are put in order whose hash occurs more than once.
     """
     keys = ", ".join(key)
-    told = f"{relation} WHERE _epoch = (SELECT max(_epoch) FROM {relation})"
-    again = f"(SELECT hash({keys}) AS _place FROM {told} GROUP BY ALL HAVING count(*) > 1)"
-    placed = f"(SELECT *, hash({keys}) AS _place FROM {told})"
+    told = f"(FROM {relation} WHERE _epoch = (SELECT max(_epoch) FROM {relation}))"
+    several = repeated(f"hash({keys})", told)
+    placed = f"(SELECT *, hash({keys}) AS again FROM {told})"
     return f"""(
-        SELECT * EXCLUDE (_place) FROM {placed} ANTI JOIN {again} USING (_place)
+        SELECT * EXCLUDE (again) FROM {placed} ANTI JOIN {several} USING (again)
         UNION ALL
-        SELECT * EXCLUDE (_place) FROM {placed} SEMI JOIN {again} USING (_place)
+        SELECT * EXCLUDE (again) FROM {placed} SEMI JOIN {several} USING (again)
         QUALIFY row_number() OVER (
             PARTITION BY {keys}
             ORDER BY _committed_at DESC NULLS LAST, _change_sequence DESC NULLS LAST,

@@ -7,6 +7,7 @@ names a receipt, which the tills must know.
 
 from __future__ import annotations
 
+from product360_assets.core.checks import KEY_IS_UNIQUE
 from product360_assets.curated.changes import follow_from, place_of
 from product360_assets.curated.claims import Claim, all_claims, last_changes, newest
 from product360_assets.curated.pending import Input
@@ -76,6 +77,7 @@ CLAIMS = all_claims(
             FROM expected, published
             """,
             clean=(EVENTS,),
+            shows=(KEY_IS_UNIQUE,),  # of each event, one is expected
             changes=follow_from(CLICK_EVENT, _SAID, _COMPARED),
         ),
         Claim(

@@ -7,9 +7,10 @@ not absence: most stores never deliver a promotion.
 
 from __future__ import annotations
 
+from product360_assets.core.checks import KEY_IS_UNIQUE
 from product360_assets.curated.business_week import DELIVERED_AT, begins_week, weeks_of
 from product360_assets.curated.changes import follow_from
-from product360_assets.curated.claims import Claim, all_claims
+from product360_assets.curated.claims import Claim, all_claims, repeated
 from product360_assets.curated.pending import Input
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.publish import Publication
@@ -42,34 +43,38 @@ _CONTENT = (
 )
 
 
-def _placed(relation: str) -> str:
-    """CTEs that end in `placed`: of each delivery of a week one row per product and store.
+def _told(relation: str) -> str:
+    """CTEs `told`, rows as they were delivered, and `merged`, one of each of those told twice.
 
-    Few have several rows, by as many places; only these are grouped, as all are twenty million.
+    Few are, by as many places; only these are grouped, as all are twenty million. `again` has what
+    tells them from the others.
     """
+    place = "hash(product_id, store_id, week, _landing_date)"
     return f"""
         told AS NOT MATERIALIZED (
             SELECT product_id, store_id, week, _landing_date, _epoch,
                    display_location <> '0' AS is_on_display,
                    mailer_location <> '0' AS is_in_mailer,
-                   hash(product_id, store_id, week, _landing_date) AS place
+                   {place} AS again
             FROM {relation}
         ),
-        again AS MATERIALIZED (SELECT place FROM told GROUP BY place HAVING count(*) > 1),
-        placed AS MATERIALIZED (
-            SELECT * EXCLUDE (place) FROM told ANTI JOIN again USING (place)
-            UNION ALL
-            SELECT product_id, store_id, week, _landing_date, max(_epoch),
-                   bool_or(is_on_display), bool_or(is_in_mailer)
-            FROM told SEMI JOIN again USING (place)
+        several AS MATERIALIZED {repeated(place, relation)},
+        merged AS MATERIALIZED (
+            SELECT product_id, store_id, week, _landing_date, max(_epoch) AS _epoch,
+                   bool_or(is_on_display) AS is_on_display, bool_or(is_in_mailer) AS is_in_mailer
+            FROM told SEMI JOIN several USING (again)
             GROUP BY product_id, store_id, week, _landing_date
         )"""
 
 
+# Of each delivery of a week one row per product and store, after `_told`.
+_PLACED = """(
+    SELECT * EXCLUDE (again) FROM told ANTI JOIN several USING (again) UNION ALL FROM merged
+)"""
 _SAID = f"""(
-    WITH {_placed(_CLEAN)}
+    WITH {_told(_CLEAN)}
     SELECT *, {DELIVERED_AT} AS _place, false AS _is_deleted
-    FROM placed JOIN {weeks_of(_CLEAN)} USING (week, _landing_date)
+    FROM {_PLACED} JOIN {weeks_of(_CLEAN)} USING (week, _landing_date)
     QUALIFY row_number() OVER (
         PARTITION BY product_id, store_id, week_start ORDER BY _landing_date DESC
     ) = 1
@@ -83,15 +88,24 @@ CLAIMS = all_claims(
             "A promotion that is lost or made up turns every uplift around.",
             f"""
             WITH weeks AS {weeks_of(_CLEAN)},
-            {_placed(_CLEAN)},
+            {_told(_CLEAN)},
+            counted AS (
+                SELECT week, _landing_date, {_CONTENT} FROM told GROUP BY ALL
+                UNION ALL
+                SELECT week, _landing_date, -rows, -content
+                FROM (SELECT week, _landing_date, {_CONTENT}
+                      FROM told SEMI JOIN several USING (again) GROUP BY ALL)
+                UNION ALL
+                SELECT week, _landing_date, {_CONTENT} FROM merged GROUP BY ALL
+            ),
             delivered AS (
-                SELECT week_start, rows, content
-                FROM (SELECT week, _landing_date, {_CONTENT} FROM placed GROUP BY ALL)
-                JOIN weeks USING (week, _landing_date) WHERE deliveries = 1
+                SELECT week_start, sum(rows) AS rows, sum(content) AS content
+                FROM counted JOIN weeks USING (week, _landing_date) WHERE deliveries = 1
+                GROUP BY week_start
                 UNION ALL
                 SELECT week_start, {_CONTENT}
                 FROM (
-                    FROM placed JOIN weeks USING (week, _landing_date) WHERE deliveries > 1
+                    FROM {_PLACED} JOIN weeks USING (week, _landing_date) WHERE deliveries > 1
                     QUALIFY row_number() OVER (
                         PARTITION BY product_id, store_id, week_start ORDER BY _landing_date DESC
                     ) = 1
@@ -111,6 +125,7 @@ CLAIMS = all_claims(
             FROM compared
             """,
             clean=(PROMOTIONS,),
+            shows=(KEY_IS_UNIQUE,),  # of each product, store and week, one row is expected
             changes=follow_from(PROMOTION_WEEK, _SAID, ("is_on_display", "is_in_mailer")),
         ),
         Claim(

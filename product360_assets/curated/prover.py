@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 
 import dagster as dg
 
@@ -56,6 +57,28 @@ class Prover:
     snapshot: int | None = None
     commit: str | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def prove_all(self, claims: Sequence[Claim]) -> Iterator[dg.AssetCheckResult]:
+        """Whether each claim holds; those that others show come after them.
+
+        Raises:
+            TableMissing: see `prove`.
+        """
+        shown: dict[str, dg.AssetCheckResult] = {}
+        for each in sorted(claims, key=lambda claimed: not claimed.shows):
+            result = self._shown(each, shown.get(each.name)) or self.prove(each)
+            if result.passed and PROVED_BY not in result.metadata:
+                shown.update(dict.fromkeys(each.shows, result))
+            yield result
+
+    def _shown(self, claimed: Claim, by: dg.AssetCheckResult | None) -> dg.AssetCheckResult | None:
+        """The result of a claim that another one has shown; None where none has."""
+        proof = standing(by, now=self.now)
+        if by is None or proof is None or claimed.clean:
+            return None
+        result = _result(self.table, claimed, holds=True)
+        told = with_more(result, {PROVED_BY: str(by.check_name)})
+        return self._proof(self._evidence.of(claimed.sql), proof.at).told(told)
 
     def prove(self, claimed: Claim) -> dg.AssetCheckResult:
         """Whether the claim holds.
@@ -125,8 +148,18 @@ def judged(table: Table, claimed: Claim, answer: Answer) -> dg.AssetCheckResult:
     """The check's result; a verdict of null is a failed one."""
     numbers = answer.single()
     holds = bool(numbers.pop("holds"))
+    counted = {name: _readable(value) for name, value in numbers.items()}
+    return _result(table, claimed, holds=holds, counted=counted)
+
+
+def _result(
+    table: Table,
+    claimed: Claim,
+    *,
+    holds: bool,
+    counted: Mapping[str, str | int | float | bool] = MappingProxyType({}),
+) -> dg.AssetCheckResult:
     judge = claim if claimed.blocking else warning
-    counted = {name: _shown(value) for name, value in numbers.items()}
     return judge(claimed.name, asset_key(table), holds=holds, counted=counted)
 
 
@@ -146,5 +179,5 @@ def _with_empty(sql: str, table: Table, relations: Mapping[str, Sequence[str]]) 
     return f"WITH {', '.join(empty)} FROM ({sql})" if empty else sql
 
 
-def _shown(value: object) -> str | int | float | bool:
+def _readable(value: object) -> str | int | float | bool:
     return value if isinstance(value, bool | int | float) else str(value)

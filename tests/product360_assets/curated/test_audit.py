@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -9,7 +11,7 @@ import pytest
 from counting import CountingWarehouse
 
 from product360_assets.curated.audit import AUDITED
-from product360_assets.curated.claims import Claim
+from product360_assets.curated.claims import Claim, key_is_unique
 from product360_assets.curated.pending import Input
 from product360_assets.curated.steps import publication_asset
 from product360_assets.curated.table_checks import table_checks
@@ -49,18 +51,20 @@ CLAIMS = (NOBODY_SWEARS, ALL_ARE_THERE, NOTES_ARE_SHORT)
 class Platform:
     """The notes as an asset with checks, in one instance."""
 
-    def __init__(self, desk: Any, instance: dg.DagsterInstance) -> None:
-        self.desk = desk
+    def __init__(
+        self, desk: Any, instance: dg.DagsterInstance, claims: Sequence[Claim] = CLAIMS
+    ) -> None:
+        self.desk, self.claims = desk, claims
         self.instance = instance
         self.warehouse = CountingWarehouse(catalog=desk.catalog)
 
     def run(self) -> dg.ExecuteInProcessResult:
         asset = publication_asset(
-            self.desk.publication, claims=CLAIMS, parameters=lambda _: {"time_zone": "UTC"}
+            self.desk.publication, claims=self.claims, parameters=lambda _: {"time_zone": "UTC"}
         )
         fixed = dg.ResourceDefinition.hardcoded_resource
         return dg.materialize(
-            [asset, table_checks(self.desk.publication.table, CLAIMS)],
+            [asset, table_checks(self.desk.publication.table, self.claims)],
             instance=self.instance,
             raise_on_error=False,
             resources={
@@ -169,3 +173,34 @@ def test_every_blocking_check_of_a_published_table_is_asked_before_readers_see_i
             blocking[key.asset_key].add(key.name)
     assert asked == blocking
     assert {key.path[0] for key in asked} == {"curated", "forecast"}
+
+
+@pytest.mark.parametrize("notes", [("a", "b"), ("a", "damn")])
+def test_what_another_claim_shows_is_not_asked_unless_that_one_fails(
+    desk: Any, notes: tuple[str, str]
+) -> None:
+    unique = key_is_unique(desk.publication.table)
+    showing = replace(NOBODY_SWEARS, shows=(unique.name,))
+    with dg.DagsterInstance.ephemeral() as instance:
+        platform = Platform(desk, instance, (showing, ALL_ARE_THERE))
+        desk.deliver(1, *notes)
+        run = platform.run()
+        assert platform.says(unique) == ("SUCCEEDED", run.run_id)
+    assert run.success == ("damn" not in notes)
+    assert platform.asked(unique) == int(not run.success)
+
+
+def test_what_was_proved_by_what_changed_shows_nothing_more(desk: Any) -> None:
+    unique = key_is_unique(desk.publication.table)
+    showing = replace(NOBODY_SWEARS, shows=(unique.name,), each_row=True)
+    with dg.DagsterInstance.ephemeral() as instance:
+        platform = Platform(desk, instance, (showing, ALL_ARE_THERE))
+        desk.deliver(1, "a")
+        platform.run()
+        before = len(platform.warehouse.asked)
+        desk.deliver(2, "b")
+        assert platform.run().success
+        asked = platform.warehouse.asked[before:]
+    assert (platform.asked(showing), platform.asked(unique)) == (1, 0)
+    # That keys are unique is asked of what changed, which is cheap, and is not taken for shown.
+    assert any(unique.changes in each for each in asked)
