@@ -1,6 +1,6 @@
-"""Making clean on Spark 4.1, as Amazon EMR's releases `emr-spark-8.1…` would do it.
+"""The jobs on Spark 4.1, as Amazon EMR's releases `emr-spark-8.1…` would run them.
 
-Publishing is not part of it yet: there, a merge whose source reads its own target has no plan.
+Compared with what each test expects, not with the other engine: Sail's client is Spark 3.5's.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from maven import jars_from_maven
 
 REPOSITORY = Path(__file__).parents[2]
 ROOM = REPOSITORY / "tests/spark/jobs"
-CLEAN = [
-    str(ROOM / f"test_clean{part}.py") for part in ("", "_corrections", "_treatments", "_erasure")
-]
+AGREEING = ROOM / "test_clean_agrees.py"
 # The tests of a whole room, in a process of their own.
 pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(5_400)]
 
@@ -54,10 +52,11 @@ def java_home() -> Path:
     return Path(found).resolve().parents[1]
 
 
-def test_clean_does_on_spark_4_what_its_tests_say(packages: Path, java_home: Path) -> None:
+def test_jobs_do_on_spark_4_what_their_tests_say(packages: Path, java_home: Path) -> None:
     path = os.pathsep.join([str(packages), str(REPOSITORY)])
+    chosen = ["-m", "spark", str(ROOM), f"--ignore={AGREEING}"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "spark_4", "-m", "spark", *CLEAN],
+        [sys.executable, "-m", "pytest", "-q", "-p", "spark_4", *chosen],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": path, "JAVA_HOME": str(java_home)},
         capture_output=True,
