@@ -54,7 +54,8 @@ def java_home() -> Path:
 
 def test_jobs_do_on_spark_4_what_their_tests_say(packages: Path, java_home: Path) -> None:
     path = os.pathsep.join([str(packages), str(REPOSITORY)])
-    chosen = ["-m", "spark", str(ROOM), f"--ignore={AGREEING}"]
+    # Some take ten minutes on a busy machine.
+    chosen = ["-m", "spark", "--timeout=3600", str(ROOM), f"--ignore={AGREEING}"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "spark_4", *chosen],
         cwd=REPOSITORY,
