@@ -88,13 +88,13 @@ class ExternalPartition:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a catalog holds: the digest that an entry was last registered by, and its layout.
+    """An entry as a catalog holds it, and the digest that it was last registered by.
 
     The digest is empty where a registration did not come to its end.
     """
 
+    table: ExternalTable
     digest: str
-    layout: str
 
 
 @dataclass(frozen=True)
@@ -154,9 +154,6 @@ class ExternalTables(Protocol):
             CatalogRefused: the catalog says no, or has a table of others under this name.
             TableMoved: somebody else keeps changing the entry.
         """
-
-    def tables(self) -> list[ExternalTable]:
-        """Every entry of ours, by identifier."""
 
     def partitions(self, identifier: str) -> list[ExternalPartition]:
         """The partitions of an entry, by their values.

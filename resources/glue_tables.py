@@ -56,11 +56,10 @@ class GlueTables:
 
     def standing(self) -> Mapping[str, Standing]:
         """See `ExternalTables.standing`. One call for each database and hundred tables."""
+        ours = sorted(self._ours(), key=_identifier)
         return {
-            _identifier(found): Standing(
-                found["Parameters"][DIGEST], found["Parameters"].get(LAYOUT, "")
-            )
-            for found in self._ours()
+            _identifier(found): Standing(_table(found), found["Parameters"][DIGEST])
+            for found in ours
         }
 
     def register(
@@ -103,10 +102,6 @@ class GlueTables:
             found = self._found(table.zone, table.name)
         if found and found["Parameters"].get(DIGEST) != digest:
             self._update(table, found, digest=digest)
-
-    def tables(self) -> list[ExternalTable]:
-        """See `ExternalTables.tables`."""
-        return sorted(map(_table, self._ours()), key=lambda table: table.identifier)
 
     def partitions(self, identifier: str) -> list[ExternalPartition]:
         """See `ExternalTables.partitions`."""

@@ -21,7 +21,6 @@ CREATE TABLE IF NOT EXISTS product360_views (
 );
 CREATE TABLE IF NOT EXISTS product360_entries (
     identifier TEXT PRIMARY KEY,
-    layout TEXT NOT NULL,
     digest TEXT NOT NULL,
     document TEXT NOT NULL
 );

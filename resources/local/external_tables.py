@@ -32,8 +32,11 @@ class SqliteExternalTables:
     def standing(self) -> Mapping[str, Standing]:
         """See `ExternalTables.standing`."""
         with opened(self._file) as entries:
-            rows = entries.rows("SELECT identifier, digest, layout FROM product360_entries")
-        return {identifier: Standing(digest, layout) for identifier, digest, layout in rows}
+            rows = entries.rows("SELECT * FROM product360_entries ORDER BY identifier")
+        return {
+            identifier: Standing(table_of(json.loads(document)), digest)
+            for identifier, digest, document in rows
+        }
 
     def register(
         self, table: ExternalTable, partitions: Sequence[ExternalPartition], *, digest: str
@@ -43,21 +46,14 @@ class SqliteExternalTables:
         with opened(self._file) as entries, entries.writing():
             outcome = _outcome(entries, table.identifier, document)
             entries.rows(
-                "INSERT OR REPLACE INTO product360_entries VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO product360_entries VALUES (?, ?, ?)",
                 table.identifier,
-                table.layout,
                 digest,
                 document,
             )
             found = differences(partitions, table.layout, _found(entries, table.identifier))
             _apply(entries, table, found)
         return found.told(outcome)
-
-    def tables(self) -> list[ExternalTable]:
-        """See `ExternalTables.tables`."""
-        with opened(self._file) as entries:
-            rows = entries.rows("SELECT document FROM product360_entries ORDER BY identifier")
-        return [table_of(json.loads(document)) for (document,) in rows]
 
     def partitions(self, identifier: str) -> list[ExternalPartition]:
         """See `ExternalTables.partitions`."""
