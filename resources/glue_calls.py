@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from resources.aws import translated
 from resources.errors import CatalogRefused, ServiceUnavailable
+from resources.external_tables import DESCRIPTION_LENGTH, one_line
 
 SERVICE = "Glue Data Catalog"
 DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
@@ -56,6 +58,26 @@ def answering(what: str) -> Iterator[None]:
             raise
         message = str(error.response.get("Error", {}).get("Message", ""))
         raise failure_of(what, code, message) from error
+
+
+def fitted(glue: Any) -> Any:  # noqa: ANN401 - no types are installed
+    """The client, whose tables are described within the limits of Glue, whoever describes them.
+
+    PyIceberg sends a column's whole documentation as its comment, and Glue refuses a table for one
+    comment of more than 255 characters. The table itself keeps it whole.
+    """
+    for operation in ("CreateTable", "UpdateTable"):
+        glue.meta.events.register(f"provide-client-params.glue.{operation}", _fit)
+    return glue
+
+
+def _fit(params: dict[str, Any], **_: object) -> None:
+    told = params["TableInput"]
+    if "Description" in told:
+        told["Description"] = one_line(told["Description"], DESCRIPTION_LENGTH)
+    for column in told.get("StorageDescriptor", {}).get("Columns", ()):
+        if "Comment" in column:
+            column["Comment"] = one_line(column["Comment"])
 
 
 def failure_of(what: str, code: str, message: str) -> CatalogRefused | ServiceUnavailable:

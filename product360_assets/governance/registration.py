@@ -37,8 +37,8 @@ from resources.ledger import Batch, Ledger, ZoneState
 from resources.objects import LakeResource
 from resources.registry import Registry
 
-# The property of an entry that says which batches have no partition, and why.
-LEFT_OUT = "product360.left.out"
+# Properties of an entry: how many partitions it has; which batches have none, and why.
+PARTITIONS, LEFT_OUT = "product360.partitions", "product360.left.out"
 UNCHANGED = Registered("unchanged")
 
 
@@ -47,7 +47,7 @@ class Entry:
     """A table of one zone, what stands of it, and what was done about it.
 
     Attributes:
-        partitions: how many batches have one; where nothing was looked at, how many there are.
+        partitions: how many batches have one.
         left_out: why batches that are there have no partition; empty where all have one.
     """
 
@@ -96,13 +96,15 @@ class Registration:
         digest = digest_of(entry, found)
         held = self.standing.get(entry.identifier)
         if held and held.digest == digest and not self.everything:
-            return Entry(
-                entry, digest, UNCHANGED, len(found), held.table.properties.get(LEFT_OUT, "")
-            )
+            said = held.table.properties
+            count = int(said.get(PARTITIONS, len(found)))
+            return Entry(entry, digest, UNCHANGED, count, said.get(LEFT_OUT, ""))
         misread = set(self._misread(agreed.contract, table, entry, found, batches))
         left_out = _said_of(len(misread), batches.aside_together if zone == "quarantine" else 0)
-        told = {**entry.properties, **({LEFT_OUT: left_out} if left_out else {})}
         kept = [each for each in found if each not in misread]
+        told = {**entry.properties, PARTITIONS: str(len(kept))}
+        if left_out:
+            told[LEFT_OUT] = left_out
         registered = self.entries.register(replace(entry, properties=told), kept, digest=digest)
         return Entry(entry, digest, registered, len(kept), left_out)
 

@@ -210,9 +210,7 @@ def _publish(
             write_no_rows(clean, spec.location(batch_id))
 
 
-def _quarantine(
-    spec: CleanSpec, rows: DataFrame, repeated: DataFrame | None, tally: Tally
-) -> None:
+def _quarantine(spec: CleanSpec, rows: DataFrame, repeated: DataFrame | None, tally: Tally) -> None:
     """Rejected rows by batch, so that those of one can be read, moved or left without the others'.
 
     Where there are none, one file without rows says so.
