@@ -214,18 +214,19 @@ def _input(
 
 
 def _table(found: Mapping[str, Any]) -> ExternalTable:
-    storage, parameters = found["StorageDescriptor"], found["Parameters"]
+    """The entry that a table of ours says; what somebody has taken out of it is empty."""
+    storage, parameters = found.get("StorageDescriptor", {}), found["Parameters"]
     told = {name: value for name, value in parameters.items() if name.startswith("product360.")}
     return ExternalTable(
         zone=found["DatabaseName"],
         name=found["Name"],
         doc=found.get("Description", ""),
         owner=found.get("Owner", ""),
-        columns=columns_of_glue(storage["Columns"]),
+        columns=columns_of_glue(storage.get("Columns", ())),
         partitioned_by=columns_of_glue(found.get("PartitionKeys", ())),
-        format=parameters["classification"],
-        location=storage["Location"],
-        renamed=renamed_by(storage["SerdeInfo"].get("Parameters", {})),
+        format=parameters.get("classification", ""),
+        location=storage.get("Location", ""),
+        renamed=renamed_by(storage.get("SerdeInfo", {}).get("Parameters", {})),
         properties={name: told[name] for name in told if name not in (DIGEST, LAYOUT)},
     )
 

@@ -20,6 +20,7 @@ from product360_assets.core.metadata import highest_sensitivity
 from product360_assets.core.treatments import Treatment
 from resources.errors import ContractInvalid
 from resources.external_tables import (
+    DESCRIPTION_LENGTH,
     DescribedZone,
     ExternalColumn,
     ExternalTable,
@@ -90,8 +91,8 @@ def described(zone: DescribedZone, agreed: InForce, name: str, lake: LakeResourc
     return ExternalTable(
         zone=zone,
         name=entry_name(contract.name, table.name),
-        doc=f"{table.description} {_DOES[zone]}",
-        owner=contract.owners[0],
+        doc=one_line(f"{table.description} {_DOES[zone]}", DESCRIPTION_LENGTH),
+        owner=one_line(contract.owners[0]),
         columns=columns,
         partitioned_by=_partitioned_by(columns),
         format=table.format if zone == "raw" else "parquet",

@@ -95,7 +95,7 @@ class Registration:
         found = list(batches.partitions(zone, self.lake))
         digest = digest_of(entry, found)
         held = self.standing.get(entry.identifier)
-        if held and held.digest == digest and not self.everything:
+        if held and _is_as_told(held, entry, digest) and not self.everything:
             said = held.table.properties
             count = int(said.get(PARTITIONS, len(found)))
             return Entry(entry, digest, UNCHANGED, count, said.get(LEFT_OUT, ""))
@@ -174,6 +174,16 @@ class Batches:
         if state is None:
             return ""
         return state.location if zone == "clean" else state.details.get(SET_ASIDE_AT, "")
+
+
+def _is_as_told(held: Standing, entry: ExternalTable, digest: str) -> bool:
+    """Whether the catalog has the entry as it is now; others may have written to it since."""
+    said = {
+        name: value
+        for name, value in held.table.properties.items()
+        if name not in (PARTITIONS, LEFT_OUT)
+    }
+    return held.digest == digest and replace(held.table, properties=said) == entry
 
 
 def _said_of(misread: int, together: int) -> str:
