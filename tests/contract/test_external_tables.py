@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from glue_passage import GluePassage, denied, lost, part_failed, passing, refused, throttled
+from glue_passage import GluePassage, denied, lost, part_failed, refused, throttled
 
 from resources.aws import client
 from resources.errors import CatalogRefused, ServiceUnavailable, TableMissing, TableMoved
@@ -73,13 +72,6 @@ class Shelf:
 
     def held(self, zone: str = "clean") -> list[ExternalPartition]:
         return self.opened.partitions(f"{zone}.{self.name}")
-
-
-@pytest.fixture
-def passage(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[GluePassage]:
-    with passing(aws) as found:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", found.endpoint)
-        yield found
 
 
 @pytest.fixture(params=["sqlite", pytest.param("glue", marks=pytest.mark.aws)])
