@@ -227,7 +227,7 @@ def entry_missing(identifier: str) -> TableMissing:
         f"catalog entry {identifier}",
         found="no such entry",
         expected="one that `product360 catalog` lists",
-        next_move="correct the name, or materialize governance/catalog_entries",
+        next_move="correct the name, or materialize catalog/entries",
     )
 
 

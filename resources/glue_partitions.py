@@ -150,5 +150,5 @@ def _restless(table: ExternalTable) -> TableMoved:
         f"partitions of {table.identifier}",
         found=f"other ones than just written, after each of {LOOKS} looks",
         expected="that nobody else writes partitions of this table",
-        next_move="see who does (a crawler?), then materialize governance/catalog_entries again",
+        next_move="see who does (a crawler?), then materialize catalog/entries again",
     )

@@ -261,5 +261,5 @@ def _moved(table: ExternalTable) -> TableMoved:
         found=f"another version of it after each of {ATTEMPTS} looks",
         expected="that nobody else changes it at the same time",
         next_move="see who writes to this database (a crawler?), then materialize "
-        "governance/catalog_entries again",
+        "catalog/entries again",
     )

@@ -51,7 +51,7 @@ def governance_key(name: str) -> dg.AssetKey:
 
 def catalog_key() -> dg.AssetKey:
     """What the catalog says of the files of raw, clean and quarantine."""
-    return governance_key("catalog_entries")
+    return dg.AssetKey(["catalog", "entries"])
 
 
 def maintenance_key(action: str) -> dg.AssetKey:

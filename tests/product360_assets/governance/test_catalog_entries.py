@@ -42,7 +42,7 @@ class Catalogued:
 
     def run(self, *, everything: bool = False) -> Mapping[str, Any]:
         """Register; what the asset said."""
-        key = "governance__catalog_entries"
+        key = "catalog__entries"
         result = dg.materialize(
             [catalog_entries_asset([self.shop.contract])],
             instance=self.shop.instance,
