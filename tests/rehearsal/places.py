@@ -85,12 +85,15 @@ class Place:
         with self.entered():
             return self._work().run(PUBLISH, assets=[catalog_key()])
 
-    def entries(self) -> Mapping[str, tuple[tuple[ExternalColumn, ...], list[tuple[str, ...]]]]:
-        """Columns and partitions of every entry of files, by identifier."""
+    def entries(self) -> Mapping[str, tuple[tuple[ExternalColumn, ...], list[str]]]:
+        """Of every entry of files its columns and the landing date of each partition.
+
+        Not the batches: their ids come from versions of objects, which each store makes its own.
+        """
         with self.entered() as resources:
             entries: ExternalTables = resources["entries"].open()
             return {
-                name: (held.table.columns, [each.values for each in entries.partitions(name)])
+                name: (held.table.columns, [each.values[0] for each in entries.partitions(name)])
                 for name, held in entries.standing().items()
             }
 
