@@ -28,6 +28,7 @@ from infra.secrets import SecretsStack
 from infra.stack import PlannedStack
 from infra.storage import ANNOUNCED, ZONES, StorageStack
 from resources.doctor_bucket_settings import SETTINGS
+from resources.external_tables import DESCRIBED
 from resources.objects import DELETABLE, ERASABLE, PUBLISHED, Zone
 from resources.treatment_keys import REFERENCE
 
@@ -119,6 +120,10 @@ class RolesStack(PlannedStack):
         yield _tables("GetDatabase", "GetTable", "GetTables")
         yield _tables("CreateTable", "UpdateTable")
         yield _tables("GetTableOptimizer", "CreateTableOptimizer", "UpdateTableOptimizer")
+        yield _files("GetDatabase", "GetTable", "GetTables", "CreateTable", "UpdateTable")
+        yield _files(
+            "GetPartitions", "BatchCreatePartition", "BatchUpdatePartition", "BatchDeletePartition"
+        )
         yield Right(
             (
                 "dynamodb:GetItem",
@@ -213,13 +218,30 @@ def _replications(action: str, kind: str) -> Right:
 
 def _tables(*actions: str) -> Right:
     """Something with the published tables and their databases."""
-    catalog = "arn:{partition}:glue:{region}:{account}"
+    return _of_glue(
+        databases(),
+        actions,
+        "The platform makes its tables from its dictionary; all in these databases are its",
+    )
+
+
+def _files(*actions: str) -> Right:
+    """Something with the entries of files, their partitions and their databases."""
+    return _of_glue(
+        DESCRIBED,
+        actions,
+        "The platform makes an entry of each source's table; all in these databases are its",
+    )
+
+
+def _of_glue(zones: Iterable[str], actions: Iterable[str], because: str) -> Right:
+    catalog, named = "arn:{partition}:glue:{region}:{account}", list(zones)
     return Right(
         tuple(f"glue:{action}" for action in actions),
         (
             f"{catalog}:catalog",
-            *(f"{catalog}:database/{zone}" for zone in databases()),
-            *(f"{catalog}:table/{zone}/*" for zone in databases()),
+            *(f"{catalog}:database/{zone}" for zone in named),
+            *(f"{catalog}:table/{zone}/*" for zone in named),
         ),
-        because="The platform makes its tables from its dictionary; all in these databases are its",
+        because=because,
     )

@@ -30,6 +30,7 @@ from product360_assets.automation.sensors import landing_arrivals, upstream_chan
 from product360_assets.automation.source_changes import source_changes
 from product360_assets.automation.streaming import stream_job, stream_schedule, stream_sensor
 from product360_assets.core.contract import known_contracts
+from product360_assets.governance.catalog_entries import catalog_entries_asset
 from product360_assets.governance.erasures import erasures_asset
 from product360_assets.governance.maintenance import maintenance_assets
 from product360_assets.governance.reconciliation import reconciliation_asset
@@ -54,6 +55,7 @@ def defs() -> dg.Definitions:
                     for zone in PUBLISHED_ZONES
                     for asset in dg.load_assets_from_package_module(zone)
                 ),
+                catalog_entries_asset(contracts),
                 reconciliation_asset(contracts),
                 erasures_asset(contracts),
                 *maintenance_assets(),

@@ -292,8 +292,9 @@ class GlueCatalogResource(CatalogResource):
         from pyiceberg.catalog.glue import GlueCatalog
 
         from resources.aws import client
+        from resources.glue_calls import fitted
 
         # What reads and writes its files is another library than the SDK, and asks nobody else.
         s3 = client("s3").meta
         places = {"s3.endpoint": s3.endpoint_url, "s3.region": s3.region_name}
-        return GlueCatalog(CATALOG_NAME, **places)
+        return GlueCatalog(CATALOG_NAME, client=fitted(client("glue")), **places)

@@ -21,7 +21,9 @@ from resources.doctor_events import (
 )
 from resources.doctor_iam import look_at_caller, look_at_region, look_at_right
 from resources.doctor_rights import (
+    Right,
     right_of_catalog,
+    right_of_entries,
     right_of_optimizers,
     right_of_queue,
     right_of_table,
@@ -33,6 +35,7 @@ from resources.doctor_streams import look_at_stream, right_of_stream
 from resources.doctor_tables import look_at_database, look_at_ledger_items, look_at_ledger_table
 from resources.emr_settings import EmrSettings, read_settings
 from resources.errors import SecretMissing
+from resources.external_tables import DESCRIBED
 from resources.objects import DELETABLE, ERASABLE, Zone
 from resources.treatment_keys import REFERENCE, current_key
 
@@ -57,7 +60,8 @@ def aws_checks(
         *_of_buckets(aws, str(chosen.lake_prefix), wanted),
         *_of_events(aws, str(chosen.event_queue), f"{chosen.lake_prefix}-landing"),
         *_of_ledger(aws, str(chosen.ledger_table)),
-        *_of_catalog(aws, wanted.namespaces),
+        *_of_catalog(aws, wanted.namespaces, right_of_catalog),
+        *_of_catalog(aws, DESCRIBED, right_of_entries),
         *_of_secrets(secrets, wanted),
         *_of_streams(aws, wanted.streams),
         *_of_jobs(aws, partial(read_settings, chosen.emr, chosen.emr_deployed)),
@@ -114,12 +118,12 @@ def _of_ledger(aws: Clients, table: str) -> Iterator[Check]:
     )
 
 
-def _of_catalog(aws: Clients, namespaces: Iterable[str]) -> Iterator[Check]:
+def _of_catalog(
+    aws: Clients, namespaces: Iterable[str], right: Callable[[str], Right]
+) -> Iterator[Check]:
     for name in namespaces:
         yield check(f"catalog {name}", partial(look_at_database, aws, name), CALLER)
-        yield check(
-            "catalog permissions", partial(look_at_right, aws, right_of_catalog(name)), CALLER
-        )
+        yield check("catalog permissions", partial(look_at_right, aws, right(name)), CALLER)
 
 
 def _of_secrets(secrets: SecretsResource, wanted: Wanted) -> Iterator[Check]:

@@ -72,6 +72,18 @@ def right_of_catalog(namespace: str) -> Right:
     )
 
 
+def right_of_entries(zone: str) -> Right:
+    """What the platform does with a database of files, its tables and their partitions."""
+    catalog = "arn:{partition}:glue:{region}:{account}"
+    tables = ("GetDatabase", "GetTable", "GetTables", "CreateTable", "UpdateTable")
+    changes = ("BatchCreatePartition", "BatchUpdatePartition", "BatchDeletePartition")
+    return Right(
+        f"Glue database {zone}",
+        tuple(f"glue:{action}" for action in (*tables, "GetPartitions", *changes)),
+        (f"{catalog}:catalog", f"{catalog}:database/{zone}", f"{catalog}:table/{zone}/*"),
+    )
+
+
 def right_of_optimizers(role: str) -> Right:
     """What the platform does with the role under which Glue keeps tables."""
     name = role.rpartition("/")[2]

@@ -53,8 +53,8 @@ def look_at_database(aws: Clients, name: str) -> Iterator[Finding]:
         yield Finding(
             thing,
             "warning",
-            "no such database; the first publication makes it, if its role may",
-            "one database for each zone of published tables",
+            "no such database; who first describes a table in it makes it, if its role may",
+            "one database for each zone of published tables, and for raw, clean and quarantine",
             f"deploy the infrastructure, or aws glue create-database --database-input Name={name}",
         )
         return

@@ -153,6 +153,7 @@ def _local(chosen: Settings) -> dict[str, object]:
     from resources.local.announcements import SqliteAnnouncementsResource
     from resources.local.event_streams import LocalStreams
     from resources.local.events import FolderQueueResource
+    from resources.local.external_tables import SqliteExternalTablesResource
     from resources.local.forecaster import LocalForecaster
     from resources.local.ledger import SqliteLedgerResource
     from resources.local.registry import SqliteRegistryResource
@@ -174,6 +175,7 @@ def _local(chosen: Settings) -> dict[str, object]:
         "registry": SqliteRegistryResource(path=str(home / "registry.db")),
         "secrets": LocalSecrets(path=str(home / "secrets.json")),
         "catalog": catalog,
+        "entries": SqliteExternalTablesResource(path=str(home / "catalog.db")),
         "runner": LocalJobRunner(home=str(home), engine=chosen.engine),
         "replication": LocalReplication(),
         "saas": LocalSaas(),
@@ -191,6 +193,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
     from resources.dynamodb_alerts import DynamoAlertStoreResource
     from resources.dynamodb_announcements import DynamoAnnouncementsResource
     from resources.dynamodb_registry import DynamoRegistryResource
+    from resources.glue_tables import GlueTablesResource
     from resources.kinesis import KinesisStreams
     from resources.local.forecaster import LocalForecaster
     from resources.local.warehouse import LocalWarehouse
@@ -214,6 +217,7 @@ def _aws(chosen: Settings) -> dict[str, object]:
         "registry": DynamoRegistryResource(table=table) if table else no_table,
         "secrets": SecretsManagerSecrets(prefix=chosen.secrets_prefix),
         "catalog": catalog,
+        "entries": GlueTablesResource(),
         "runner": _runner(chosen),
         "replication": DmsReplication(),
         "saas": UnavailableService(

@@ -33,6 +33,7 @@
         ├── SourceRejected        a source system answered no
         ├── ChangesLost           a source system no longer has changes that were not delivered
         ├── TableMissing          no such table in the catalog
+        ├── CatalogRefused        what a catalog does not let us write, or has of somebody else
         ├── AuditFailed           rows that a blocking check keeps from being published
         ├── MaintenanceRefused    upkeep of a table that would hurt its writers or its readers
         ├── QueryRejected         SQL that this reader may not run
@@ -234,6 +235,10 @@ class ChangesLost(TerminalError):
 
 class TableMissing(TerminalError):
     """No such table in the catalog."""
+
+
+class CatalogRefused(TerminalError):
+    """A catalog does not take what is to be written, or holds something of somebody else there."""
 
 
 class AuditFailed(TerminalError):

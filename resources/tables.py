@@ -130,6 +130,8 @@ def iceberg_properties(definition: TableDefinition) -> dict[str, str]:
     """Properties that every table of ours carries; Athena reads format version 2, not 3."""
     return {
         "comment": definition.doc,
+        # What PyIceberg gives to Glue as the table's description; Iceberg on Spark takes `comment`.
+        "Description": definition.doc,
         "commit.retry.num-retries": COMMIT_RETRIES,
         "write.parquet.compression-codec": "zstd",
         "product360.grain": definition.grain,

@@ -2,7 +2,7 @@
 
     ingest             everything that is to come is asked for, or looked for
     accept_<system>    one system's delivered objects into raw and clean, by landing date
-    publish            clean into published tables, forecasts and answers
+    publish            clean into published tables, forecasts, answers and catalog entries
     watch              whether every source delivers in time, as much and as complete as usual
     validate           databases against what was delivered of them
     reconcile          source against raw against clean, for every day that changed
@@ -171,6 +171,7 @@ def publish_job() -> UnresolvedAssetJobDefinition:
     """Everything from curated on."""
     return dg.define_asset_job(
         PUBLISH,
-        selection=dg.AssetSelection.groups("curated", "forecast", "serving"),
-        description="Take clean batches into published tables, forecast, and answer questions.",
+        selection=dg.AssetSelection.groups("curated", "forecast", "serving", "catalog"),
+        description="Take clean batches into published tables, forecast, answer questions, and let "
+        "the catalog say where every batch lies.",
     )

@@ -81,15 +81,20 @@ class CellReader:
 
     def _header(self, source_file: str) -> list[str]:
         if source_file not in self._headers:
-            start = b""
-            for chunk in self.raw.stream(source_file):
-                start += chunk
-                if len(start) >= _HEADER_BYTES:
-                    break
-            lines = _text(start).lstrip("\ufeff").splitlines(keepends=True)
-            header = _record([line for line in lines if line.strip()]) or []
-            self._headers[source_file] = [name.strip() for name in header]
+            self._headers[source_file] = header_of(self.raw, source_file)
         return self._headers[source_file]
+
+
+def header_of(raw: ObjectStore, key: str) -> list[str]:
+    """The names in the header of a delivered CSV file; none where it is no record."""
+    start = b""
+    for chunk in raw.stream(key):
+        start += chunk
+        if len(start) >= _HEADER_BYTES:
+            break
+    lines = _text(start).lstrip("\ufeff").splitlines(keepends=True)
+    header = _record([line for line in lines if line.strip()]) or []
+    return [name.strip() for name in header]
 
 
 def shown(cells: Cells | None, columns: Sequence[str]) -> list[str]:

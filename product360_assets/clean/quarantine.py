@@ -1,9 +1,10 @@
 """Quarantine as people see it: which rows are held, since when, by which rule, and which one it is.
 
-Rejected rows lie beside the clean rows of the unit that rejected them. A row is known by an id that
-begins with its name (`spark.row_names`), so that it is the same row whenever its batch is made
-clean again; of equal rows, each has its number. The job that makes batches clean names its rows,
-and finds released ones again by their names.
+Rejected rows lie beside the clean rows of the unit that rejected them, by batch; earlier versions
+kept those of a unit together. A row is known by an id that begins with its name
+(`spark.row_names`), so that it is the same row whenever its batch is made clean again; of equal
+rows, each has its number. The job that makes batches clean names its rows, and finds released ones
+again by their names.
 
 The hazard: released is not gone. A released row stays in the accounts of its batch as rejected, and
 its correction is accounted for in a batch of its own; only what waits for somebody is counted here
@@ -20,6 +21,7 @@ from typing import Any
 
 from product360_assets.clean.accounting import accounted
 from product360_assets.clean.releases import released_ids
+from product360_assets.clean.request import SET_ASIDE_AT
 from product360_assets.core.states import CLEAN, RELEASED
 from resources.arrow_files import file_system, parquet_keys
 from resources.errors import CorrectionRefused
@@ -116,7 +118,10 @@ def _records(batch: Batch, state: ZoneState, clean: ObjectStore) -> Iterator[dic
     import pyarrow.parquet as pq
 
     files, root = file_system(clean)
-    for key in parquet_keys(clean, f"quarantine/{batch.source}/{batch.table}/unit={state.unit}"):
+    prefix = f"quarantine/{batch.source}/{batch.table}/unit={state.unit}/"
+    if SET_ASIDE_AT in state.details:
+        prefix += f"batch={batch.batch_id}/"
+    for key in parquet_keys(clean, prefix):
         with files.open_input_file(f"{root}/{key}") as file:
             rows = pq.ParquetFile(file).read()
         if "_correction_id" not in rows.column_names:

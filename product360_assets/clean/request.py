@@ -24,6 +24,8 @@ from resources.saas import OPERATION as PULLED_OPERATION
 from resources.treatment_keys import KeyReference
 
 JOB = "clean"
+# Where a batch's rejected rows are, if it has any; earlier versions kept those of a unit together.
+SET_ASIDE_AT = "set aside at"
 # One job reads at most so much, but always at least one batch.
 BYTES_PER_JOB = 512 * 1024 * 1024
 
@@ -90,6 +92,10 @@ class CleanUnit:
     def quarantine_prefix(self) -> str:
         """What the keys of its rejected rows begin with, without the last slash."""
         return f"quarantine/{self.prefix}"
+
+    def set_aside(self, batch_id: str, clean: ObjectStore) -> dict[str, str]:
+        """The detail of a clean state that says where a batch's rejected rows are."""
+        return {SET_ASIDE_AT: clean.uri_of(f"{self.quarantine_prefix}/batch={batch_id}/")}
 
     def request(self, *, raw: ObjectStore, clean: ObjectStore) -> JobRequest:
         """The job that makes the unit."""

@@ -27,7 +27,7 @@ from product360_assets.core.states import CLEAN, RAW, REFUSED, published_as, rec
 from resources.errors import SecretMissing
 from resources.jobs import JobReport, JobResult, JobRunner
 from resources.ledger import Ledger, ZoneState
-from resources.objects import LakeResource
+from resources.objects import LakeResource, ObjectStore
 from resources.secrets import SecretsResource
 from resources.treatment_keys import KeyReference, current_key
 from spark.row_names import key_version, name_of
@@ -232,6 +232,7 @@ class Cleaning:
                     batch_id,
                     nulls.get(batch_id, {}),
                     contract_version=self.contract_version,
+                    clean=self.lake.zone("clean"),
                 ),
                 replacing=earlier.get(batch_id),
             )
@@ -269,6 +270,7 @@ def _state(
     nulls: Mapping[str, int],
     *,
     contract_version: int | None,
+    clean: ObjectStore,
 ) -> ZoneState:
     return ZoneState(
         batch_id=batch_id,
@@ -288,6 +290,7 @@ def _state(
             **({REPLAYED: unit.replay} if unit.replay else {}),
             FILES: str(result.files),
             BYTES: str(result.bytes),
+            **(unit.set_aside(batch_id, clean) if result.rows_quarantined else {}),
             **({KEY_VERSION: unit.key.version} if unit.key and unit.table.is_treated else {}),
             **({ERASED: " ".join(unit.erased.ids)} if unit.erased.ids else {}),
             **{f"{NULLS}{column}": str(count) for column, count in nulls.items()},

@@ -17,6 +17,7 @@ from product360_assets.cli import (
     rollback,
     tags,
 )
+from product360_assets.cli.catalog import catalog
 from product360_assets.cli.output import (
     Format,
     FormatOption,
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.add_typer(pseudonyms.keys, name="keys")
 app.command()(pseudonyms.reveal)
 
+app.add_typer(catalog)
 app.add_typer(registry)
 app.add_typer(source)
 app.add_typer(stream)

@@ -49,6 +49,11 @@ def governance_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(["governance", name])
 
 
+def catalog_key() -> dg.AssetKey:
+    """What the catalog says of the files of raw, clean and quarantine."""
+    return dg.AssetKey(["catalog", "entries"])
+
+
 def maintenance_key(action: str) -> dg.AssetKey:
     """What upkeep of one kind did to the published tables."""
     return dg.AssetKey(["maintenance", action])

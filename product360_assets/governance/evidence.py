@@ -143,8 +143,10 @@ def _add_states(
                 day.raw[batch_id] = accepted[batch_id]
             if batch_id in made_clean:
                 state = day.clean[batch_id] = made_clean[batch_id]
-                for unit in (clean_folder(folder, state), quarantine_folder(folder, state)):
-                    day.clean_objects.update(files.get(unit, {}))
+                aside = quarantine_folder(folder, state)
+                # Earlier versions kept what a unit rejected together.
+                for each in (clean_folder(folder, state), aside, f"{aside}/batch={batch_id}"):
+                    day.clean_objects.update(files.get(each, {}))
 
 
 def clean_folder(folder: str, state: ZoneState) -> str:
@@ -153,7 +155,7 @@ def clean_folder(folder: str, state: ZoneState) -> str:
 
 
 def quarantine_folder(folder: str, state: ZoneState) -> str:
-    """Where the rows are that were set aside when the batch was made clean, with others'."""
+    """Where the rows are that its unit set aside; those of each batch are in a folder of it."""
     return f"quarantine/{folder}/unit={state.unit}"
 
 

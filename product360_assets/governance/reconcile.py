@@ -103,7 +103,7 @@ def _read(evidence: TableEvidence, days: Sequence[date], secrets: SecretsResourc
 
 def _clean_side(evidence: TableEvidence, days: Sequence[DayEvidence]) -> CleanSide:
     clean = evidence.lake.zone("clean")
-    # Quarantine keeps what was made clean together; each of its files is read once.
+    # Earlier versions kept what a unit rejected together; each file is read once.
     keys = sorted({key for day in days for key in day.clean_objects})
     kept = [key for key in keys if not key.startswith("quarantine/")]
     side = CleanSide(rows=raw_and_clean.footers(clean, kept))

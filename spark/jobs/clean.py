@@ -146,7 +146,7 @@ def _publish_all(
     repeated = _repeated(session, spec, rows, f"{staging}/repeated", tally)
     expect_no_halt(tally, spec)
     _publish(session, spec, rows, repeated, tally)
-    _quarantine(spec, rows, repeated)
+    _quarantine(spec, rows, repeated, tally)
     _account(session, spec, tally)
     files = written(session, spec.output)
     return [
@@ -210,11 +210,18 @@ def _publish(
             write_no_rows(clean, spec.location(batch_id))
 
 
-def _quarantine(spec: CleanSpec, rows: DataFrame, repeated: DataFrame | None) -> None:
+def _quarantine(spec: CleanSpec, rows: DataFrame, repeated: DataFrame | None, tally: Tally) -> None:
+    """Rejected rows by batch, so that those of one can be read, moved or left without the others'.
+
+    Where there are none, one file without rows says so.
+    """
     rejected = quarantined_rows(rows, spec)
+    if not any(tally.rows_quarantined(batch.batch_id) for batch in spec.batches):
+        write_no_rows(rejected, spec.quarantine)
+        return
     if repeated is not None:
         rejected = rejected.unionAll(quarantined_copies(repeated, spec))
-    write_rows(rejected, spec.quarantine)
+    write_rows(rejected.withColumn(FOLDER, expr(ACCOUNTED)), spec.quarantine, folders=FOLDER)
 
 
 def _account(session: SparkSession, spec: CleanSpec, tally: Tally) -> None:

@@ -111,7 +111,7 @@ def test_every_upstream_key_exists_and_only_sources_come_from_outside(graph: Des
 
 def test_every_asset_has_a_group_an_owner_and_a_kind(graph: Described) -> None:
     zones = {"sources", "ingestion", "raw", "clean", "curated", "streaming", "forecast"}
-    zones |= {"serving", "governance", "maintenance"}
+    zones |= {"serving", "catalog", "governance", "maintenance"}
     for key, facts in graph["assets"].items():
         assert facts["group"] in zones, key
         assert facts.get("owners"), key

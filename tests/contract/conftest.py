@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 from aws_endpoints import REGION, aws_on_loopback, aws_variables
 from emr import sail_server
+from glue_passage import GluePassage, passing
 
 from resources.ledger import Ledger
 
@@ -28,6 +29,13 @@ def aws(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in aws_variables(aws_endpoint).items():
         monkeypatch.setenv(name, value)
     return aws_endpoint
+
+
+@pytest.fixture
+def passage(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[GluePassage]:
+    with passing(aws) as found:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", found.endpoint)
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from resources.doctor_calls import Clients
 from resources.doctor_iam import principal_of
 from resources.dynamodb_items import create_table
 from resources.environments import Settings, settings
+from resources.external_tables import DESCRIBED
 from resources.secrets import SecretsManagerSecrets
 from resources.treatment_keys import REFERENCE, rotate_key
 
@@ -400,7 +402,9 @@ def _deploy(stage: Stage, emr: Path) -> Deployment:
     _make_buckets(aws, prefix)
     _announce(aws, prefix, queue, name)
     create_table(aws("dynamodb"), f"ledger-{name}")
-    aws("glue").create_database(DatabaseInput={"Name": f"curated_{name}"})
+    for database in (f"curated_{name}", *DESCRIBED):
+        with suppress(aws("glue").exceptions.AlreadyExistsException):
+            aws("glue").create_database(DatabaseInput={"Name": database})
     SecretsManagerSecrets().publish(f"pos-{name}", {"host": "db", "password": PASSWORD})
     database = f"curated_{name}"
     return Deployment(

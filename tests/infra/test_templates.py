@@ -166,10 +166,40 @@ def test_secrets_are_places_without_values_for_every_reference(templates: Templa
         assert each.keys() == {"Name", "Description", "KmsKeyId", "Tags"}
 
 
-def test_there_is_a_database_for_every_published_table_and_view(templates: Templates) -> None:
+def test_there_is_a_database_for_every_published_table_and_view_and_for_files(
+    templates: Templates,
+) -> None:
     made = resources(templates["Catalog"], "AWS::Glue::Database").values()
-    assert {each["Properties"]["DatabaseInput"]["Name"] for each in made} == {
-        table.zone for table in (*TABLES.values(), *VIEWS.values())
+    inputs = {each["Properties"]["DatabaseInput"]["Name"]: each["Properties"] for each in made}
+    assert inputs.keys() == {
+        *(table.zone for table in (*TABLES.values(), *VIEWS.values())),
+        *("raw", "clean", "quarantine"),
+    }
+    told = {name: each["DatabaseInput"] for name, each in inputs.items()}
+    assert text(told["quarantine"]["LocationUri"]).endswith("-clean/quarantine")
+    assert text(told["raw"]["LocationUri"]).endswith("-raw/")
+    assert "LocationUri" not in told["serving"]
+    for each in told.values():
+        assert each["Parameters"] == {"product360:deployment": "product360"}
+
+
+def test_only_the_platform_writes_entries_of_files_and_nobody_removes_one(
+    templates: Templates,
+) -> None:
+    of_files = re.compile(r".*:(database/(raw|clean|quarantine)|table/(raw|clean|quarantine)/\*)")
+    given = {
+        role: {action for action, on in allowed(templates, role) if of_files.fullmatch(on)}
+        for role in ("Platform", "Jobs", "Optimizers")
+    }
+    assert given == {
+        "Platform": {
+            *("glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"),
+            *("glue:CreateTable", "glue:UpdateTable"),
+            *("glue:BatchCreatePartition", "glue:BatchUpdatePartition"),
+            "glue:BatchDeletePartition",
+        },
+        "Jobs": set(),
+        "Optimizers": set(),
     }
 
 

@@ -19,8 +19,9 @@ from product360_assets.automation.jobs import PUBLISH
 from product360_assets.automation.rebuild import digests
 from product360_assets.automation.refresh import COMPOSITION, Refresh, RefreshRun, publish_contracts
 from product360_assets.core.contract import load_contracts
-from product360_assets.core.keys import published_key
+from product360_assets.core.keys import catalog_key, published_key
 from resources.environments import platform_resources
+from resources.external_tables import ExternalColumn, ExternalTables
 from resources.local import engines
 from resources.objects import LakeResource
 from resources.treatment_keys import REFERENCE
@@ -78,6 +79,23 @@ class Place:
         """Publish these tables, by identifier, with their checks."""
         with self.entered():
             return self._work().run(PUBLISH, assets=[published_key(each) for each in tables])
+
+    def describe(self) -> RefreshRun:
+        """Bring the catalog's entries of files in line with the ledger."""
+        with self.entered():
+            return self._work().run(PUBLISH, assets=[catalog_key()])
+
+    def entries(self) -> Mapping[str, tuple[tuple[ExternalColumn, ...], list[str]]]:
+        """Of every entry of files its columns and the landing date of each partition.
+
+        Not the batches: their ids come from versions of objects, which each store makes its own.
+        """
+        with self.entered() as resources:
+            entries: ExternalTables = resources["entries"].open()
+            return {
+                name: (held.table.columns, [each.values[0] for each in entries.partitions(name)])
+                for name, held in entries.standing().items()
+            }
 
     def digests(self) -> Mapping[str, str]:
         """Of every clean and curated table."""

@@ -57,6 +57,11 @@ def test_every_source_is_clean_as_at_home(home: Place, deployment: Deployment) -
     assert {name: theirs.get(name) for name in names} == {name: ours[name] for name in names}
 
 
+def test_every_entry_of_files_is_the_one_at_home(home: Place, deployment: Deployment) -> None:
+    assert deployment.place.describe().failures == ()
+    assert deployment.place.entries() == home.entries()
+
+
 def test_every_published_table_is_the_one_at_home(home: Place, published: Deployment) -> None:
     assert digests(published.place) == digests(home)
     assert {run.state for run in published.emr.runs} == {"SUCCESS"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from deployment import Deployment, deployment_on_loopback
 from places import Place, deliver, home_with
 
 from demo.pricing import deliver_prices
+from resources.aws import client
 
 pytestmark = [pytest.mark.aws, pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(1_800)]
 CLEAN, PUBLISHED = "clean.pricing.price_week", "curated.price_week"
@@ -59,6 +62,26 @@ def test_jobs_on_emr_make_the_same_rows_clean(local: Place, deployment: Deployme
 
 
 @pytest.mark.usefixtures("taken_in")
+def test_raw_and_clean_are_tables_in_glue_with_a_partition_for_each_batch(
+    local: Place, deployment: Deployment
+) -> None:
+    for place in (local, deployment.place):
+        assert place.describe().failures == ()
+    assert deployment.place.entries() == local.entries()
+    with deployment.place.entered() as resources:
+        states = resources["ledger"].open().zone_states("pricing", "price_week", "clean")
+        for zone in ("raw", "clean"):
+            where = {"DatabaseName": zone, "TableName": "pricing_price_week"}
+            found = client("glue").get_partitions(**where)["Partitions"]
+            assert len(found) == WEEKS
+            for each in found:
+                rows = rows_at(each["StorageDescriptor"]["Location"])
+                assert rows == states[each["Values"][1]].rows_out
+    # Nothing is new, so nothing is written.
+    assert [each.outcome for each in deployment.place.describe().finished] == ["unchanged"]
+
+
+@pytest.mark.usefixtures("taken_in")
 def test_jobs_on_emr_publish_the_same_table_in_glue(
     local: Place, deployment: Deployment, aws_jars: list[Path] | str
 ) -> None:
@@ -88,3 +111,18 @@ def test_what_was_published_is_not_published_again(
     again = deployment.place.publish([PUBLISHED])
     assert [table.outcome for table in again.finished] == ["unchanged"]
     assert len(deployment.emr.runs) == before
+
+
+def rows_at(location: str) -> int:
+    """Rows of a partition's folder in S3, as whoever is told only that folder reads them."""
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    s3 = client("s3")
+    files = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
+    rows = 0
+    for key in files:
+        data = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        if key.endswith(".parquet"):
+            rows += pq.read_metadata(BytesIO(data)).num_rows
+        elif key.endswith(".csv"):
+            rows += len(data.splitlines()) - 1
+    return rows

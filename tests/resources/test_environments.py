@@ -28,6 +28,7 @@ NAMES = {
     "registry",
     "secrets",
     "catalog",
+    "entries",
     "runner",
     "replication",
     "saas",

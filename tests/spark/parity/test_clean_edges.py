@@ -254,7 +254,7 @@ def rows_below(location: str) -> pa.Table:
     """Rows of a folder without the columns that say in which unit they lie."""
     folder = Path(location.removeprefix("file://"))
     return pa.concat_tables(
-        [pq.ParquetFile(file).read() for file in sorted(folder.glob("*.parquet"))]
+        [pq.ParquetFile(file).read() for file in sorted(folder.rglob("*.parquet"))]
     )
 
 
