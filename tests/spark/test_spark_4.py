@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 ROOM = REPOSITORY / "tests/spark/jobs"
 AGREEING = ROOM / "test_clean_agrees.py"
 # The tests of a whole room, in a process of their own.
-pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(5_400)]
+pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(10_800)]
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,9 @@ def java_home() -> Path:
 
 def test_jobs_do_on_spark_4_what_their_tests_say(packages: Path, java_home: Path) -> None:
     path = os.pathsep.join([str(packages), str(REPOSITORY)])
-    # Some take ten minutes on a busy machine.
-    chosen = ["-m", "spark", "--timeout=3600", str(ROOM), f"--ignore={AGREEING}"]
+    # One story of each kind is enough: some take twenty minutes on a busy machine.
+    first = "not 2-spark and not 3-spark and not 4-spark"
+    chosen = ["-m", "spark", "-k", first, "--timeout=3600", str(ROOM), f"--ignore={AGREEING}"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "spark_4", *chosen],
         cwd=REPOSITORY,
