@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forgotten import clean
 from reconciled import DAYS, FIRST, SECOND, Shop
 
 from product360_assets.clean.corrections import Releasing
@@ -174,6 +175,29 @@ def test_a_correction_is_a_partition_of_clean_and_none_of_raw(catalogued: Catalo
     assert catalogued.partitions("raw") == raw
     assert sorted(catalogued.read("clean").values()) == [1, 1, 3]
     assert catalogued.agrees()
+
+
+def test_who_was_erased_is_in_no_partition(
+    make_asked: Callable[[str], Shop], tmp_path: Path
+) -> None:
+    shop = make_asked("remove")
+    found = Catalogued(shop, tmp_path)
+    found.run()
+    before = found.read("clean")
+    clean(shop)
+    said = found.run()
+    assert (sorted(before.values()), sorted(found.read("clean").values())) == ([1, 3], [0, 1])
+    # What was theirs is set aside without what it said, and so the first batch has a new partition.
+    assert (said["added"], said["moved"], said["removed"]) == (1, 3, 0)
+    assert found.agrees()
+    aside = [
+        row
+        for each in found.partitions("quarantine")
+        for file in Path(each.location.removeprefix("file://")).glob("*.parquet")
+        for row in pq.read_table(file, partitioning=None).to_pylist()
+    ]
+    assert sorted(str(row["raw_text"]) for row in aside if row["rule"] == "erased") == ["None"] * 3
+    assert len(aside) == 4
 
 
 def test_what_lies_beside_a_batch_is_not_read(catalogued: Catalogued) -> None:

@@ -3,64 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from reconciled import DAYS
+from forgotten import clean
 
-from product360_assets.clean.work import Cleaning
-from product360_assets.core.contract import SourceContract
-from product360_assets.core.erasures import record_found, record_request
 from product360_assets.governance.known_erased import KnownErased
-from resources.treatment_keys import current_key, key_of
-from spark.tokens import subject_hash
 
 RAW_AND_CLEAN = "raw_and_clean_agree"
-# Member 40 bought twice, in the first of two files; one row of the other is set aside.
-FIRST = "order_id,member,total\n1,40,1.10\n2,7,2.20\n3,40,3.30\n"
-SECOND = "order_id,member,total\n4,8,-4.40\n5,40,5.50\n"
-
-
-def clean(shop: Any) -> None:
-    [table] = shop.contract.tables
-    work = Cleaning(shop.contract, table, shop.ledger.open(), shop.lake, shop.runner, print)
-    assert replace(work, secrets=shop.secrets).clean(DAYS).unaccounted == {}
-
-
-def request(shop: Any) -> None:
-    """Put the request to erase member 40 in force; nothing is made clean again."""
-    key = current_key(shop.secrets)
-    master = key_of(shop.secrets, key.version)
-    subject = subject_hash(master, key.version, "member")("40")
-    batches = [batch.batch_id for batch in shop.ledger.open().batches("shop", "order")]
-    at = datetime(2017, 5, 3, tzinfo=UTC).isoformat()
-    record_request(shop.zone("clean"), "member", subject, at=at)
-    record_found(shop.zone("clean"), "member", subject, batches)
-
-
-@pytest.fixture
-def make_asked(make_shop: Callable[..., Any]) -> Callable[[str], Any]:
-    """Makes a shop in which member 40 asked to be erased, and nothing was done yet."""
-
-    def make(erasure: str) -> Any:
-        shop = make_shop()
-        document = shop.contract.model_dump(mode="json", exclude_defaults=True)
-        column = document["tables"][0]["columns"][1]
-        column |= {"type": "bigint", "nullable": True, "subject": "member", "erasure": erasure}
-        shop.contract = SourceContract.model_validate(document)
-        files = {"2017-05-01/a.csv": FIRST, "2017-05-02/b.csv": SECOND}
-        for key, content in files.items():
-            shop.zone("landing").put(f"shop/order/{key}", content.encode())
-        shop.accept()
-        clean(shop)
-        request(shop)
-        return shop
-
-    return make
 
 
 def test_the_key_of_nobody_erased_is_summed_and_that_of_the_erased_explains_the_difference(
