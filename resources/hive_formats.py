@@ -8,6 +8,7 @@ formats are strings, and `product360.type` says what clean makes of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from resources.external_tables import ExternalColumn, ExternalTable, FileFormat
@@ -16,27 +17,33 @@ _HIVE, _TEXT = "org.apache.hadoop.hive", "org.apache.hadoop.mapred.TextInputForm
 _TEXT_OUT = f"{_HIVE}.ql.io.HiveIgnoreKeyTextOutputFormat"
 _PARQUET = f"{_HIVE}.ql.io.parquet"
 # Input format, output format, and what takes records apart.
-CLASSES: Mapping[FileFormat, tuple[str, str, str]] = {
-    "csv": (_TEXT, _TEXT_OUT, f"{_HIVE}.serde2.OpenCSVSerde"),
-    "json": (_TEXT, _TEXT_OUT, "org.openx.data.jsonserde.JsonSerDe"),
-    "parquet": (
-        f"{_PARQUET}.MapredParquetInputFormat",
-        f"{_PARQUET}.MapredParquetOutputFormat",
-        f"{_PARQUET}.serde.ParquetHiveSerDe",
-    ),
-}
+CLASSES: Mapping[FileFormat, tuple[str, str, str]] = MappingProxyType(
+    {
+        "csv": (_TEXT, _TEXT_OUT, f"{_HIVE}.serde2.OpenCSVSerde"),
+        "json": (_TEXT, _TEXT_OUT, "org.openx.data.jsonserde.JsonSerDe"),
+        "parquet": (
+            f"{_PARQUET}.MapredParquetInputFormat",
+            f"{_PARQUET}.MapredParquetOutputFormat",
+            f"{_PARQUET}.serde.ParquetHiveSerDe",
+        ),
+    }
+)
 # Of the table; a text that is compressed is known by the ending of its file's name.
-_OF_TABLE: Mapping[FileFormat, Mapping[str, str]] = {
-    "csv": {"skip.header.line.count": "1"},
-    "json": {},
-    "parquet": {},
-}
-_OF_READER: Mapping[FileFormat, Mapping[str, str]] = {
-    "csv": {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"},
-    # A damaged record is a row of nulls, and no query fails on it; clean has its text aside.
-    "json": {"case.insensitive": "TRUE", "ignore.malformed.json": "TRUE"},
-    "parquet": {"serialization.format": "1"},
-}
+_OF_TABLE: Mapping[FileFormat, Mapping[str, str]] = MappingProxyType(
+    {
+        "csv": {"skip.header.line.count": "1"},
+        "json": {},
+        "parquet": {},
+    }
+)
+_OF_READER: Mapping[FileFormat, Mapping[str, str]] = MappingProxyType(
+    {
+        "csv": {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"},
+        # A damaged record is a row of nulls, and no query fails on it; clean has its text aside.
+        "json": {"case.insensitive": "TRUE", "ignore.malformed.json": "TRUE"},
+        "parquet": {"serialization.format": "1"},
+    }
+)
 _RENAMED = "mapping."
 
 

@@ -33,7 +33,7 @@ from resources.objects import LakeResource
 from resources.warehouse import Answer, Ask
 from spark.tables import Table, View
 
-# What a result says that was proved by what had changed.
+# What a result says that was proved by what had changed, or by another claim.
 PROVED_BY = "proved by"
 
 
