@@ -69,7 +69,10 @@ def without_the_record_last(_: Mortality) -> None:
             batch_id = raw.batch.batch_id
             location = self.lake.zone("clean").uri_of(f"{unit.prefix}/batch={batch_id}")
             result = JobResult(unit.dataset, batch_id, 1, 1, 0, 1, 1, location, {})
-            record_once(self.ledger, work._state(unit, result, batch_id, {}, contract_version=None))
+            state = work._state(
+                unit, result, batch_id, {}, contract_version=None, clean=self.lake.zone("clean")
+            )
+            record_once(self.ledger, state)
         return make(self, unit, earlier)
 
     work.record_once = lambda _ledger, state, replacing=None: state  # type: ignore[assignment]

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from mortality import Mortality, mortal_ledger
 
+from product360_assets.clean.request import SET_ASIDE_AT
 from product360_assets.clean.work import Cleaning
 from product360_assets.core.contract import SourceContract, known_contracts
 from product360_assets.core.states import CLEAN, RAW
@@ -19,6 +20,7 @@ from product360_assets.curated.price_week import PUBLICATION
 from product360_assets.curated.publish import Publisher
 from product360_assets.raw.acceptance import Acceptance
 from resources.catalog import LocalCatalogResource
+from resources.ledger import ZoneState
 from resources.local import engines
 from resources.local.ledger import SqliteLedger
 from resources.local.runner import LocalJobRunner
@@ -143,16 +145,20 @@ def outcome(home: Path, delivered: Delivered) -> dict[str, Any]:
         "raw": {info.key: raw.read(info.key).decode() for info in raw.list()},
         "batches": [str(batch) for batch in batches],
         "accepted": [str(ledger.accepted_objects(batch.batch_id)) for batch in batches],
-        "states": [
-            str(replace(state, recorded_at=LONG_AGO, location="", unit="", snapshot_id=None))
-            for found in states.values()
-            for state in found.values()
-        ],
+        "states": [str(_timeless(state)) for found in states.values() for state in found.values()],
         "rows": {batch: _rows(state.location) for batch, state in states[CLEAN].items()},
         "units that nobody knows": len(there - units),
         "published": sorted(map(str, table.scan().to_arrow().to_pylist())) if table else [],
         "commits": len(table.metadata.snapshot_log) if table else 0,
     }
+
+
+def _timeless(state: ZoneState) -> ZoneState:
+    """A state as it would be in any home, whenever and as whichever unit it was made."""
+    details = {name: each for name, each in state.details.items() if name != SET_ASIDE_AT}
+    return replace(
+        state, recorded_at=LONG_AGO, location="", unit="", snapshot_id=None, details=details
+    )
 
 
 def seen_wrongly(home: Path, delivered: Delivered) -> str | None:
