@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
 from pyiceberg.manifest import DataFile, ManifestContent
@@ -21,9 +21,6 @@ from pyiceberg.utils.properties import property_as_int
 from resources.digests import content_digest
 from resources.errors import JobFailed, TableMoved
 from resources.replacing import MANIFEST_BYTES, merge_manifests, replace_files
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 COMPACTION = "compaction"
 MANIFESTS = "manifests"
@@ -72,7 +69,7 @@ def worth_compacting(table: Table) -> list[Group]:
 
 
 def compact(table: Table, groups: Sequence[Group]) -> Rewritten:
-    """Rewrite the groups in one commit.
+    """Rewrite the groups in one commit; the memory that their rows took is given back.
 
     Raises:
         JobFailed: what was written is not what was read; nothing was committed.
@@ -89,6 +86,9 @@ def compact(table: Table, groups: Sequence[Group]) -> Rewritten:
         for file in added:
             table.io.delete(file.file_path)
         raise
+    finally:
+        # Arrow's allocator keeps what was freed, and who keeps tables for long would seem to grow.
+        pa.default_memory_pool().release_unused()
     return Rewritten(len(added), sum(file.record_count for file in added))
 
 

@@ -35,9 +35,13 @@ _QUOTES = re.compile(r"[`\s]")
 
 @dataclass
 class Notes:
-    """What one job read, by location, and what its published columns were made of, by dataset."""
+    """What one job read, by location, and what its published columns were made of, by dataset.
+
+    `at_hand` has the columns of frames that hold their rows themselves, by the ids of their plans.
+    """
 
     names: dict[str, str] = field(default_factory=dict)
+    at_hand: dict[int, list[PlanColumn]] = field(default_factory=dict)
     columns: dict[str, dict[str, list[list[str]]]] = field(default_factory=dict)
 
 
@@ -62,13 +66,25 @@ def note_input(name: str, locations: Sequence[str]) -> None:
         notes.names.update(dict.fromkeys(locations, name))
 
 
+def note_at_hand(frame: DataFrame, rows: DataFrame) -> None:
+    """Say that a frame which holds its rows itself has those that were computed as `rows`."""
+    notes, plan = _notes.get(), getattr(frame, "_plan", None)
+    if notes is None or plan is None:
+        return
+    try:
+        root = plan.to_proto(frame.sparkSession.client).root
+        notes.at_hand[root.common.plan_id] = _columns(frame.sparkSession, rows, notes)
+    except Exception:  # noqa: BLE001 - documentation must not fail the work that it documents
+        return
+
+
 def note_published(session: SparkSession, rows: DataFrame, table: Table) -> None:
     """Say that these rows are published as `table`."""
     notes = _notes.get()
     if notes is None:
         return
     try:
-        found = origins(session, rows, notes.names)
+        found = origins(session, rows, notes)
     except Exception:  # noqa: BLE001 - documentation must not fail the work that it documents
         return
     notes.columns[table.identifier] = {
@@ -89,21 +105,25 @@ def details(dataset: str) -> dict[str, str]:
 
 
 def origins(
-    session: SparkSession, rows: DataFrame, names: Mapping[str, str]
+    session: SparkSession, rows: DataFrame, notes: Notes
 ) -> dict[str, list[tuple[str, str]]]:
     """(dataset, column) pairs that each column of `rows` was computed from, in order.
 
     Args:
         session: of the rows; asked for the columns of what they were read from.
         rows: a frame of a Connect client; of any other, nothing is known.
-        names: datasets by the locations that they are read from.
+        notes: what was read so far.
     """
+    columns = _columns(session, rows, notes)
+    return {column.name: sorted(column.origins) for column in columns if column.name}
+
+
+def _columns(session: SparkSession, rows: DataFrame, notes: Notes) -> list[PlanColumn]:
     plan = getattr(rows, "_plan", None)
     if plan is None:
-        return {}
-    root = plan.to_proto(session.client).root
-    followed = Plan(lambda read: _read_columns(session, read, names))
-    return {column.name: sorted(column.origins) for column in followed.columns(root) if column.name}
+        return []
+    followed = Plan(lambda read: _read_columns(session, read, notes.names), notes.at_hand)
+    return followed.columns(plan.to_proto(session.client).root)
 
 
 def _read_columns(session: SparkSession, read: Node, names: Mapping[str, str]) -> list[PlanColumn]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 # A message of Spark Connect's protocol; pyspark publishes no types for them.
 Node = Any
@@ -49,12 +50,19 @@ class PlanColumn:
 
 
 class Plan:
-    """Resolves relations; `read` gives the columns of what a plan reads."""
+    """Resolves relations; `read` gives the columns of what a plan reads.
 
-    def __init__(self, read: Callable[[Node], list[PlanColumn]]) -> None:
+    `known` has those of relations, by their ids, of which the plan itself does not tell.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Node], list[PlanColumn]],
+        known: Mapping[int, list[PlanColumn]] = MappingProxyType({}),
+    ) -> None:
         self._read = read
         # A frame that is used twice is twice in the message, under one id.
-        self._known: dict[int, list[PlanColumn]] = {}
+        self._known = dict(known)
 
     def columns(self, relation: Node) -> list[PlanColumn]:
         """The columns of a relation in their order; none where it cannot be followed."""

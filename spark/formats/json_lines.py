@@ -39,7 +39,11 @@ _MANY_DIGITS = rf"[:\[,]{_S}-?[0-9](?:\.?[0-9]){{15}}"
 
 # A dot would stop at other line ends than the engine's own, and at other ones in Java than in Rust.
 _OBJECT = rf"\A{_S}\{{[\s\S]*\}}{_S}\z"
-_IS_ONE_OBJECT = f"({matches(_OBJECT)} AND json_array_length(concat('[', value, ']')) <=> 1)"
+_HAS_BRACES = (
+    "CASE WHEN startswith(value, '{') AND endswith(value, '}') THEN true "
+    f"ELSE {matches(_OBJECT)} END"
+)
+_IS_ONE_OBJECT = f"({_HAS_BRACES} AND json_array_length(concat('[', value, ']')) <=> 1)"
 # Of a line that is no object, both engines say that it has none.
 NAMES = "json_object_keys(value)"
 _EMPTY = rf"\A{_S}\{{{_S}\}}{_S}\z"

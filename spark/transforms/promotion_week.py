@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from spark.at_hand import at_hand
 from spark.transforms.business_week import week_start
 from spark.transforms.fold import change_order
 from spark.transforms.repetition import split_by_repetition
@@ -33,7 +34,7 @@ def promotion_weeks(promotions: DataFrame) -> DataFrame:
         promotions: clean rows of the weekly promotion files.
     """
     # The few weeks stand on the left: of an outer join, that is the side Sail keeps in memory.
-    weeks = F.broadcast(_delivered_weeks(promotions))
+    weeks = F.broadcast(at_hand(_delivered_weeks(promotions)))
     placed = weeks.join(promotions, on=DELIVERED, how="right").select(
         *KEY,
         F.col("week").alias("business_week"),

@@ -28,33 +28,35 @@ _MARK = "_is_repeated"
 def split_by_repetition(rows: DataFrame, *, key: Sequence[str]) -> tuple[DataFrame, DataFrame]:
     """Rows whose key surely occurs once, and all rows of the other keys. Runs a query at once."""
     repeated = _repeated(rows, key)
-    first = repeated.limit(KNOWN_AT_MOST + 1).collect()
-    if not first:
+    if repeated is None:
         return rows, rows.where("1 = 0")
-    if len(first) <= KNOWN_AT_MOST:
-        repeated = rows.sparkSession.createDataFrame([tuple(row) for row in first], repeated.schema)
-    marked = _marked(rows, repeated, key)
-    parts = (marked.where(f"{_MARK} IS {test}") for test in ("NULL", "NOT NULL"))
-    single, several = (part.select(*rows.columns) for part in parts)
-    return single, several
+    # The hashes stand on the left: of an outer join, that is the side Sail keeps in memory.
+    marked = broadcast(repeated).join(_hashed(rows, key), on=_HASH, how="right")
+    single = marked.where(f"{_MARK} IS NULL").select(*rows.columns)
+    return single, _of_repeated(rows, repeated, key)
 
 
 def maybe_repeated(rows: DataFrame, *, key: Sequence[str]) -> DataFrame:
-    """Rows whose key may occur more than once; all rows of such a key."""
-    marked = _marked(rows, _repeated(rows, key), key)
-    return marked.where(f"{_MARK} IS NOT NULL").select(*rows.columns)
+    """Rows whose key may occur more than once; all rows of such a key. Runs a query at once."""
+    repeated = _repeated(rows, key)
+    return rows.where("1 = 0") if repeated is None else _of_repeated(rows, repeated, key)
 
 
-def _repeated(rows: DataFrame, key: Sequence[str]) -> DataFrame:
-    """Hashes that more than one row has."""
+def _repeated(rows: DataFrame, key: Sequence[str]) -> DataFrame | None:
+    """Hashes that more than one row has; None where every row has its own."""
     times = rows.select(xxhash64(*key).alias(_HASH)).groupBy(_HASH).agg(count(lit(1)).alias("_n"))
-    return times.where("_n > 1").select(_HASH, lit(True).alias(_MARK))
+    repeated = times.where("_n > 1").select(_HASH, lit(True).alias(_MARK))
+    known = repeated.limit(KNOWN_AT_MOST + 1).collect()
+    if len(known) > KNOWN_AT_MOST:
+        return repeated
+    layout = repeated.schema
+    return rows.sparkSession.createDataFrame(list(map(tuple, known)), layout) if known else None
 
 
-def _marked(rows: DataFrame, repeated: DataFrame, key: Sequence[str]) -> DataFrame:
-    """Rows with `_is_repeated`, null where the key is single.
+def _of_repeated(rows: DataFrame, repeated: DataFrame, key: Sequence[str]) -> DataFrame:
+    hashed = _hashed(rows, key)
+    return broadcast(repeated).join(hashed, on=_HASH, how="inner").select(*rows.columns)
 
-    The hashes stand on the left: of an outer or anti join, that is the side Sail keeps in memory.
-    """
-    hashed = rows.withColumn(_HASH, xxhash64(*key))
-    return broadcast(repeated).join(hashed, on=_HASH, how="right")
+
+def _hashed(rows: DataFrame, key: Sequence[str]) -> DataFrame:
+    return rows.withColumn(_HASH, xxhash64(*key))

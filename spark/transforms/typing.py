@@ -99,6 +99,10 @@ def _from_text(text: str, wanted: str) -> str:
         return _if(
             f"{_matches(text, _PATTERNS[wanted])} AND abs({cast}) < double('Infinity')", cast
         )
+    if wanted in ("int", "bigint"):
+        # Most numbers are written as an engine would write them, which is seen at half the price.
+        usual = f"CAST({cast} AS string) = {text}"
+        return f"CASE WHEN {usual} OR {_matches(text, _PATTERNS[wanted])} THEN {cast} END"
     if wanted in _PATTERNS:
         return _if(_matches(text, _PATTERNS[wanted]), cast)
     parts = decimal_parts(wanted)

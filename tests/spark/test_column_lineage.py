@@ -14,7 +14,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from spark.column_lineage import details, note_published, noted, origins
+from spark.at_hand import at_hand
+from spark.column_lineage import Notes, details, note_published, noted, origins
 from spark.publishing import read_batches, result
 from spark.tables.curated import CUSTOMER
 from spark.transforms.customer import customers
@@ -59,7 +60,7 @@ def files(session: SparkSession, tmp_path: Path) -> Callable[..., DataFrame]:
 @contextmanager
 def followed(session: SparkSession) -> Iterator[Callable[[DataFrame], dict[str, Any]]]:
     with noted() as notes:
-        yield lambda rows: origins(session, rows, notes.names)
+        yield lambda rows: origins(session, rows, notes)
 
 
 def pairs(*names: str) -> list[tuple[str, str]]:
@@ -179,7 +180,19 @@ def test_what_cannot_be_followed_says_nothing_and_fails_nothing(
         assert found(made) == {}
         rows = found(known.join(made, on="id", how="left"))
     assert rows == {"id": pairs("one.id")}
-    assert origins(session, object(), {}) == {}  # type: ignore[arg-type]
+    assert origins(session, object(), Notes()) == {}  # type: ignore[arg-type]
+
+
+def test_rows_at_hand_come_from_where_they_were_computed(
+    session: SparkSession, files: Callable[..., DataFrame]
+) -> None:
+    with followed(session) as found:
+        prices = files("prices", "product", "week", "price")
+        weeks = prices.groupBy("week").agg(F.max("price").alias("highest"))
+        rows = found(prices.join(at_hand(weeks), on="week", how="inner").drop("price"))
+    assert rows["highest"] == pairs("prices.price")
+    assert rows["week"] == pairs("prices.week")
+    assert rows["product"] == pairs("prices.product")
 
 
 def test_a_function_over_whole_rows_is_computed_from_all_that_it_is_given(
