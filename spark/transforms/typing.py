@@ -102,7 +102,8 @@ def _from_text(text: str, wanted: str) -> str:
     if wanted in ("int", "bigint"):
         # Most numbers are written as an engine would write them, which is seen at half the price.
         usual = f"CAST({cast} AS string) = {text}"
-        return f"CASE WHEN {usual} OR {_matches(text, _PATTERNS[wanted])} THEN {cast} END"
+        matches = _matches(text, _PATTERNS[wanted])
+        return f"CASE WHEN {usual} THEN {cast} WHEN {matches} THEN {cast} END"
     if wanted in _PATTERNS:
         return _if(_matches(text, _PATTERNS[wanted]), cast)
     parts = decimal_parts(wanted)
