@@ -53,10 +53,13 @@ class Intake:
 
     def without(self, batch_ids: Collection[str]) -> Intake:
         """The same, without the files of some batches; their layouts stay known."""
+        return self._where(lambda file: file.batch.batch_id not in batch_ids)
 
-        def stays(file: DeliveredFile) -> bool:
-            return file.batch.batch_id not in batch_ids
+    def only(self, files: Collection[DeliveredFile]) -> Intake:
+        """The same, with no other files than these; the layouts of all stay known."""
+        return self._where(lambda file: file in files)
 
+    def _where(self, stays: Callable[[DeliveredFile], bool]) -> Intake:
         fast = [(tuple(filter(stays, files)), read) for files, read in self.fast]
         return replace(
             self,
@@ -99,14 +102,19 @@ def take_in(
     return intake
 
 
-def staged_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
-    """Staged rows of everything that was taken in."""
+def staged_rows(
+    session: SparkSession,
+    spec: CleanSpec,
+    intake: Intake,
+    chosen: Callable[[DataFrame], DataFrame] = lambda rows: rows,
+) -> DataFrame:
+    """Staged rows of everything that was taken in; of files that can be read, those `chosen`."""
     portions = [read(files) for files, read in intake.fast]
     for names, files in _by_names(spec, intake, intake.slow).items():
         portion = record_by_record.portion(session, files, names, spec.format)
         portions.append(_respelled(portion, spec, names))
-    portions.append(_refused_files(session, intake.refused))
-    rows = union([staged(portion, spec) for portion in portions])
+    refused = staged(_refused_files(session, intake.refused), spec)
+    rows = union([*(chosen(staged(portion, spec)) for portion in portions), refused])
     return pseudonymised(without_erased(rows, spec), spec)
 
 
@@ -160,6 +168,7 @@ def _take_parquet(
                 intake.refused.append((file, parquet.names_refused(layout)))
             else:
                 readable[file] = layout
+    intake.expected = parquet.records(session, list(readable))
     _add_layouts(intake, readable, partial(_read_parquet, session, spec))
     return intake
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import expr
+from pyspark.sql.functions import count, expr, lit
 
 from spark.failures import FileUnreadable
 from spark.io import ENGINE_ERRORS, union
@@ -41,6 +41,16 @@ def layout_of(session: SparkSession, file: DeliveredFile) -> Layout:
     if not fields:
         raise FileUnreadable("expected Parquet, found a file without columns")
     return tuple((field.name, field.dataType.simpleString()) for field in fields)
+
+
+def records(session: SparkSession, files: Sequence[DeliveredFile]) -> dict[DeliveredFile, int]:
+    """How many rows each file has, as its footer says."""
+    counts = [
+        session.read.parquet(file.uri).agg(count(lit(1)).alias("rows"), lit(number).alias("file"))
+        for number, file in enumerate(files)
+    ]
+    found = union(counts).collect() if counts else []
+    return {files[row["file"]]: int(row["rows"]) for row in found}
 
 
 def portion(session: SparkSession, files: Sequence[DeliveredFile], layout: Layout) -> Portion:

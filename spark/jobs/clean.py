@@ -1,8 +1,9 @@
 """Delivered files of one table → typed rows by batch, and quarantine; every record accounted for.
 
-All batches of a call are one job. Sources are read once, into a staging folder beside the output;
-whatever is then counted, published or quarantined comes from there. A crash leaves nothing that
-counts: the caller records the result only after the report, and a second run replaces the folders.
+All batches of a call are one job: its records are judged (`spark.judging`), those that repeat
+others are found, and what is good and what is rejected is counted where it was written. A crash
+leaves nothing that counts: the caller records the result only after the report, and a second run
+replaces the folders.
 
 A batch whose layout the table's drift mode does not take is held: none of its rows is read, and its
 result says how it differs. The others go on.
@@ -15,11 +16,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import col, count, expr, lit
+from pyspark.sql.functions import count, expr, lit
 
 from spark.errors import harmless_reason_of
-from spark.failures import Withheld
-from spark.formats.intake import Intake, failing_files, staged_rows, take_in
+from spark.failures import RuleHalted, Withheld
+from spark.formats.intake import Intake, take_in
 from spark.io import (
     ENGINE_ERRORS,
     Written,
@@ -29,9 +30,9 @@ from spark.io import (
     write_rows,
     written,
 )
+from spark.judging import FOLDER, Judged, judge, write_by_batch
 from spark.report import COUNTERS
 from spark.transforms.contract import Batch, CleanSpec, clean_spec
-from spark.transforms.corrections import expect_released, without_released
 from spark.transforms.drift import (
     EVOLVE,
     REFUSE,
@@ -48,12 +49,9 @@ from spark.transforms.tally import (
     add_copies,
     expect_all_written,
     expect_no_halt,
-    expect_records,
-    tally_of,
 )
 from spark.transforms.unique import (
     RANK,
-    copy_text,
     quarantined_copies,
     repeated_rows,
     without_repeated,
@@ -62,7 +60,6 @@ from spark.transforms.unique import (
 if TYPE_CHECKING:
     from spark.report import Report
 
-FOLDER = "batch"
 ACCOUNTS = ("_batch_id", "_correction_id")
 
 
@@ -117,41 +114,34 @@ def _clean_all(
     report: Report,
 ) -> list[dict[str, Any]]:
     """Clean the batches; those are held that turn out to hold values of a wider type."""
-    intake, rows = _stage(session, spec, intake, f"{staging}/rows", report)
-    expect_released(rows, spec, copy_text=copy_text(spec))
-    rows = without_released(rows, spec, copy_text=copy_text(spec))
-    tally = tally_of(rows, spec)
-    expect_records(tally, spec, intake.expected)
-    outgrown = outgrown_columns(spec, tally.outgrown)
+    judged = judge(session, spec, intake, staging, report)
+    outgrown = outgrown_columns(spec, judged.tally.outgrown)
     results = [_held(spec, batch_id, found) for batch_id, found in outgrown.items()]
     going = spec.without(outgrown)
     if going.batches:
-        rows = rows.where(~col("_batch_id").isin(list(outgrown))) if outgrown else rows
-        results += _publish_all(session, going, intake, rows, tally, drift, staging, report)
+        results += _publish_all(session, going, judged.without(outgrown), drift, staging, report)
     return results
 
 
 def _publish_all(
     session: SparkSession,
     spec: CleanSpec,
-    intake: Intake,
-    rows: DataFrame,
-    tally: Tally,
+    judged: Judged,
     drift: dict[str, list[Difference]],
     staging: str,
     report: Report,
 ) -> list[dict[str, Any]]:
+    tally = judged.tally
     read = sum(tally.rows_in(batch.batch_id) for batch in spec.batches)
-    report.progress(f"{read:,} rows read; now they are written")
-    repeated = _repeated(session, spec, rows, f"{staging}/repeated", tally)
-    expect_no_halt(tally, spec)
-    _publish(session, spec, rows, repeated, tally)
-    _quarantine(spec, rows, repeated, tally)
+    report.progress(f"{read:,} rows read; now copies are looked for, and rows counted")
+    repeated = _repeated(session, spec, judged, f"{staging}/repeated")
+    _expect_no_halt(session, spec, tally)
+    _publish(session, spec, judged, repeated, f"{staging}/kept")
+    _quarantine(spec, judged, repeated)
     _account(session, spec, tally)
     files = written(session, spec.output)
     return [
-        _result(spec, batch, tally, intake, drift.get(batch.batch_id, []), files)
-        for batch in spec.batches
+        _result(spec, batch, judged, drift.get(batch.batch_id, []), files) for batch in spec.batches
     ]
 
 
@@ -161,67 +151,57 @@ def _staging_of(output: str) -> str:
     return f"{parent}/.staging-{name}"
 
 
-def _stage(
-    session: SparkSession, spec: CleanSpec, intake: Intake, uri: str, report: Report
-) -> tuple[Intake, DataFrame]:
-    """Read every source once; what the fast parser refuses is read record by record."""
-    try:
-        write_rows(staged_rows(session, spec, intake), uri)
-    except ENGINE_ERRORS:
-        distrusted = failing_files(session, intake)
-        if not distrusted:
-            raise
-        report.progress(f"{len(distrusted)} files are malformed; reading them record by record")
-        intake = take_in(session, spec, distrusted=distrusted)
-        write_rows(staged_rows(session, spec, intake), uri)
-    return intake, session.read.parquet(uri)
-
-
-def _repeated(
-    session: SparkSession, spec: CleanSpec, rows: DataFrame, uri: str, tally: Tally
-) -> DataFrame | None:
+def _repeated(session: SparkSession, spec: CleanSpec, judged: Judged, uri: str) -> DataFrame | None:
     """Rows that may share a key, ranked; None where the table allows it or none do."""
     if spec.unique_action is None:
         return None
-    write_rows(repeated_rows(rows, spec), uri)
+    write_rows(repeated_rows(judged.good, spec), uri)
     repeated = session.read.parquet(uri)
     copies = _rows_by_batch(repeated.where(f"{RANK} > 1"))
-    add_copies(tally, copies, spec)
+    add_copies(judged.tally, copies, spec)
     return repeated if copies and spec.unique_action == "quarantine" else None
 
 
+def _expect_no_halt(session: SparkSession, spec: CleanSpec, tally: Tally) -> None:
+    try:
+        expect_no_halt(tally, spec)
+    except RuleHalted:
+        # Good rows may be there already, of a batch that nobody will come back for.
+        forget(session, spec.output)
+        raise
+
+
 def _publish(
-    session: SparkSession,
-    spec: CleanSpec,
-    rows: DataFrame,
-    repeated: DataFrame | None,
-    tally: Tally,
+    session: SparkSession, spec: CleanSpec, judged: Judged, repeated: DataFrame | None, uri: str
 ) -> None:
-    clean = clean_rows(rows, spec)
+    """See that the output holds the good rows without copies; `uri` is a place in between."""
+    clean = clean_rows(judged.good, spec)
     kept = clean if repeated is None else without_repeated(clean, repeated, spec)
-    rows_out = {
-        batch.batch_id: tally.rows_in(batch.batch_id) - tally.rows_quarantined(batch.batch_id)
-        for batch in spec.batches
-    }
-    if any(rows_out.values()):
-        write_rows(kept.withColumn(FOLDER, expr(ACCOUNTED)), spec.output, folders=FOLDER)
+    if judged.are_written and repeated is not None:
+        # They are read from where they are to go.
+        write_rows(kept, uri)
+        kept = session.read.parquet(uri)
+    batches = [batch.batch_id for batch in spec.batches]
+    rows_out = {batch_id: judged.tally.rows_out(batch_id) for batch_id in batches}
+    if any(rows_out.values()) and not (judged.are_written and repeated is None):
+        write_by_batch(kept, spec.output)
     for batch_id, expected in rows_out.items():
         if not expected:
             write_no_rows(clean, spec.location(batch_id))
 
 
-def _quarantine(spec: CleanSpec, rows: DataFrame, repeated: DataFrame | None, tally: Tally) -> None:
+def _quarantine(spec: CleanSpec, judged: Judged, repeated: DataFrame | None) -> None:
     """Rejected rows by batch, so that those of one can be read, moved or left without the others'.
 
     Where there are none, one file without rows says so.
     """
-    rejected = quarantined_rows(rows, spec)
-    if not any(tally.rows_quarantined(batch.batch_id) for batch in spec.batches):
+    rejected = quarantined_rows(judged.rejected, spec)
+    if not any(judged.tally.rows_quarantined(batch.batch_id) for batch in spec.batches):
         write_no_rows(rejected, spec.quarantine)
         return
     if repeated is not None:
         rejected = rejected.unionAll(quarantined_copies(repeated, spec))
-    write_rows(rejected.withColumn(FOLDER, expr(ACCOUNTED)), spec.quarantine, folders=FOLDER)
+    write_by_batch(rejected, spec.quarantine)
 
 
 def _account(session: SparkSession, spec: CleanSpec, tally: Tally) -> None:
@@ -242,23 +222,25 @@ def _rows_by_batch(rows: DataFrame) -> dict[str, int]:
 def _result(
     spec: CleanSpec,
     batch: Batch,
-    tally: Tally,
-    intake: Intake,
+    judged: Judged,
     drift: Sequence[Difference],
     files: Mapping[str, Written],
 ) -> dict[str, Any]:
     on_disk = files.get(f"{FOLDER}={batch.batch_id}", Written(0, 0))
-    quarantined = tally.rows_quarantined(batch.batch_id)
+    tally = judged.tally
     return {
         "dataset": spec.dataset,
         "batch_id": batch.batch_id,
         "rows_in": tally.rows_in(batch.batch_id),
-        "rows_out": tally.rows_in(batch.batch_id) - quarantined,
-        "rows_quarantined": quarantined,
+        "rows_out": tally.rows_out(batch.batch_id),
+        "rows_quarantined": tally.rows_quarantined(batch.batch_id),
         "files": on_disk.files,
         "bytes": on_disk.bytes,
         "location": spec.location(batch.batch_id),
-        "details": {**tally.details(batch.batch_id), **_reading_details(batch, intake, drift)},
+        "details": {
+            **tally.details(batch.batch_id),
+            **_reading_details(batch, judged.intake, drift),
+        },
     }
 
 

@@ -41,6 +41,19 @@ class Tally:
         """Records of a batch with a problem."""
         return sum(rows for (batch, _), rows in self.problems.items() if batch == batch_id)
 
+    def rows_out(self, batch_id: str) -> int:
+        """Records of a batch without a problem."""
+        return self.rows_in(batch_id) - self.rows_quarantined(batch_id)
+
+    def __add__(self, other: Tally) -> Tally:
+        """The records of both."""
+        return Tally(
+            self.staged + other.staged,
+            self.problems + other.problems,
+            self.warnings + other.warnings,
+            self.outgrown + other.outgrown,
+        )
+
     def details(self, batch_id: str) -> dict[str, str]:
         """How often a batch broke which rule, as it is reported."""
         counts = (("quarantine", self.problems), ("warn", self.warnings))

@@ -1,0 +1,161 @@
+"""Judges every record of a call, and parts the good ones from those that are rejected.
+
+Good rows are written to where they are published, straight from the delivery. A file of which as
+many are there as it has records has none that was rejected, and is done with; only the others are
+read again, for their rejected rows. So what is delivered well is encoded once. Where something has
+to be known of all rows before any of them is written, all are staged first and parted from there.
+
+That good rows lie in the output before the rest is known harms nobody: the folder is the call's own
+and counts only when the caller has recorded it. The hazard is the filter: an optimizer moves it
+below the columns that it needs and computes these again for it (`staging.good_rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import col, expr
+
+from spark.formats.intake import Intake, failing_files, staged_rows, take_in
+from spark.io import ENGINE_ERRORS, write_rows, written
+from spark.transforms.contract import CleanSpec, DeliveredFile
+from spark.transforms.corrections import expect_released, without_released
+from spark.transforms.row_naming import ACCOUNTED
+from spark.transforms.staging import clean_rows, good_rows, rejected_rows, staged_again
+from spark.transforms.tally import Tally, expect_records, tally_of
+from spark.transforms.unique import copy_text
+
+if TYPE_CHECKING:
+    from spark.report import Report
+
+FOLDER = "batch"
+# Each file becomes a file of its own when it is written straight; from staging they are packed.
+MANY_FILES = 16
+
+
+@dataclass(frozen=True)
+class Judged:
+    """All records of a call.
+
+    Attributes:
+        intake: how their files were read in the end.
+        good: staged rows without a problem.
+        rejected: staged rows with one.
+        tally: how many there are of both.
+        are_written: whether the good ones are in the output, by batch.
+    """
+
+    intake: Intake
+    good: DataFrame
+    rejected: DataFrame
+    tally: Tally
+    are_written: bool
+
+    def without(self, batch_ids: Collection[str]) -> Judged:
+        """The same, without the records of some batches; the tally stays."""
+        if not batch_ids:
+            return self
+        others = ~col("_batch_id").isin(list(batch_ids))
+        return replace(
+            self,
+            intake=self.intake.without(batch_ids),
+            good=self.good.where(others),
+            rejected=self.rejected.where(others),
+        )
+
+
+def judge(
+    session: SparkSession, spec: CleanSpec, intake: Intake, staging: str, report: Report
+) -> Judged:
+    """Read every source and judge what it holds.
+
+    Raises:
+        RowsUnaccounted: a parser gave more or fewer records than a file has, or a released row is
+            not found again.
+    """
+    packed = len(spec.files) > MANY_FILES * len(spec.batches)
+    way = _all_first if spec.is_judged_first or packed else _while_writing
+    judged = way(session, spec, intake, staging, report)
+    expect_records(judged.tally, spec, judged.intake.expected)
+    return judged
+
+
+def write_by_batch(rows: DataFrame, uri: str) -> None:
+    """Write rows into a folder for each batch in whose accounts they are."""
+    write_rows(rows.withColumn(FOLDER, expr(ACCOUNTED)), uri, folders=FOLDER)
+
+
+def _all_first(
+    session: SparkSession, spec: CleanSpec, intake: Intake, staging: str, report: Report
+) -> Judged:
+    uri = f"{staging}/rows"
+
+    def write(each: Intake) -> None:
+        write_rows(staged_rows(session, spec, each), uri)
+
+    intake = _read(session, spec, intake, report, write)
+    rows = session.read.parquet(uri)
+    expect_released(rows, spec, copy_text=copy_text(spec))
+    rows = without_released(rows, spec, copy_text=copy_text(spec))
+    good, rejected = rows.where("_problem IS NULL"), rows.where("_problem IS NOT NULL")
+    return Judged(intake, good, rejected, tally_of(rows, spec), are_written=False)
+
+
+def _while_writing(
+    session: SparkSession, spec: CleanSpec, intake: Intake, staging: str, report: Report
+) -> Judged:
+    def write(each: Intake) -> None:
+        good = staged_rows(session, spec, each, good_rows)
+        write_by_batch(clean_rows(good, spec), spec.output)
+
+    intake = _read(session, spec, intake, report, write)
+    good = staged_again(_published(session, spec), spec)
+    tally = tally_of(good, spec)
+    rejected = staged_rows(session, spec, Intake())
+    if short := _short_files(spec, intake, tally):
+        uri = f"{staging}/rejected"
+        write_rows(staged_rows(session, spec, intake.only(short), rejected_rows), uri)
+        rejected = session.read.parquet(uri)
+        tally += tally_of(rejected, spec)
+    return Judged(intake, good, rejected, tally, are_written=True)
+
+
+def _read(
+    session: SparkSession,
+    spec: CleanSpec,
+    intake: Intake,
+    report: Report,
+    write: Callable[[Intake], None],
+) -> Intake:
+    """Read every source once; what the fast parser refuses is read record by record."""
+    try:
+        write(intake)
+    except ENGINE_ERRORS:
+        distrusted = failing_files(session, intake)
+        if not distrusted:
+            raise
+        report.progress(f"{len(distrusted)} files are malformed; reading them record by record")
+        intake = take_in(session, spec, distrusted=distrusted)
+        write(intake)
+    return intake
+
+
+def _published(session: SparkSession, spec: CleanSpec) -> DataFrame:
+    """What is in the output, of batches that have any good row."""
+    there = written(session, spec.output)
+    ids = [each.batch_id for each in spec.batches if f"{FOLDER}={each.batch_id}" in there]
+    if not ids:
+        return clean_rows(staged_rows(session, spec, Intake()), spec)
+    return session.read.parquet(*map(spec.location, ids))
+
+
+def _short_files(spec: CleanSpec, intake: Intake, tally: Tally) -> set[DeliveredFile]:
+    """Files of which not every record is known to be good."""
+
+    def good(file: DeliveredFile) -> int:
+        return tally.staged[file.batch.batch_id, file.name]
+
+    return {file for file in spec.files if good(file) != intake.expected.get(file)}
