@@ -7,7 +7,7 @@ to be known of all rows before any of them is written, all are staged first and 
 
 That good rows lie in the output before the rest is known harms nobody: the folder is the call's own
 and counts only when the caller has recorded it. The hazard is the filter: an optimizer moves it
-below the columns that it needs and computes these again for it (`staging.good_rows`).
+below the columns that it needs and computes these again for it (`staging.judged_once`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col, expr
 
-from spark.formats.intake import Intake, failing_files, staged_rows, take_in
+from spark.formats.intake import (
+    Intake,
+    failing_files,
+    good_rows,
+    rejected_rows,
+    staged_rows,
+    take_in,
+)
 from spark.io import ENGINE_ERRORS, write_rows, written
 from spark.transforms.contract import CleanSpec, DeliveredFile
 from spark.transforms.corrections import expect_released, without_released
 from spark.transforms.row_naming import ACCOUNTED
-from spark.transforms.staging import clean_rows, good_rows, rejected_rows, staged_again
+from spark.transforms.staging import staged_again
 from spark.transforms.tally import Tally, expect_records, tally_of
 from spark.transforms.unique import copy_text
 
@@ -108,16 +115,15 @@ def _while_writing(
     session: SparkSession, spec: CleanSpec, intake: Intake, staging: str, report: Report
 ) -> Judged:
     def write(each: Intake) -> None:
-        good = staged_rows(session, spec, each, good_rows)
-        write_by_batch(clean_rows(good, spec), spec.output)
+        write_by_batch(good_rows(session, spec, each), spec.output)
 
     intake = _read(session, spec, intake, report, write)
     good = staged_again(_published(session, spec), spec)
     tally = tally_of(good, spec)
-    rejected = staged_rows(session, spec, Intake())
+    rejected = rejected_rows(session, spec, Intake())
     if short := _short_files(spec, intake, tally):
         uri = f"{staging}/rejected"
-        write_rows(staged_rows(session, spec, intake.only(short), rejected_rows), uri)
+        write_rows(rejected_rows(session, spec, intake.only(short)), uri)
         rejected = session.read.parquet(uri)
         tally += tally_of(rejected, spec)
     return Judged(intake, good, rejected, tally, are_written=True)
@@ -148,7 +154,7 @@ def _published(session: SparkSession, spec: CleanSpec) -> DataFrame:
     there = written(session, spec.output)
     ids = [each.batch_id for each in spec.batches if f"{FOLDER}={each.batch_id}" in there]
     if not ids:
-        return clean_rows(staged_rows(session, spec, Intake()), spec)
+        return good_rows(session, spec, Intake())
     return session.read.parquet(*map(spec.location, ids))
 
 

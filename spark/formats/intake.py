@@ -24,7 +24,7 @@ from spark.transforms.contract import Batch, CleanSpec, DeliveredFile
 from spark.transforms.drift import Layout, is_ambiguous, spelling
 from spark.transforms.erasure import without_erased
 from spark.transforms.rules import Finding
-from spark.transforms.staging import Portion, lineage_of, staged
+from spark.transforms.staging import Portion, clean_rows, judged_once, lineage_of, staged
 from spark.transforms.treatments import pseudonymised
 
 Columns = TypeVar("Columns", bound=Hashable)
@@ -102,20 +102,23 @@ def take_in(
     return intake
 
 
-def staged_rows(
-    session: SparkSession,
-    spec: CleanSpec,
-    intake: Intake,
-    chosen: Callable[[DataFrame], DataFrame] = lambda rows: rows,
-) -> DataFrame:
-    """Staged rows of everything that was taken in; of files that can be read, those `chosen`."""
-    portions = [read(files) for files, read in intake.fast]
-    for names, files in _by_names(spec, intake, intake.slow).items():
-        portion = record_by_record.portion(session, files, names, spec.format)
-        portions.append(_respelled(portion, spec, names))
-    refused = staged(_refused_files(session, intake.refused), spec)
-    rows = union([*(chosen(staged(portion, spec)) for portion in portions), refused])
+def staged_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
+    """Staged rows of everything that was taken in."""
+    rows = union([*_readable_rows(session, spec, intake), _refused_rows(session, spec, intake)])
     return pseudonymised(without_erased(rows, spec), spec)
+
+
+def good_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
+    """Clean rows of everything that was taken in, of a table that needs no more than that."""
+    rows = _readable_rows(session, spec, intake) or [_refused_rows(session, spec, intake)]
+    return union([clean_rows(judged_once(each), spec) for each in rows])
+
+
+def rejected_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
+    """Staged rows with a problem, of the same."""
+    readable = [judged_once(each) for each in _readable_rows(session, spec, intake)]
+    rejected = [rows.where("_problem IS NOT NULL") for rows in readable]
+    return union([*rejected, _refused_rows(session, spec, intake)])
 
 
 def failing_files(session: SparkSession, intake: Intake) -> set[DeliveredFile]:
@@ -261,6 +264,19 @@ def _respelled(portion: Portion, spec: CleanSpec, names: Sequence[str]) -> Porti
     spelled = spelling(spec, names)
     again = {declared: portion.delivered[name] for declared, name in spelled.items()}
     return replace(portion, delivered=again)
+
+
+def _readable_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> list[DataFrame]:
+    """Staged rows of files that can be read, by layout."""
+    portions = [read(files) for files, read in intake.fast]
+    for names, files in _by_names(spec, intake, intake.slow).items():
+        portion = record_by_record.portion(session, files, names, spec.format)
+        portions.append(_respelled(portion, spec, names))
+    return [staged(portion, spec) for portion in portions]
+
+
+def _refused_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
+    return staged(_refused_files(session, intake.refused), spec)
 
 
 def _refused_files(session: SparkSession, refused: Sequence[tuple[DeliveredFile, str]]) -> Portion:

@@ -45,12 +45,13 @@ def layout_of(session: SparkSession, file: DeliveredFile) -> Layout:
 
 def records(session: SparkSession, files: Sequence[DeliveredFile]) -> dict[DeliveredFile, int]:
     """How many rows each file has, as its footer says."""
-    counts = [
-        session.read.parquet(file.uri).agg(count(lit(1)).alias("rows"), lit(number).alias("file"))
-        for number, file in enumerate(files)
+    if not files:
+        return {}
+    rows = [
+        session.read.parquet(each.uri).select(lit(n).alias("file")) for n, each in enumerate(files)
     ]
-    found = union(counts).collect() if counts else []
-    return {files[row["file"]]: int(row["rows"]) for row in found}
+    counted = union(rows).groupBy("file").agg(count(lit(1)).alias("rows")).collect()
+    return dict.fromkeys(files, 0) | {files[row["file"]]: int(row["rows"]) for row in counted}
 
 
 def portion(session: SparkSession, files: Sequence[DeliveredFile], layout: Layout) -> Portion:

@@ -21,6 +21,7 @@ from resources.catalog import LocalCatalogResource
 from resources.local import folder, sqlite
 from resources.local.bridge import CatalogBridge
 from resources.objects import LakeResource
+from spark import judging
 from spark.report import Report
 
 WRITES = ("BEGIN", "INSERT", "REPLACE", "UPDATE", "COMMIT")
@@ -97,7 +98,10 @@ def wrap_ports(mortality: Mortality) -> None:
     for name in ("rows", "many"):
         setattr(sqlite.Database, name, _statement(getattr(sqlite.Database, name), mortality))
     for name in ("write_rows", "write_no_rows", "forget"):
-        setattr(clean_job, name, mortality.before("engine.write", getattr(spark.io, name)))
+        write = mortality.before("engine.write", getattr(spark.io, name))
+        for module in (clean_job, judging):
+            if hasattr(module, name):
+                setattr(module, name, write)
     _replace(Report, "_write", mortality.before("report", Report._write))
     _replace(CatalogBridge, "commit", mortality.around("catalog.commit", CatalogBridge.commit))
     ensure = mortality.before("catalog.ensure", LocalCatalogResource.ensure_table)

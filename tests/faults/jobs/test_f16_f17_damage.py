@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from spark import judging
 from spark.failures import RowsUnaccounted
 from spark.formats import delimited
-from spark.jobs import clean
 from spark.records import Record, records_of
 
 COLUMNS = [
@@ -131,17 +131,17 @@ def test_f16_a_parser_that_loses_a_record_is_found_out(
     sail_cleaner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sail_cleaner.deliver("a.csv", GOOD)
-    staged_rows = clean.staged_rows
+    good_rows = judging.good_rows
 
     def losing_one(*given: Any) -> Any:
-        return staged_rows(*given).where("id <> 1000")
+        return good_rows(*given).where("id <> 1000")
 
-    monkeypatch.setattr(clean, "staged_rows", losing_one)
+    monkeypatch.setattr(judging, "good_rows", losing_one)
     with pytest.raises(RowsUnaccounted, match="1999 records parsed, expected 2000"):
         sail_cleaner.clean("csv", columns=COLUMNS, drift="strict")
 
     # Without that count the row is gone, and every other number agrees with it.
-    monkeypatch.setattr(clean, "expect_records", lambda *_: None)
+    monkeypatch.setattr(judging, "expect_records", lambda *_: None)
     cleaned = sail_cleaner.clean("csv", columns=COLUMNS, drift="strict")
     assert accounts(cleaned) == {"a": (1999, [])}
 
