@@ -162,16 +162,6 @@ class CleanSpec:
         return bool(self.origin)
 
     @property
-    def is_judged_first(self) -> bool:
-        """Whether all rows must be judged before any of them is written.
-
-        A value of a wider type may hold its batch, and a correction stands for one of equal rows.
-        Who was erased, and what a treated column held, is looked at only once.
-        """
-        told_of_rows = self.released or self.corrections or self.erased
-        return bool(self.is_treated or told_of_rows or self.drift == "evolve")
-
-    @property
     def dataset(self) -> str:
         """The name under which results are reported."""
         return f"clean.{self.source}.{self.table}"
