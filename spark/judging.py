@@ -83,7 +83,7 @@ def judge(
         RowsUnaccounted: a parser gave more or fewer records than a file has, or a released row is
             not found again.
     """
-    way = _all_first if _is_judged_first(spec) else _while_writing
+    way = _all_first if _is_judged_first(spec, intake) else _while_writing
     judged = way(session, spec, intake, staging, report)
     expect_records(judged.tally, spec, judged.intake.expected)
     return judged
@@ -94,15 +94,17 @@ def write_by_batch(rows: DataFrame, uri: str) -> None:
     write_rows(rows.withColumn(FOLDER, expr(ACCOUNTED)), uri, folders=FOLDER)
 
 
-def _is_judged_first(spec: CleanSpec) -> bool:
+def _is_judged_first(spec: CleanSpec, intake: Intake) -> bool:
     """Whether all rows are judged before any of them is written.
 
     A value of a wider type may hold its batch, and a correction stands for one of equal rows. Who
-    was erased, and what a treated column held, is looked at only once. Small files are packed.
+    was erased, and what a treated column held, is looked at only once; and so are records that
+    Python reads, if that is most of them. Many small files are packed.
     """
     told_of_rows = spec.released or spec.corrections or spec.erased
-    are_many = len(spec.files) > MANY_FILES * len(spec.batches)
-    return bool(spec.is_treated or told_of_rows or spec.drift == "evolve" or are_many)
+    needs_all = bool(spec.is_treated or told_of_rows or spec.drift == "evolve")
+    are_slow = 2 * len(intake.slow) > len(spec.files)
+    return needs_all or are_slow or len(spec.files) > MANY_FILES * len(spec.batches)
 
 
 def _all_first(

@@ -109,13 +109,13 @@ def staged_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataF
 
 
 def good_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
-    """Clean rows of everything that was taken in, of a table that needs no more than that."""
+    """Clean rows of everything that was taken in, of a table without treatments or erasures."""
     rows = _readable_rows(session, spec, intake) or [_refused_rows(session, spec, intake)]
     return union([clean_rows(judged_once(each), spec) for each in rows])
 
 
 def rejected_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
-    """Staged rows with a problem, of the same."""
+    """Staged rows with a problem, of such a table."""
     readable = [judged_once(each) for each in _readable_rows(session, spec, intake)]
     rejected = [rows.where("_problem IS NOT NULL") for rows in readable]
     return union([*rejected, _refused_rows(session, spec, intake)])
@@ -276,6 +276,7 @@ def _readable_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> li
 
 
 def _refused_rows(session: SparkSession, spec: CleanSpec, intake: Intake) -> DataFrame:
+    """Staged rows that stand for the files that cannot be read; each has a problem."""
     return staged(_refused_files(session, intake.refused), spec)
 
 

@@ -135,7 +135,7 @@ def _publish_all(
     read = sum(tally.rows_in(batch.batch_id) for batch in spec.batches)
     report.progress(f"{read:,} rows read; now copies are looked for, and rows counted")
     repeated = _repeated(session, spec, judged, f"{staging}/repeated")
-    _expect_no_halt(session, spec, tally)
+    _expect_no_halt(session, spec, judged)
     _publish(session, spec, judged, repeated, f"{staging}/kept")
     _quarantine(spec, judged, repeated)
     _account(session, spec, tally)
@@ -162,12 +162,13 @@ def _repeated(session: SparkSession, spec: CleanSpec, judged: Judged, uri: str) 
     return repeated if copies and spec.unique_action == "quarantine" else None
 
 
-def _expect_no_halt(session: SparkSession, spec: CleanSpec, tally: Tally) -> None:
+def _expect_no_halt(session: SparkSession, spec: CleanSpec, judged: Judged) -> None:
     try:
-        expect_no_halt(tally, spec)
+        expect_no_halt(judged.tally, spec)
     except RuleHalted:
-        # Good rows may be there already, of a batch that nobody will come back for.
-        forget(session, spec.output)
+        if judged.are_written:
+            # Nobody will come back for them.
+            forget(session, spec.output)
         raise
 
 
@@ -176,15 +177,16 @@ def _publish(
 ) -> None:
     """See that the output holds the good rows without copies; `uri` is a place in between."""
     clean = clean_rows(judged.good, spec)
-    kept = clean if repeated is None else without_repeated(clean, repeated, spec)
-    if judged.are_written and repeated is not None:
-        # They are read from where they are to go.
-        write_rows(kept, uri)
-        kept = session.read.parquet(uri)
-    batches = [batch.batch_id for batch in spec.batches]
-    rows_out = {batch_id: judged.tally.rows_out(batch_id) for batch_id in batches}
-    if any(rows_out.values()) and not (judged.are_written and repeated is None):
+    rows_out = {batch.batch_id: judged.tally.rows_out(batch.batch_id) for batch in spec.batches}
+    if repeated is not None:
+        kept = without_repeated(clean, repeated, spec)
+        if judged.are_written:
+            # They are read from where they are to go.
+            write_rows(kept, uri)
+            kept = session.read.parquet(uri)
         write_by_batch(kept, spec.output)
+    elif any(rows_out.values()) and not judged.are_written:
+        write_by_batch(clean, spec.output)
     for batch_id, expected in rows_out.items():
         if not expected:
             write_no_rows(clean, spec.location(batch_id))

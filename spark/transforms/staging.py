@@ -1,7 +1,7 @@
 """From delivered values to staged rows: typed, with lineage, each with its first problem or none.
 
-Every format ends here, so that one rule holds for all of them. Staged rows are written once and
-split afterwards: whatever is counted, published or quarantined comes from the same evaluation.
+Every format ends here, so that one rule holds for all of them. Staged rows are split by their
+problem, after they were written or while they are (`spark.judging`).
 """
 
 from __future__ import annotations

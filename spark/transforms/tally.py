@@ -1,8 +1,8 @@
 """Counts what became of every record, and refuses to go on where the counts do not meet.
 
-Three counts of the same records are compared: lines or footers of the delivered files, staged rows,
-and what was written. They come from different reads, so that a parser or a writer that loses a row
-is found out.
+Three counts of the same records are compared: lines or footers of the delivered files, records that
+were judged, and what is there in the end. The first is not the parser's, the last is read back, so
+that a parser or a writer that loses a row is found out.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def add_copies(tally: Tally, copies: Mapping[str, int], spec: CleanSpec) -> None
 
 
 def expect_records(tally: Tally, spec: CleanSpec, expected: Mapping[DeliveredFile, int]) -> None:
-    """Compare staged rows with what was counted in the files themselves.
+    """Compare judged records with what was counted in the files themselves.
 
     Raises:
         RowsUnaccounted: a parser gave more or fewer records than the file has.

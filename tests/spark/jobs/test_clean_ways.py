@@ -31,8 +31,18 @@ def deliver_of_every_kind(cleaner: Any) -> None:
     cleaner.deliver("empty.csv", "", batch="2017-01-07-f")
 
 
-def place(uri: str) -> str:
-    return "/".join(uri.split("/")[-2:])
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The last two names of each place that records are written to, in order."""
+    places: list[str] = []
+    write = spark.judging.write_rows
+
+    def noted(rows: Any, uri: str, **more: Any) -> None:
+        places.append("/".join(uri.split("/")[-2:]))
+        write(rows, uri, **more)
+
+    monkeypatch.setattr(spark.judging, "write_rows", noted)
+    return places
 
 
 def told(cleaned: Any) -> tuple[Any, ...]:
@@ -62,33 +72,49 @@ def test_both_ways_make_the_same(cleaner, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_what_was_delivered_well_is_read_and_written_once(
-    cleaner, monkeypatch: pytest.MonkeyPatch
+    cleaner, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_again: list[set[str]] = []
-    written: list[str] = []
-    only, write = Intake.only, spark.judging.write_rows
+    only = Intake.only
     monkeypatch.setattr(
         Intake,
         "only",
         lambda self, files: read_again.append({each.name for each in files}) or only(self, files),
     )
-    monkeypatch.setattr(
-        spark.judging,
-        "write_rows",
-        lambda rows, uri, **more: written.append(uri) or write(rows, uri, **more),
-    )
     cleaner.deliver("well.csv", "ID,name,price\n1,A,1\n2,B,2\n")
     assert len(cleaner.clean("csv").rows) == 2
-    assert (read_again, list(map(place, written))) == ([], ["clean/unit=1"])
+    assert (read_again, written) == ([], ["clean/unit=1"])
 
     cleaner.deliver("wrong.csv", "ID,name,price\n3,C,3\nx,D,4\n")
     assert len(cleaner.clean("csv").rows) == 3
     assert read_again == [{"wrong.csv"}]
-    assert list(map(place, written[1:])) == [
+    assert written[1:] == [
         "clean/unit=1",
         ".staging-unit=1/rejected",
         "quarantine/unit=1",
     ]
+
+
+def test_many_small_files_are_packed(cleaner, written: list[str]) -> None:
+    for number in range(spark.judging.MANY_FILES + 1):
+        cleaner.deliver(f"{number}.csv", f"ID,name,price\n{number},A,1\n")
+    cleaned = cleaner.clean("csv")
+    assert len(cleaned.rows) == spark.judging.MANY_FILES + 1
+    assert written == [".staging-unit=1/rows", "clean/unit=1"]
+
+
+def test_what_has_to_be_known_of_all_rows_is_known_before_any_is_written(
+    cleaner, written: list[str]
+) -> None:
+    cleaner.deliver("a.csv", "ID,name,price\n1,A,1\n")
+    cleaner.clean("csv", drift="evolve")
+    assert written == [".staging-unit=1/rows", "clean/unit=1"]
+
+
+def test_records_that_python_reads_are_read_once(cleaner, written: list[str]) -> None:
+    cleaner.deliver("torn.csv", 'ID,name,price\n1,A,1\n2,"B\n3,C,3\n')
+    cleaner.clean("csv")
+    assert written[0] == ".staging-unit=1/rows"
 
 
 def test_a_call_that_halts_leaves_no_rows(cleaner) -> None:
