@@ -127,7 +127,7 @@ class CatalogResource(dg.ConfigurableResource[Any], ABC):
     def ensure_table(self, definition: TableDefinition) -> None:
         """Create the table, or bring an older one up to its definition; does nothing when it is.
 
-        Columns are added (as nullable ones), widened and re-described, never dropped.
+        Columns are added (as nullable ones), widened and re-described; a new version drops some.
 
         Raises:
             ContractInvalid: a column's type changed in a way that Iceberg cannot follow.

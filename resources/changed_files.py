@@ -12,6 +12,7 @@ it. Then nobody can tell, and that is the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from resources.catalog import CatalogResource
@@ -46,20 +47,76 @@ def changed_files(
     Raises:
         TableMissing: the catalog has no such table.
     """
-    if before == now:
-        return ChangedFiles()
     table = catalog.table(identifier)
+    changed = _changed(table, before, now)
+    if changed is None or not _are_read_alike(table.metadata, changed.all):
+        return None
+    return ChangedFiles(tuple(sorted(changed.added)), tuple(sorted(changed.removed)))
+
+
+def first_changed_day(
+    catalog: CatalogResource, identifier: str, before: int, now: int, column: str
+) -> date | None:
+    """The earliest day in the files in which two states of a table differ, as they say themselves.
+
+    `date.max` if they do not differ at all; None if that cannot be told any more, or if a file does
+    not say it. Rows without a day are not looked at.
+
+    Args:
+        catalog: knows the table.
+        identifier: the table, such as `curated.product`.
+        before: the earlier snapshot.
+        now: the later snapshot.
+        column: a column of days.
+
+    Raises:
+        TableMissing: the catalog has no such table.
+    """
+    table = catalog.table(identifier)
+    changed = _changed(table, before, now)
+    if changed is None:
+        return None
+    field = table.schema().find_field(column).field_id
+    days = [_least_day(entry, field) for entry in changed.all]
+    known = [day for day in days if day is not None]
+    return min(known, default=date.max) if len(known) == len(days) else None
+
+
+def _least_day(entry: ManifestEntry, field: int) -> date | None:
+    from pyiceberg.conversions import from_bytes
+    from pyiceberg.types import DateType
+
+    least = (entry.data_file.lower_bounds or {}).get(field)
+    if least is None:
+        return None
+    return date(1970, 1, 1) + timedelta(days=int(from_bytes(DateType(), least)))
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """The entries of files that only the later or only the earlier state has, by their paths."""
+
+    added: Mapping[str, ManifestEntry]
+    removed: Mapping[str, ManifestEntry]
+
+    @property
+    def all(self) -> list[ManifestEntry]:
+        return [*self.added.values(), *self.removed.values()]
+
+
+def _changed(table: Table, before: int, now: int) -> _Changed | None:
+    if before == now:
+        return _Changed({}, {})
     states = [_manifests(table, snapshot) for snapshot in (before, now)]
     if any(manifests is None for manifests in states):
         return None
     earlier, later = (manifests or {} for manifests in states)
-    entries_before = _entries(table, (earlier[path] for path in earlier.keys() - later.keys()))
-    entries_now = _entries(table, (later[path] for path in later.keys() - earlier.keys()))
-    added = {path: entries_now[path] for path in entries_now.keys() - entries_before.keys()}
-    removed = {path: entries_before[path] for path in entries_before.keys() - entries_now.keys()}
-    if not _are_read_alike(table.metadata, [*added.values(), *removed.values()]):
-        return None
-    return ChangedFiles(tuple(sorted(added)), tuple(sorted(removed)))
+    was = _entries(table, (earlier[path] for path in earlier.keys() - later.keys()))
+    is_now = _entries(table, (later[path] for path in later.keys() - earlier.keys()))
+    return _Changed(
+        added={path: is_now[path] for path in is_now.keys() - was.keys()},
+        removed={path: was[path] for path in was.keys() - is_now.keys()},
+    )
 
 
 def _manifests(table: Table, snapshot_id: int) -> Mapping[str, ManifestFile] | None:

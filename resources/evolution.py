@@ -1,6 +1,8 @@
 """How an existing table follows its definition.
 
-Columns are added, widened and described anew; none is dropped, its data may be all there is. What
+Columns are added, widened and described anew. One that is not declared any more is dropped by a new
+version of the table, which its readers were told of, and by nothing else: older code may be at
+work beside newer, and would drop what it does not know. Former snapshots still show it. What
 Iceberg cannot follow without rewriting data is refused by name.
 """
 
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from resources.errors import ContractInvalid
 from resources.tables import (
+    VERSION,
     TableDefinition,
     iceberg_partition,
     iceberg_properties,
@@ -17,6 +20,8 @@ from resources.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
 
@@ -28,20 +33,32 @@ def evolve(table: Table, definition: TableDefinition) -> None:
         ContractInvalid: a type or the partitioning changed in a way that Iceberg cannot follow.
     """
     _require_same_partition(table, definition)
-    if not _follows(table.schema(), iceberg_schema(definition)):
-        _follow(table, definition)
+    dropped = _dropped(table, definition)
+    if dropped or not _follows(table.schema(), iceberg_schema(definition)):
+        _follow(table, definition, dropped)
     properties = iceberg_properties(definition)
     if any(table.properties.get(name) != value for name, value in properties.items()):
         with table.transaction() as transaction:
             transaction.set_properties(properties)
 
 
-def _follow(table: Table, definition: TableDefinition) -> None:
+def _dropped(table: Table, definition: TableDefinition) -> list[str]:
+    """The columns that a new version of the table has no more."""
+    if int(table.properties.get(VERSION, "1")) >= definition.version:
+        return []
+    wanted = iceberg_schema(definition).column_names
+    return [name for name in table.schema().column_names if name not in wanted]
+
+
+def _follow(table: Table, definition: TableDefinition, dropped: Sequence[str]) -> None:
     from pyiceberg.exceptions import ValidationError
 
     known = set(table.schema().column_names)
     try:
-        with table.update_schema() as update:
+        # What a new version drops may be such that it could not be null.
+        with table.update_schema(allow_incompatible_changes=bool(dropped)) as update:
+            for name in dropped:
+                update.delete_column(name)
             for field in iceberg_schema(definition).fields:
                 if field.name not in known:
                     update.add_column(field.name, field.field_type, doc=field.doc)

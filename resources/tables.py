@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # The default of 4 loses commits when two writers meet; with 20, two times 50 met without a loss.
 COMMIT_RETRIES = "20"
+# The property that says which version of its definition a table follows.
+VERSION = "product360.version"
 
 
 class ColumnDefinition(Protocol):
@@ -54,6 +56,8 @@ class TableDefinition(Protocol):
     def columns(self) -> Sequence[ColumnDefinition]: ...  # noqa: D102
     @property
     def partition(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
 
 
 def iceberg_type(ddl: str) -> PrimitiveType:
@@ -137,4 +141,5 @@ def iceberg_properties(definition: TableDefinition) -> dict[str, str]:
         "product360.grain": definition.grain,
         "product360.key": ",".join(definition.key),
         "product360.owner": definition.owner,
+        VERSION: str(definition.version),
     }

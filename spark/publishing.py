@@ -176,7 +176,8 @@ def replace_keys(
         table: what the target is.
         target: its name in the catalog.
         keys: distinct values of the columns by which rows are replaced; None replaces all rows.
-        days: days of partitions that never change for a key, so that only theirs are looked into.
+        days: days of partitions that never change for a key, so that only theirs are looked into;
+            best those by which rows are replaced.
     """
     note_published(session, rows, table)
     wanted = rows.select(*table.column_names)
@@ -185,6 +186,9 @@ def replace_keys(
         wanted.writeTo(target).append()
         return
     if keys is not None:
+        known = [day for day in days if day in keys.columns]
+        for within in bounds(keys, known, table):
+            held = held.alias(table.name).where(within)
         held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
     gone = held.join(wanted.select(*table.key), on=list(table.key), how="left_anti")
     incoming = _with_fate(wanted.subtract(held), gone, table)

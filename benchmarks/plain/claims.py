@@ -10,7 +10,7 @@ CLAIMS = {
     "every event is in one visit": """
         SELECT (SELECT sum(events) FROM click_session) = (
             SELECT count(*) FROM click_event
-            WHERE event_date <= (SELECT max(as_of_date) FROM click_session))
+            WHERE event_date <= (SELECT max(session_date) FROM click_session))
     """,
     "the stores' revenue is the sales' to the cent": """
         SELECT (SELECT sum(revenue) FROM store) = (SELECT sum(sales_value) FROM sales_line)

@@ -186,7 +186,7 @@ _CLICK_SESSION = """
     SELECT left(sha256(concat_ws(' ', visitor_id, first_at)), 32) AS session_id, visitor_id,
            CASE WHEN min(household_id) = max(household_id) THEN min(household_id) END
                AS household_id,
-           (FROM as_of) AS as_of_date, min(event_time) AS started_at, max(event_time) AS ended_at,
+           min(event_time) AS started_at, max(event_time) AS ended_at,
            min(event_date) AS session_date,
            (max(instant) - first_at) // 1_000_000 AS duration_seconds,
            count(*) AS events, count(*) FILTER (event_type = 'view') AS views,

@@ -72,7 +72,6 @@ def click_sessions(clicks: pl.DataFrame, as_of: date) -> pl.LazyFrame:
     return visits.with_columns(
         session_id=session_id,
         household_id=pl.when(one_household).then("least"),
-        as_of_date=pl.lit(as_of),
         duration_seconds=(pl.col("last_at") - pl.col("first_at")) // SECOND,
         is_converted=pl.col("products_purchased") > 0,
         is_bot=(pl.col("clicks") >= 1000) | ((pl.col("clicks") >= 30) & fast),

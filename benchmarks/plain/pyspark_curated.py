@@ -192,7 +192,7 @@ _CLICK_SESSION = """
         FROM paused
     ),
     visits AS (
-        SELECT visitor_id, first_at, max(day) AS as_of_date, min(household_id) AS least,
+        SELECT visitor_id, first_at, min(household_id) AS least,
                max(household_id) AS greatest, min(event_time) AS started_at,
                max(event_time) AS ended_at, min(event_date) AS session_date, max(at) AS last_at,
                count(*) AS events, count(CASE WHEN event_type = 'view' THEN 1 END) AS views,

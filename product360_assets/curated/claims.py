@@ -11,14 +11,16 @@ replaced as a whole, so rows that stayed are in both), and of clean relations wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from product360_assets.core.checks import KEY_IS_UNIQUE
 from product360_assets.curated.pending import Input
 from spark.tables import Table
 
 ADDED, REMOVED = "added", "removed"
+# In a query about a derived table: the last day that its state knows of, as its commit says.
+AS_OF = "$as_of"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Claim:
         shows: other claims that hold where this one holds of everything: they are not asked then.
         changes: gives one row too: `holds` where the claim holds of what changed, and so of all, as
             it held before; false or null where it does not or where that cannot be told. Without
-            either, everything is asked every time.
+            any of them, everything is asked every time.
+        days: of relations that it reads, the column that says each row's day. Cut at a Monday, the
+            claim holds of all if it holds of what was before and of what was not: so it is asked of
+            the weeks from the first on that changed. What has no day here must not have changed.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Claim:
     each_row: bool = False
     shows: tuple[str, ...] = ()
     changes: str = ""
+    days: Mapping[str, str] = field(default_factory=dict)
 
     def of_changes(self, table: Table) -> str:
         """The query about what changed; empty where everything has to be asked."""
@@ -70,6 +76,38 @@ def repeated(number: str, relation: str) -> str:
             FROM (SELECT {number} AS again FROM {relation})
         ) WHERE again = before
     )"""
+
+
+def equal_by_week(here: str, there: str, sums: Sequence[str]) -> str:
+    """A query: whether sums of a table are, in each week, those of what it was made of.
+
+    In each week, as what one has too much may be what another lacks.
+
+    Args:
+        here: a query that gives `week_start` and the sums, by week, of the table.
+        there: the same of its inputs.
+        sums: names of the sums; null is zero, as is a week that is not there.
+    """
+    names = ", ".join(sums)
+    differs = " OR ".join(f"{name} <> {name}_there" for name in sums)
+    both = ", ".join(
+        f"coalesce(sum({name}) FILTER ({side}is_here), 0) AS {name}{there}"
+        for name in sums
+        for side, there in (("", ""), ("NOT ", "_there"))
+    )
+    totals = ", ".join(f"sum({name}) AS {name}, sum({name}_there) AS {name}_there" for name in sums)
+    return f"""
+        WITH here AS ({here}), there AS ({there}),
+        weeks AS (
+            SELECT week_start, {both}
+            FROM (SELECT true AS is_here, week_start, {names} FROM here
+                  UNION ALL SELECT false, week_start, {names} FROM there)
+            GROUP BY week_start
+        )
+        SELECT count(*) FILTER ({differs}) = 0 AS holds, {totals},
+               count(*) FILTER ({differs}) AS weeks_that_differ
+        FROM weeks
+    """
 
 
 def key_is_unique(table: Table) -> Claim:

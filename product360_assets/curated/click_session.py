@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 
 from product360_assets.curated.business_day import latest_closed_day
-from product360_assets.curated.claims import Claim, all_claims
+from product360_assets.curated.claims import AS_OF, Claim, all_claims
 from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.steps import job_table_asset
@@ -45,11 +45,8 @@ PLOTS = (
 )
 
 
-# Events that count, as the visits say themselves.
-_COUNTED = """
-    (SELECT * FROM curated.click_event
-     WHERE event_date <= (SELECT max(as_of_date) FROM curated.click_session))
-"""
+# Events that count.
+_COUNTED = f"(SELECT * FROM curated.click_event WHERE event_date <= {AS_OF})"
 
 CLAIMS = all_claims(
     CLICK_SESSION,

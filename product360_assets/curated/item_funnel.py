@@ -6,7 +6,7 @@ once is one visit at each step, and no rate of one in ten.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, all_claims
+from product360_assets.curated.claims import AS_OF, Claim, all_claims, equal_by_week
 from product360_assets.curated.click_session import as_of_clicks
 from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
@@ -31,6 +31,13 @@ PLOTS = (
 
 # The Sunday of the last week that is there.
 _LAST_DAY = "(SELECT max(week_start) + 6 FROM curated.item_funnel)"
+# By which day a row of each is in a week: a visit and its events are in that of its first.
+_DAYS = {
+    ITEM_FUNNEL.identifier: "week_start",
+    CLICK_EVENT.identifier: "event_date",
+    CLICK_SESSION.identifier: "session_date",
+}
+_WEEK_OF_VISIT = "date_trunc('week', s.session_date)::DATE"
 
 CLAIMS = all_claims(
     ITEM_FUNNEL,
@@ -39,34 +46,34 @@ CLAIMS = all_claims(
             "steps_equal_the_visits_of_people",
             "Every visit counts once for each item and step, by the events that happened during "
             "it; bots never.",
-            f"""
-            WITH funnel AS (
-                SELECT sum(visits) AS visits, sum(visits_viewing) AS viewing,
+            equal_by_week(
+                """
+                SELECT week_start, sum(visits) AS visits, sum(visits_viewing) AS viewing,
                        sum(visits_carting) AS carting, sum(visits_buying) AS buying
-                FROM curated.item_funnel
-            ),
-            touched AS (
-                SELECT bool_or(event_type = 'view') AS is_viewed,
-                       bool_or(event_type = 'add_to_cart') AS is_carted,
-                       bool_or(event_type = 'purchase') AS is_bought
-                FROM curated.click_event e ASOF JOIN curated.click_session s
-                  ON e.visitor_id = s.visitor_id AND e.event_time >= s.started_at
-                WHERE e.event_time <= s.ended_at AND NOT s.is_bot AND s.session_date <= {_LAST_DAY}
-                  AND e.product_id IS NOT NULL AND e.event_date <= s.as_of_date
-                  AND e.event_type <> 'remove_from_cart'
-                GROUP BY s.session_id, e.product_id
-            ),
-            people AS (
-                SELECT count(*) AS visits, count(*) FILTER (is_viewed) AS viewing,
+                FROM curated.item_funnel GROUP BY week_start
+                """,
+                f"""
+                SELECT week_start, count(*) AS visits, count(*) FILTER (is_viewed) AS viewing,
                        count(*) FILTER (is_carted) AS carting,
                        count(*) FILTER (is_bought) AS buying
-                FROM touched
-            )
-            SELECT coalesce(funnel = people, true) AS holds, funnel.visits AS visits,
-                   people.visits AS visits_there, funnel.viewing AS viewing,
-                   funnel.carting AS carting, funnel.buying AS buying
-            FROM funnel, people
-            """,
+                FROM (
+                    SELECT {_WEEK_OF_VISIT} AS week_start,
+                           bool_or(event_type = 'view') AS is_viewed,
+                           bool_or(event_type = 'add_to_cart') AS is_carted,
+                           bool_or(event_type = 'purchase') AS is_bought
+                    FROM curated.click_event e ASOF JOIN curated.click_session s
+                      ON e.visitor_id = s.visitor_id AND e.event_time >= s.started_at
+                    WHERE e.event_time <= s.ended_at AND NOT s.is_bot
+                      AND s.session_date <= {_LAST_DAY}
+                      AND e.product_id IS NOT NULL AND e.event_date <= {AS_OF}
+                      AND e.event_type <> 'remove_from_cart'
+                    GROUP BY s.session_id, s.session_date, e.product_id
+                )
+                GROUP BY week_start
+                """,
+                ("visits", "viewing", "carting", "buying"),
+            ),
+            days=_DAYS,
         ),
         Claim(
             "no_step_is_taken_by_more_visits_than_there_were",
@@ -86,25 +93,33 @@ CLAIMS = all_claims(
                    sum(abandoned_carts) AS abandoned_carts
             FROM curated.item_funnel
             """,
+            each_row=True,
         ),
         Claim(
             "revenue_is_on_receipts_that_a_visit_ended_in",
             "A line counted twice, or of another receipt, would credit others' sales.",
-            f"""
-            WITH ended AS (
-                SELECT DISTINCT s.basket_id, e.product_id
-                FROM curated.click_session s JOIN curated.click_event e
-                  ON e.visitor_id = s.visitor_id AND e.event_type = 'purchase'
-                 AND e.event_time BETWEEN s.started_at AND s.ended_at
-                WHERE NOT s.is_bot AND s.session_date <= {_LAST_DAY}
-                  AND e.event_date <= s.as_of_date
-            )
-            SELECT made.revenue = coalesce(sold.revenue, 0) AS holds,
-                   made.revenue AS revenue, sold.revenue AS sales
-            FROM (SELECT coalesce(sum(online_revenue), 0) AS revenue FROM curated.item_funnel) made,
-                 (SELECT sum(sales_value) AS revenue
-                  FROM curated.sales_line SEMI JOIN ended USING (basket_id, product_id)) sold
-            """,
+            equal_by_week(
+                """
+                SELECT week_start, sum(online_revenue) AS revenue
+                FROM curated.item_funnel GROUP BY week_start
+                """,
+                f"""
+                SELECT week_start, sum(sales_value) AS revenue
+                FROM curated.sales_line JOIN (
+                    -- The earliest of several visits that ended in one receipt has it.
+                    SELECT s.basket_id, e.product_id, min({_WEEK_OF_VISIT}) AS week_start
+                    FROM curated.click_session s JOIN curated.click_event e
+                      ON e.visitor_id = s.visitor_id AND e.event_type = 'purchase'
+                     AND e.event_time BETWEEN s.started_at AND s.ended_at
+                    WHERE NOT s.is_bot AND s.session_date <= {_LAST_DAY}
+                      AND e.event_date <= {AS_OF}
+                    GROUP BY ALL
+                ) USING (basket_id, product_id)
+                GROUP BY week_start
+                """,
+                ("revenue",),
+            ),
+            days={**_DAYS, SALES_LINE.identifier: "business_date"},
         ),
     ],
 )
@@ -118,6 +133,7 @@ item_funnel = job_table_asset(
         parameters={},
         plots=PLOTS,
         claims=CLAIMS,
+        is_kept=True,
     )
 )
 

@@ -7,7 +7,7 @@ all happened to a product has no row.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, all_claims
+from product360_assets.curated.claims import Claim, all_claims, equal_by_week
 from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
@@ -40,29 +40,39 @@ PLOTS = (
 # The Sunday of the last week that is there.
 _LAST_DAY = "(SELECT max(week_start) + 6 FROM curated.product_week)"
 
+# By which day a row of each is in a week.
+_DAYS = {PRODUCT_WEEK.identifier: "week_start", SALES_LINE.identifier: "business_date"}
+_PRICED = {PRODUCT_WEEK.identifier: "week_start", PRICE_WEEK.identifier: "week_start"}
+_PROMOTED = {PRODUCT_WEEK.identifier: "week_start", PROMOTION_WEEK.identifier: "week_start"}
+_CLICKED = {
+    PRODUCT_WEEK.identifier: "week_start",
+    CLICK_EVENT.identifier: "event_date",
+    CLICK_SESSION.identifier: "session_date",
+}
+
 CLAIMS = all_claims(
     PRODUCT_WEEK,
     [
         Claim(
             "sales_equal_those_of_the_closed_weeks",
-            "Summed over products and weeks, every sale of a closed week is there, to the cent.",
-            f"""
-            WITH weeks AS (
-                SELECT sum(revenue) AS revenue, sum(units) AS units, sum(baskets) AS lines,
-                       sum(shelf_value) AS shelf_value, sum(coupon_discount) AS coupons
-                FROM curated.product_week
-            ),
-            sold AS (
-                SELECT sum(sales_value) AS revenue, sum(units) AS units, count(*) AS lines,
+            "Summed over products, every sale of a closed week is there, to the cent.",
+            equal_by_week(
+                """
+                SELECT week_start, sum(revenue) AS revenue, sum(units) AS units,
+                       sum(baskets) AS lines, sum(shelf_value) AS shelf_value,
+                       sum(coupon_discount) AS coupons
+                FROM curated.product_week GROUP BY week_start
+                """,
+                f"""
+                SELECT date_trunc('week', business_date)::DATE AS week_start,
+                       sum(sales_value) AS revenue, sum(units) AS units, count(*) AS lines,
                        sum(sales_value + retail_discount + coupon_match_discount) AS shelf_value,
                        sum(coupon_discount) AS coupons
-                FROM curated.sales_line WHERE business_date <= {_LAST_DAY}
-            )
-            SELECT weeks = sold AS holds, weeks.revenue AS revenue, sold.revenue AS sales,
-                   weeks.units AS units, sold.units AS units_sold,
-                   weeks.lines AS baskets, sold.lines AS sales_lines
-            FROM weeks, sold
-            """,
+                FROM curated.sales_line WHERE business_date <= {_LAST_DAY} GROUP BY ALL
+                """,
+                ("revenue", "units", "lines", "shelf_value", "coupons"),
+            ),
+            days=_DAYS,
         ),
         Claim(
             "the_last_closed_week_is_there",
@@ -83,6 +93,7 @@ CLAIMS = all_claims(
                    min(week_start) AS first_week, max(week_start) AS last_week
             FROM curated.product_week
             """,
+            each_row=True,
         ),
         Claim(
             "prices_equal_those_of_the_pricing_team",
@@ -97,33 +108,38 @@ CLAIMS = all_claims(
             FULL JOIN (FROM curated.price_week WHERE week_start + 6 <= {_LAST_DAY}) p
                 USING (product_id, week_start)
             """,
+            days=_PRICED,
         ),
         Claim(
             "promotions_are_counted_once_per_store",
-            "Summed over products and weeks, every store that displayed or mailed is there once.",
-            f"""
-            WITH weeks AS (
-                SELECT sum(stores_on_display) AS displays, sum(stores_in_mailer) AS mailers,
-                       sum(stores_promoted) AS stores
-                FROM curated.product_week
-            ),
-            promoted AS (
-                SELECT count(*) FILTER (is_on_display) AS displays,
+            "Summed over products, every store that displayed or mailed in a week is there once.",
+            equal_by_week(
+                """
+                SELECT week_start, sum(stores_on_display) AS displays,
+                       sum(stores_in_mailer) AS mailers, sum(stores_promoted) AS stores
+                FROM curated.product_week GROUP BY week_start
+                """,
+                f"""
+                SELECT week_start, count(*) FILTER (is_on_display) AS displays,
                        count(*) FILTER (is_in_mailer) AS mailers,
                        count(*) FILTER (is_on_display OR is_in_mailer) AS stores
-                FROM curated.promotion_week WHERE week_start + 6 <= {_LAST_DAY}
-            )
-            SELECT weeks = promoted AS holds, weeks.displays AS displays,
-                   weeks.mailers AS mailers, weeks.stores AS stores, promoted.stores AS stores_there
-            FROM weeks, promoted
-            """,
+                FROM curated.promotion_week WHERE week_start + 6 <= {_LAST_DAY} GROUP BY week_start
+                """,
+                ("displays", "mailers", "stores"),
+            ),
+            days=_PROMOTED,
         ),
         Claim(
             "used_coupons_are_those_whose_product_was_bought",
             "A coupon counts for a product only where its household bought that product that day.",
-            f"""
-            WITH used AS (
-                SELECT count(*) AS redemptions
+            equal_by_week(
+                """
+                SELECT week_start, sum(coupon_redemptions) AS redemptions
+                FROM curated.product_week GROUP BY week_start
+                """,
+                f"""
+                SELECT date_trunc('week', r.interaction_date)::DATE AS week_start,
+                       count(*) AS redemptions
                 FROM curated.interaction r JOIN curated.interaction o
                   ON o.campaign_id = r.campaign_id AND o.coupon_upc = r.coupon_upc
                  AND r.interaction_type = 'redemption' AND o.interaction_type = 'offer'
@@ -131,25 +147,24 @@ CLAIMS = all_claims(
                   AND (r.household_id, r.interaction_date, o.product_id) IN (
                       SELECT (household_id, business_date, product_id) FROM curated.sales_line
                   )
-            )
-            SELECT used.redemptions = weeks.redemptions AS holds,
-                   weeks.redemptions AS redemptions, used.redemptions AS redemptions_there
-            FROM used, (SELECT sum(coupon_redemptions) AS redemptions FROM curated.product_week)
-                 AS weeks
-            """,
+                GROUP BY ALL
+                """,
+                ("redemptions",),
+            ),
         ),
         Claim(
             "clicks_equal_the_events_of_people",
             "Every view, cart addition and purchase of a closed week counts once; bots never.",
-            f"""
-            WITH weeks AS (
-                SELECT sum(views) AS views, sum(cart_additions) AS additions,
+            equal_by_week(
+                """
+                SELECT week_start, sum(views) AS views, sum(cart_additions) AS cart_additions,
                        sum(online_purchases) AS purchases
-                FROM curated.product_week
-            ),
-            people AS (
-                SELECT count(*) FILTER (event_type = 'view') AS views,
-                       count(*) FILTER (event_type = 'add_to_cart') AS additions,
+                FROM curated.product_week GROUP BY week_start
+                """,
+                f"""
+                SELECT date_trunc('week', event_date)::DATE AS week_start,
+                       count(*) FILTER (event_type = 'view') AS views,
+                       count(*) FILTER (event_type = 'add_to_cart') AS cart_additions,
                        count(*) FILTER (event_type = 'purchase') AS purchases
                 FROM curated.click_event e
                 WHERE event_date <= {_LAST_DAY} AND product_id IS NOT NULL AND NOT EXISTS (
@@ -157,11 +172,11 @@ CLAIMS = all_claims(
                     WHERE s.is_bot AND s.visitor_id = e.visitor_id
                       AND e.event_time BETWEEN s.started_at AND s.ended_at
                 )
-            )
-            SELECT weeks = people AS holds, weeks.views AS views, people.views AS views_there,
-                   weeks.additions AS cart_additions, weeks.purchases AS purchases
-            FROM weeks, people
-            """,
+                GROUP BY ALL
+                """,
+                ("views", "cart_additions", "purchases"),
+            ),
+            days=_CLICKED,
         ),
         Claim(
             "most_sales_have_a_price",

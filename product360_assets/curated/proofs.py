@@ -50,14 +50,14 @@ class Evidence:
             sql: a query over published tables, by whatever name it mentions them.
             batches: what identifies the clean data that it reads as well.
         """
-        views = [view for view in VIEWS.values() if view.name in _words(sql)]
-        words = _words(" ".join([sql, *(view.query for view in views)]))
-        snapshots = [
-            f"{identifier} {self.snapshot(identifier)}"
-            for identifier in self._published
-            if identifier.rpartition(".")[2] in words
-        ]
-        return digest_of([sql, *(view.query for view in views), *snapshots, *batches])
+        queries = _views_in(sql)
+        snapshots = [f"{each} {self.snapshot(each)}" for each in self.tables(sql)]
+        return digest_of([sql, *queries, *snapshots, *batches])
+
+    def tables(self, sql: str) -> list[str]:
+        """The published tables that a query reads, by itself or through a view; identifiers."""
+        words = _words(" ".join([sql, *_views_in(sql)]))
+        return [each for each in self._published if each.rpartition(".")[2] in words]
 
     @cached_property
     def _published(self) -> list[str]:
@@ -69,6 +69,12 @@ class Evidence:
             newest = newest_snapshot(self._catalog, identifier)
             self._snapshots[identifier] = newest.get("snapshot-id", "none")
         return self._snapshots[identifier]
+
+
+def _views_in(sql: str) -> list[str]:
+    """The queries of the views that a query names."""
+    words = _words(sql)
+    return [view.query for view in VIEWS.values() if view.name in words]
 
 
 def _words(sql: str) -> set[str]:

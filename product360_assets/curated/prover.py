@@ -16,7 +16,8 @@ from types import MappingProxyType
 import dagster as dg
 
 from product360_assets.core.checks import claim, warning
-from product360_assets.curated.claims import ADDED, REMOVED, Claim
+from product360_assets.curated.claims import ADDED, AS_OF, REMOVED, Claim
+from product360_assets.curated.commits import AS_OF_DATE
 from product360_assets.curated.presentation import asset_key
 from product360_assets.curated.proofs import Evidence, Proof, standing, with_more
 from product360_assets.curated.since_proved import Asked, Change, change_since_proved
@@ -27,6 +28,7 @@ from product360_assets.curated.taken_in import (
     clean_files,
     locations,
 )
+from product360_assets.curated.weeks_since_proved import WeeksAsked, question_of_weeks
 from resources.catalog import CatalogResource
 from resources.ledger import Ledger
 from resources.objects import LakeResource
@@ -98,26 +100,40 @@ class Prover:
             if result is not None:
                 return self._proof(seen, earlier.at).told(result)
         files = claimed_files(self.table, self.lake, locations(batches))
-        answer = self.ask(claimed.sql, files=files)
+        answer = self.ask(self._dated(claimed.sql), files=files)
         return self._proof(seen, self.now).told(judged(self.table, claimed, answer))
 
     def _by_what_changed(
         self, claimed: Claim, batches: Batches, earlier: Proof
     ) -> dg.AssetCheckResult | None:
         """The result, if what changed since proves the claim; None if all has to be asked."""
+        if isinstance(self.table, View):
+            return None
+        ask = self._of_weeks if claimed.days else self._of_rows
+        answer = ask(claimed, batches, earlier)
+        if answer is None:
+            return None
+        result = judged(self.table, claimed, answer)
+        by = {PROVED_BY: f"what changed since snapshot {earlier.snapshot}"}
+        return with_more(result, by) if result.passed else None
+
+    def _of_weeks(self, claimed: Claim, _: Batches, earlier: Proof) -> Answer | None:
+        asked = WeeksAsked(claimed, self.table, earlier, self._evidence)
+        question = question_of_weeks(asked, self.catalog)
+        return self.ask(self._dated(question)) if question else None
+
+    def _of_rows(self, claimed: Claim, batches: Batches, earlier: Proof) -> Answer | None:
         question = claimed.of_changes(self.table)
-        if not question or isinstance(self.table, View):
+        if not question:
             return None
         asked = Asked(claimed, self.table, self.snapshot, batches, earlier)
         change = change_since_proved(asked, self.catalog, self.ledger)
         if change is None:
             return None
         relations = dict(self._relations(batches, change))
-        sql = _with_empty(question, self.table, relations)
+        sql = _with_empty(self._dated(question), self.table, relations)
         given = {name: uris for name, uris in relations.items() if uris}
-        result = judged(self.table, claimed, self.ask(sql, files=given))
-        by = {PROVED_BY: f"what changed since snapshot {earlier.snapshot}"}
-        return with_more(result, by) if result.passed else None
+        return self.ask(sql, files=given)
 
     def _relations(self, batches: Batches, change: Change) -> Iterator[tuple[str, Sequence[str]]]:
         """What a claim about changes reads: URIs by relation; for an empty one, its layout too."""
@@ -128,6 +144,19 @@ class Prover:
             if not found:
                 some = {layout_of(relation): list(batches[relation].values())[:1]}
                 yield from clean_files(self.lake, some).items()
+
+    def _dated(self, sql: str) -> str:
+        """The query, in which the day is said that the table's state is as of; null if it is not.
+
+        Evidence is of the query as it is written: the state says the day.
+        """
+        return sql.replace(AS_OF, self._as_of) if AS_OF in sql else sql
+
+    @cached_property
+    def _as_of(self) -> str:
+        summaries = self.catalog.snapshot_summaries(self.table.identifier, at=self.snapshot)
+        said = next((each[AS_OF_DATE] for each in summaries if AS_OF_DATE in each), None)
+        return f"DATE '{said}'" if said else "CAST(NULL AS DATE)"
 
     def _proof(self, evidence: str, at: datetime) -> Proof:
         # A view has no rows of its own, and no state that could be told apart.

@@ -5,8 +5,9 @@ rows do not answer for each other. So such a claim is asked of the files that ho
 of the batches that came, and its price follows the day and not history.
 
 The hazard is a change that no batch explains: an erasure, a rollback, a batch made clean again, a
-load that takes everything back. Then nobody can tell what the proof is still worth, and everything
-is asked.
+load that takes everything back. Then nobody can tell what a proof about clean rows is still worth,
+and everything is asked. What is claimed of the table alone its own files can tell; where every one
+of them is another, all is what changed.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def change_since_proved(asked: Asked, catalog: CatalogResource, ledger: Ledger) 
     if any(_loads_anew(each, earlier, new, ledger) for each in asked.claim.clean):
         return None
     files = changed_files(catalog, identifier, before, now)
-    if files is None:
+    if files is None or len(files.added) == _files(catalog, identifier, now):
         return None
     told = {
         relation_of(each): set(_told(each, new, asked.batches, ledger))
@@ -98,10 +99,16 @@ def _published_since(
         if CONTENT_SNAPSHOT in summary or is_silent(summary):
             continue  # upkeep changes no row
         batches = listed_batches(summary)
-        if batches is None:
+        if batches is None and asked.claim.clean:
             return None
-        new |= batches
+        new |= batches or frozenset()
     return None
+
+
+def _files(catalog: CatalogResource, identifier: str, snapshot: int) -> int:
+    """How many data files a state has."""
+    summaries = catalog.snapshot_summaries(identifier, at=snapshot)
+    return int(summaries[0].get("total-data-files", "-1")) if summaries else -1
 
 
 def _loads_anew(each: Input, earlier: Batches, new: Iterable[str], ledger: Ledger) -> bool:

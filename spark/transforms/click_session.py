@@ -54,7 +54,6 @@ def click_sessions(events: DataFrame, as_of: date) -> DataFrame:
         "visitor_id",
         # A browser that two households share is neither's.
         F.when(least == greatest, least).alias("household_id"),
-        F.lit(as_of).alias("as_of_date"),
         "started_at",
         "ended_at",
         "session_date",

@@ -87,13 +87,13 @@ def summary(lineage: Lineage) -> dict[str, Any]:
             SELECT count(*) AS visits, sum(events) AS events,
                    count(*) FILTER (is_converted) AS converted,
                    count(*) FILTER (is_bot) AS bots, count(*) FILTER (NOT is_synthetic) AS real,
-                   count(DISTINCT session_id) AS ids, max(as_of_date) AS as_of
+                   count(DISTINCT session_id) AS ids, max(session_date) AS last_day
             FROM click_session
             """
         )
         .fetchall()
     )
-    names = ("visits", "events", "converted", "bots", "real", "ids", "as_of")
+    names = ("visits", "events", "converted", "bots", "real", "ids", "last_day")
     return dict(zip(names, row, strict=True))
 
 
@@ -113,6 +113,6 @@ def test_visits_are_synthetic_and_nobody_is_taken_for_a_bot(retailer: Lineage) -
     numbers = summary(retailer)
     assert (numbers["bots"], numbers["real"]) == (0, 0)
     assert numbers["ids"] == numbers["visits"]
-    assert numbers["as_of"] == oracle_clicks.last_closed_day(retailer.home)
+    assert numbers["last_day"] == oracle_clicks.last_closed_day(retailer.home)
     # The model's own share of buying visits, within what chance does at this scale.
     assert 0.10 < numbers["converted"] / numbers["visits"] < 0.21

@@ -115,11 +115,25 @@ def test_new_words_reach_an_existing_table(catalog: LocalCatalogResource) -> Non
     assert table.properties["comment"] == "What we sell."
 
 
-def test_a_column_is_never_dropped(catalog: LocalCatalogResource) -> None:
-    catalog.ensure_table(PRODUCT)
-    without_name = tuple(column for column in PRODUCT.columns if column.name != "name")
-    catalog.ensure_table(replace(PRODUCT, columns=without_name))
-    assert "name" in catalog.table(PRODUCT.identifier).schema().column_names
+def test_a_column_is_dropped_by_a_new_version_only(catalog: LocalCatalogResource) -> None:
+    def columns() -> list[str]:
+        return catalog.table(PRODUCT.identifier).schema().column_names
+
+    required = with_column(Column("name", "string", "What a shopper calls it.", nullable=False))
+    catalog.ensure_table(required)
+    without_name = replace(
+        PRODUCT, columns=tuple(each for each in PRODUCT.columns if each.name != "name")
+    )
+    # Code that does not know a column may be older.
+    catalog.ensure_table(without_name)
+    assert "name" in columns()
+    catalog.ensure_table(replace(without_name, version=2))
+    assert "name" not in columns()
+    assert catalog.table(PRODUCT.identifier).properties["product360.version"] == "2"
+    # What stays has its data, and can be added to.
+    catalog.ensure_table(replace(required, version=2))
+    catalog.ensure_table(replace(without_name, version=2))
+    assert "name" in columns()
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,9 @@ CLICK_SESSION = Table(
     name="click_session",
     doc="Every visit to the web shop: a visitor's events with no more than 30 minutes between one "
     "and the next, across midnight too.",
-    grain="one row per visit, as of one day",
+    grain="one row per visit",
     owner="web",
+    version=2,
     key=("session_id",),
     columns=(
         Column(
@@ -74,12 +75,6 @@ CLICK_SESSION = Table(
             "Household that was signed in; null when nobody was, or several were.",
             tag="pseudonym",
             subject="customer",
-        ),
-        Column(
-            "as_of_date",
-            "date",
-            "Last day whose events count, in the shop's own time zone.",
-            nullable=False,
         ),
         Column("started_at", "timestamp", "Time of the first event, UTC.", nullable=False),
         Column("ended_at", "timestamp", "Time of the last event, UTC.", nullable=False),

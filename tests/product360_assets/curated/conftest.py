@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from desk import desk
 
+from product360_assets.curated.commits import AS_OF_DATE
 from resources.catalog import LocalCatalogResource
 from resources.ledger import Batch, LandedObject, ZoneState, batch_id_of
 from resources.local.ledger import SqliteLedgerResource
@@ -34,8 +35,11 @@ class Shop:
         self.ledger = SqliteLedgerResource(path=str(home / "ledger.db"))
         self.lake = LakeResource(uri=f"file://{home}/lake")
 
-    def fill(self, table: Table, *rows: dict[str, Any]) -> None:
-        """Make these the rows of the table; what a row leaves out is null, or empty if it must."""
+    def fill(self, table: Table, *rows: dict[str, Any], as_of: date | None = None) -> None:
+        """Make these the rows of the table; what a row leaves out is null, or empty if it must.
+
+        `as_of` is the last day that the table's state knows of.
+        """
         self.catalog.ensure_table(table)
         columns = {
             column.name: None if column.nullable else DEFAULTS.get(column.type)
@@ -43,7 +47,8 @@ class Shop:
         }
         schema = self.catalog.table(table.identifier).schema().as_arrow()
         content = pa.Table.from_pylist([{**columns, **row} for row in rows], schema=schema)
-        self.catalog.table(table.identifier).overwrite(content)
+        said = {AS_OF_DATE: as_of.isoformat()} if as_of else {}
+        self.catalog.table(table.identifier).overwrite(content, snapshot_properties=said)
 
     def deliver(
         self,

@@ -96,7 +96,6 @@ def visit(start: int, end: int, **counts: Any) -> Row:
     made = {
         "session_id": str(start),
         "visitor_id": "v",
-        "as_of_date": DAY,
         "started_at": NOON + timedelta(minutes=start),
         "ended_at": NOON + timedelta(minutes=end),
         "session_date": DAY,
@@ -112,7 +111,7 @@ TOO_LATE = published(step("e", 90, product_id=11))[0] | {"event_date": DAY + tim
 def test_visits_cut_at_pauses_of_more_than_30_minutes_pass(shop: Any) -> None:
     shop.fill(SALES_LINE, RECEIPT)
     shop.fill(CLICK_EVENT, *published(*STEPS), TOO_LATE)
-    shop.fill(CLICK_SESSION, BOUGHT, LOOKED)
+    shop.fill(CLICK_SESSION, BOUGHT, LOOKED, as_of=DAY)
     assert shop.failing(click_session_checks) == set()
 
 
@@ -152,5 +151,5 @@ def test_one_wrong_visit_fails_its_claims(
 ) -> None:
     shop.fill(SALES_LINE, RECEIPT)
     shop.fill(CLICK_EVENT, *published(*STEPS), TOO_LATE)
-    shop.fill(CLICK_SESSION, *visits)
+    shop.fill(CLICK_SESSION, *visits, as_of=DAY)
     assert shop.failing(click_session_checks) == failing

@@ -158,7 +158,7 @@ def visited(shop: Any) -> Any:
         for n, (step, item) in enumerate(steps)
     ]
     shop.fill(CLICK_EVENT, *events, {**events[0], "event_id": "bot", "visitor_id": "robot"})
-    times = {"started_at": NOON, "ended_at": NOON, "session_date": DAY, "as_of_date": DAY}
+    times = {"started_at": NOON, "ended_at": NOON, "session_date": DAY}
     visit = {"session_id": "s", "visitor_id": "v", "household_id": 1, "basket_id": 1, **times}
     bot = {"session_id": "r", "visitor_id": "robot", "is_bot": True, **times}
     shop.fill(CLICK_SESSION, visit, bot)

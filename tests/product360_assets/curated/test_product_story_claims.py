@@ -110,7 +110,7 @@ def event(number: int, kind: str, visitor: str = "person") -> Row:
 
 def visit(visitor: str, *, bot: bool) -> Row:
     times = {"started_at": NOON, "ended_at": NOON}
-    days = {"as_of_date": DAY, "session_date": date(2017, 12, 28)}
+    days = {"session_date": date(2017, 12, 28)}
     return {"session_id": visitor, "visitor_id": visitor, "is_bot": bot, **times, **days}
 
 

@@ -17,10 +17,20 @@ from resources.catalog import LocalCatalogResource
 from resources.local import engines
 from resources.local.engines import EngineName, Lease
 from spark.jobs import click_session
+from spark.session import open_session
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 
 FIRST_DAY = datetime(2017, 6, 1, tzinfo=UTC)
-DAY = date(2017, 6, 3)
+FIRST, DAY = FIRST_DAY.date(), date(2017, 6, 3)
+A_DAY = timedelta(days=1)
+
+
+def micros(event: dict[str, Any]) -> int:
+    """Microseconds since 1970 of an event's time, which an engine gives without its zone, UTC."""
+    return int((event["event_time"].replace(tzinfo=UTC) - EPOCH) / timedelta(microseconds=1))
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -55,7 +65,26 @@ class Clicks:
 
     def be(self, visitor: str) -> None:
         """One event is this visitor's, whosever it was."""
-        self._write([{**self._event("x", visitor), "event_date": date(2017, 6, 1)}])
+        self._write([{**self._event("x", visitor), "event_time": FIRST_DAY, "event_date": FIRST}])
+
+    def stay_past_midnight(self, day: date) -> None:
+        """Somebody looks at something every 20 minutes from half past ten to half past one."""
+        at = datetime(day.year, day.month, day.day, 22, 30, tzinfo=UTC)
+        steps = [self._event(f"m{number}", "owl") for number in range(10)]
+        times = [at + timedelta(minutes=20 * number) for number in range(10)]
+        self._write(
+            [
+                {**step, "event_time": time, "event_date": time.date()}
+                for step, time in zip(steps, times, strict=True)
+            ]
+        )
+
+    def stay_longer(self, by: int = 10) -> None:
+        """And once more, some minutes after the last time."""
+        last = max(e["event_time"] for e in self.events.values() if e["visitor_id"] == "owl")
+        time = last + timedelta(minutes=by)
+        name = f"l{len(self.events)}"
+        self._write([{**self._event(name, "owl"), "event_time": time, "event_date": time.date()}])
 
     def _event(self, name: str, visitor: str) -> dict[str, Any]:
         at = FIRST_DAY + timedelta(minutes=self.chance.randrange(0, 4 * 24 * 60, 7))
@@ -118,8 +147,17 @@ def test_after_each_change_it_is_what_it_would_be_if_it_were_made_whole(
         # What came again changed nothing.
         assert [number for number, made in enumerate(later) if made == 0] == [2]
 
-        kept.keep(DAY + timedelta(days=1))
-        as_kept, whole = kept.digests(DAY + timedelta(days=1))
+        # Events of a day that was not over are there already, and visits that go on into it.
+        clicks.stay_past_midnight(DAY)
+        kept.keep(DAY)
+        kept.keep(DAY + A_DAY)
+        as_kept, whole = kept.digests(DAY + A_DAY)
+        assert as_kept == whole
+        assert kept.anew[-1]
+
+        # A day that goes back makes all of them.
+        kept.keep(DAY)
+        as_kept, whole = kept.digests(DAY)
         assert as_kept == whole
         assert kept.anew[-1] is None
     engines.stop_engine()
@@ -137,8 +175,53 @@ def test_without_what_is_gone_a_former_visitor_would_keep_the_visit(
         kept.keep(DAY)
         clicks.be("z")
         touched = click_session._touched
-        monkeypatch.setattr(click_session, "_touched", lambda *of: sorted({*touched(*of)} - {"y"}))
+
+        def but_y(*of: Any) -> list[Any]:
+            return [each for each in touched(*of) or () if each.visitor_id != "y"]
+
+        monkeypatch.setattr(click_session, "_touched", but_y)
         kept.keep(DAY)
         as_kept, whole = kept.digests(DAY)
         assert as_kept != whole
+    engines.stop_engine()
+
+
+def test_a_visit_is_made_of_all_of_its_events_however_far_they_lie_from_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = LocalCatalogResource(home=str(tmp_path))
+    clicks = Clicks(catalog, random.Random(1))
+    clicks.come()
+    clicks.stay_past_midnight(DAY - A_DAY)
+    with engines.lease_engine("sail", home=tmp_path) as lease:
+        kept = keeper(lease, catalog)
+        kept.keep(DAY)
+        clicks.stay_longer()
+        kept.keep(DAY)
+        as_kept, whole = kept.digests(DAY)
+        assert as_kept == whole
+        assert kept.anew[-1] == 1
+
+        monkeypatch.setattr(click_session, "_extended", lambda spans, _: spans)
+        clicks.stay_longer(by=20)
+        kept.keep(DAY)
+        as_kept, whole = kept.digests(DAY)
+        assert as_kept != whole
+    engines.stop_engine()
+
+
+def test_only_the_time_around_what_changed_is_looked_at(tmp_path: Path) -> None:
+    catalog = LocalCatalogResource(home=str(tmp_path))
+    clicks = Clicks(catalog, random.Random(1))
+    for _ in range(9):
+        clicks.come()
+    with engines.lease_engine("sail", home=tmp_path):
+        session = open_session()
+        catalog.ensure_table(CLICK_SESSION)
+        spec = {"inputs": {CLICK_EVENT.identifier: f"lake.{CLICK_EVENT.identifier}"}}
+        begins = min(micros(each) for each in clicks.events.values() if each["visitor_id"] == "a")
+        span = click_session._Span("a", begins, begins)
+        found = click_session._events_within(session, spec, [span]).collect()
+        assert {(row["visitor_id"], micros(row.asDict())) for row in found} == {("a", begins)}
+        assert click_session._events_within(session, spec, []).count() == 0
     engines.stop_engine()

@@ -159,7 +159,6 @@ class Company:
         visit = {
             "session_id": str(len(self.rows[CLICK_SESSION])),
             "visitor_id": event["visitor_id"],
-            "as_of_date": self.day,
             "started_at": at - timedelta(days=2),
             "ended_at": at + timedelta(hours=1),
             "session_date": event["event_date"] - timedelta(days=2),
@@ -174,10 +173,7 @@ class Company:
         self.rows[CLICK_SESSION]["0"]["is_bot"] = False
 
     def pass_days(self) -> None:
-        """Visits say as of when they are, so all of them are others."""
         self.day += timedelta(days=1)
-        for visit in self.rows[CLICK_SESSION].values():
-            visit["as_of_date"] = self.day
 
     def pass_a_week(self) -> None:
         self.day += timedelta(days=7)

@@ -82,7 +82,6 @@ class Shop:
                 "session_id": f"s{number}",
                 "visitor_id": visitor,
                 "household_id": dice.choice([*HOUSEHOLDS, None]),
-                "as_of_date": AS_OF,
                 "session_date": day,
                 "started_at": start,
                 "ended_at": start + timedelta(seconds=30),
