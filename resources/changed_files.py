@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from resources.catalog import CatalogResource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pyiceberg.manifest import ManifestEntry, ManifestFile
     from pyiceberg.table import Table
@@ -76,20 +76,63 @@ def first_changed_day(
     changed = _changed(table, before, now)
     if changed is None:
         return None
+    days = _days(table, changed.all, column)
+    return None if days is None else min((least for least, _ in days), default=date.max)
+
+
+def files_of_their_days(
+    catalog: CatalogResource, identifier: str, before: int, now: int, columns: Sequence[str]
+) -> tuple[str, ...]:
+    """URIs of the later state's files that may hold days of the files in which two states differ.
+
+    All of its files, if days tell nothing.
+
+    Args:
+        catalog: knows the table.
+        identifier: the table, such as `curated.product`.
+        before: the earlier snapshot.
+        now: the later snapshot.
+        columns: columns of days.
+
+    Raises:
+        TableMissing: the catalog has no such table.
+    """
+    table = catalog.table(identifier)
+    changed = _changed(table, before, now)
+    entries = changed.all if changed else []
+    within = [each for column in columns for each in _within(table, entries, column)]
+    scan = table.scan(" AND ".join(within) or "true", snapshot_id=now)
+    return tuple(sorted(task.file.file_path for task in scan.plan_files()))
+
+
+def _within(table: Table, entries: Sequence[ManifestEntry], column: str) -> Iterator[str]:
+    """That a day is not outside of those of all entries, where they say theirs."""
+    days = _days(table, entries, column)
+    if days:
+        yield f"{column} >= '{min(first for first, _ in days)}'"
+        yield f"{column} <= '{max(last for _, last in days)}'"
+
+
+def _days(
+    table: Table, entries: Iterable[ManifestEntry], column: str
+) -> list[tuple[date, date]] | None:
+    """The first and the last day in each file; None if one does not say it."""
     field = table.schema().find_field(column).field_id
-    days = [_least_day(entry, field) for entry in changed.all]
-    known = [day for day in days if day is not None]
-    return min(known, default=date.max) if len(known) == len(days) else None
+    found = []
+    for entry in entries:
+        bounds = (entry.data_file.lower_bounds or {}, entry.data_file.upper_bounds or {})
+        if any(field not in bound for bound in bounds):
+            return None
+        first, last = (_day(bound[field]) for bound in bounds)
+        found.append((first, last))
+    return found
 
 
-def _least_day(entry: ManifestEntry, field: int) -> date | None:
+def _day(bound: bytes) -> date:
     from pyiceberg.conversions import from_bytes
     from pyiceberg.types import DateType
 
-    least = (entry.data_file.lower_bounds or {}).get(field)
-    if least is None:
-        return None
-    return date(1970, 1, 1) + timedelta(days=int(from_bytes(DateType(), least)))
+    return date(1970, 1, 1) + timedelta(days=int(from_bytes(DateType(), bound)))
 
 
 @dataclass(frozen=True)

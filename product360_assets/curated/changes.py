@@ -29,8 +29,17 @@ def place_of(committed_at: str = "_committed_at", change_sequence: str = "_chang
     return f"concat_ws(' ', {told})"
 
 
+# Asked of the whole table, as such a key may stand in a file that did not change.
+_AND_ARE_GONE = "AND NOT EXISTS (FROM {table} SEMI JOIN must_be_gone USING ({keys}))"
+
+
 def follow_from(
-    table: Table, said: str, compared: Sequence[str], *, with_tombstones: bool = False
+    table: Table,
+    said: str,
+    compared: Sequence[str],
+    *,
+    with_tombstones: bool = False,
+    deletes: bool = True,
 ) -> str:
     """A claim's `changes`: that rows changed as new batches say, and in no other way.
 
@@ -40,6 +49,7 @@ def follow_from(
             compared columns, `_place` (see `place_of`) and `_is_deleted`.
         compared: columns of the table whose values the claim is about.
         with_tombstones: whether the table has some.
+        deletes: whether batches may delete a key.
     """
     keys, values = ", ".join(table.key), ", ".join(compared)
     content = f"count(*), sum(hash({keys}, {values})::HUGEINT)"
@@ -71,7 +81,7 @@ def follow_from(
     others_before AS (SELECT {content} FROM {REMOVED} ANTI JOIN said USING ({keys})),
     others_now AS (SELECT {content} FROM {ADDED} ANTI JOIN said USING ({keys}))
     SELECT count(*) FILTER (is_right IS NOT TRUE) = 0
-               AND NOT EXISTS (FROM {table.identifier} SEMI JOIN must_be_gone USING ({keys}))
+               {_AND_ARE_GONE.format(table=table.identifier, keys=keys) if deletes else ""}
                AND (SELECT others_before = others_now FROM others_before, others_now) AS holds,
            count(*) AS keys_that_batches_name
     FROM judged

@@ -6,7 +6,9 @@ that the table has taken in, so that what is still under way is nobody's error.
 
 A claim may say besides how it is asked of what changed since it held. That query reads `added` and
 `removed`, the rows of the table's files that only the later or the earlier state has (a file is
-replaced as a whole, so rows that stayed are in both), and of clean relations what came since.
+replaced as a whole, so rows that stayed are in both), `near`, the files of the table in which their
+keys can be, and of clean relations what came since. Or it says the day of each row that it reads:
+then it is asked of the weeks since the first that changed.
 """
 
 from __future__ import annotations
@@ -18,9 +20,12 @@ from product360_assets.core.checks import KEY_IS_UNIQUE
 from product360_assets.curated.pending import Input
 from spark.tables import Table
 
-ADDED, REMOVED = "added", "removed"
+ADDED, REMOVED, NEAR = "added", "removed", "near"
 # In a query about a derived table: the last day that its state knows of, as its commit says.
 AS_OF = "$as_of"
+# In a query that is asked by weeks: the Monday of the first. A query that says it restricts itself,
+# where it has to look at what was before; any other one sees nothing before it.
+SINCE = "$since"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Claim:
         days: of relations that it reads, the column that says each row's day. Cut at a Monday, the
             claim holds of all if it holds of what was before and of what was not: so it is asked of
             the weeks from the first on that changed. What has no day here must not have changed.
+        reach: so many days before the first changed one may a row lie that it belongs to.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Claim:
     shows: tuple[str, ...] = ()
     changes: str = ""
     days: Mapping[str, str] = field(default_factory=dict)
+    reach: int = 0
 
     def of_changes(self, table: Table) -> str:
         """The query about what changed; empty where everything has to be asked."""
@@ -132,7 +139,7 @@ def key_is_unique(table: Table) -> Claim:
         WITH came AS (SELECT {keys} FROM {ADDED}),
         new AS (FROM came ANTI JOIN {REMOVED} USING ({keys}))
         SELECT NOT EXISTS (SELECT 1 FROM came GROUP BY {keys} HAVING count(*) > 1)
-               AND (SELECT count(*) FROM {table.identifier} SEMI JOIN new USING ({keys}))
+               AND (SELECT count(*) FROM {NEAR} SEMI JOIN new USING ({keys}))
                    = (SELECT count(*) FROM new) AS holds,
                (SELECT count(*) FROM came) AS rows, (SELECT count(*) FROM new) AS new_keys
         """,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 
 from product360_assets.curated.business_day import latest_closed_day
-from product360_assets.curated.claims import AS_OF, Claim, all_claims
+from product360_assets.curated.claims import AS_OF, SINCE, Claim, all_claims
 from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.steps import job_table_asset
@@ -45,8 +45,12 @@ PLOTS = (
 )
 
 
-# Events that count.
-_COUNTED = f"(SELECT * FROM curated.click_event WHERE event_date <= {AS_OF})"
+# Events that count; to know whether one begins a visit, those of the day before are enough.
+_COUNTED = f"""
+    (SELECT * FROM curated.click_event
+     WHERE event_date <= {AS_OF} AND event_date >= {SINCE} - 1)
+"""
+_DAYS = {CLICK_SESSION.identifier: "session_date", CLICK_EVENT.identifier: "event_date"}
 
 CLAIMS = all_claims(
     CLICK_SESSION,
@@ -58,38 +62,49 @@ CLAIMS = all_claims(
             WITH visits AS (
                 SELECT sum(events) AS events, sum(views) AS views, sum(cart_additions) AS added,
                        sum(cart_removals) AS removed
-                FROM curated.click_session
+                FROM curated.click_session WHERE session_date >= {SINCE}
             ),
             counted AS (
                 SELECT count(*) AS events, count(*) FILTER (event_type = 'view') AS views,
                        count(*) FILTER (event_type = 'add_to_cart') AS added,
                        count(*) FILTER (event_type = 'remove_from_cart') AS removed
-                FROM {_COUNTED}
+                FROM {_COUNTED} e
+                WHERE event_date >= {SINCE} AND NOT EXISTS (
+                    FROM curated.click_session s
+                    WHERE s.session_date < {SINCE} AND s.visitor_id = e.visitor_id
+                      AND e.event_time BETWEEN s.started_at AND s.ended_at
+                )
             )
             SELECT visits = counted AS holds,
                    visits.events AS events_of_visits, counted.events AS events,
                    visits.views AS views_of_visits, counted.views AS views
             FROM visits, counted
             """,
+            days=_DAYS,
+            reach=1,
         ),
         Claim(
             "a_longer_pause_begins_a_visit_and_nothing_else_does",
             "A longer pause inside makes it two visits, and a cut elsewhere two halves of one.",
             f"""
             WITH pauses AS (
-                SELECT visitor_id, event_time, event_time - lag(event_time) OVER (
+                SELECT visitor_id, event_date, event_time, event_time - lag(event_time) OVER (
                            PARTITION BY visitor_id ORDER BY event_time
                        ) AS pause
                 FROM {_COUNTED}
             ),
             begun AS (
                 SELECT visitor_id, event_time AS started_at FROM pauses
-                WHERE pause IS NULL OR pause > INTERVAL 30 MINUTES
+                WHERE event_date >= {SINCE} AND (pause IS NULL OR pause > INTERVAL 30 MINUTES)
             )
             SELECT count(*) FILTER (b.visitor_id IS NULL OR s.visitor_id IS NULL) = 0 AS holds,
                    count(b.visitor_id) AS pauses_that_begin_a_visit, count(s.visitor_id) AS visits
-            FROM begun b FULL JOIN curated.click_session s USING (visitor_id, started_at)
+            FROM begun b
+            FULL JOIN (FROM curated.click_session WHERE session_date >= {SINCE}) s
+                USING (visitor_id, started_at)
             """,
+            days=_DAYS,
+            reach=1,
         ),
         Claim(
             "visits_of_a_visitor_are_more_than_30_minutes_apart",

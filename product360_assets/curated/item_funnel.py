@@ -74,6 +74,7 @@ CLAIMS = all_claims(
                 ("visits", "viewing", "carting", "buying"),
             ),
             days=_DAYS,
+            reach=1,
         ),
         Claim(
             "no_step_is_taken_by_more_visits_than_there_were",
@@ -120,6 +121,7 @@ CLAIMS = all_claims(
                 ("revenue",),
             ),
             days={**_DAYS, SALES_LINE.identifier: "business_date"},
+            reach=1,
         ),
     ],
 )

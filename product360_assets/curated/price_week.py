@@ -67,6 +67,7 @@ CLAIMS = all_claims(
                 PRICE_WEEK,
                 _SAID,
                 ("shelf_price", "loyalty_price", "business_week", "price_lines"),
+                deletes=False,
             ),
         ),
         Claim(

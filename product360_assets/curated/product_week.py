@@ -177,6 +177,7 @@ CLAIMS = all_claims(
                 ("views", "cart_additions", "purchases"),
             ),
             days=_CLICKED,
+            reach=1,
         ),
         Claim(
             "most_sales_have_a_price",

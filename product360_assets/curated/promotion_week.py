@@ -25,9 +25,14 @@ PLOTS = (
     Plot(
         "Products promoted, by week",
         """
-        SELECT week_start, count(DISTINCT product_id) FILTER (is_on_display) AS "on display",
-               count(DISTINCT product_id) FILTER (is_in_mailer) AS "in the mailer"
-        FROM recent GROUP BY ALL ORDER BY week_start
+        SELECT week_start, count(*) FILTER (is_on_display) AS "on display",
+               count(*) FILTER (is_in_mailer) AS "in the mailer"
+        FROM (
+            SELECT week_start, product_id, bool_or(is_on_display) AS is_on_display,
+                   bool_or(is_in_mailer) AS is_in_mailer
+            FROM recent GROUP BY ALL
+        )
+        GROUP BY ALL ORDER BY week_start
         """,
         y="products",
         day="week_start",
@@ -126,7 +131,9 @@ CLAIMS = all_claims(
             """,
             clean=(PROMOTIONS,),
             shows=(KEY_IS_UNIQUE,),  # of each product, store and week, one row is expected
-            changes=follow_from(PROMOTION_WEEK, _SAID, ("is_on_display", "is_in_mailer")),
+            changes=follow_from(
+                PROMOTION_WEEK, _SAID, ("is_on_display", "is_in_mailer"), deletes=False
+            ),
         ),
         Claim(
             "flags_agree_with_the_places",

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import dagster as dg
 
 from product360_assets.core.checks import claim, warning
-from product360_assets.curated.claims import ADDED, AS_OF, REMOVED, Claim
+from product360_assets.curated.claims import ADDED, AS_OF, NEAR, REMOVED, SINCE, Claim
 from product360_assets.curated.commits import AS_OF_DATE
 from product360_assets.curated.presentation import asset_key
 from product360_assets.curated.proofs import Evidence, Proof, standing, with_more
@@ -139,6 +139,7 @@ class Prover:
         """What a claim about changes reads: URIs by relation; for an empty one, its layout too."""
         yield ADDED, change.files.added
         yield REMOVED, change.files.removed
+        yield NEAR, change.near
         yield from clean_files(self.lake, locations(change.batches)).items()
         for relation, found in change.batches.items():
             if not found:
@@ -148,9 +149,11 @@ class Prover:
     def _dated(self, sql: str) -> str:
         """The query, in which the day is said that the table's state is as of; null if it is not.
 
-        Evidence is of the query as it is written: the state says the day.
+        Evidence is of the query as it is written: the state says the day. And what is not asked by
+        weeks is asked of all.
         """
-        return sql.replace(AS_OF, self._as_of) if AS_OF in sql else sql
+        dated = sql.replace(SINCE, "DATE '-infinity'")
+        return dated.replace(AS_OF, self._as_of) if AS_OF in dated else dated
 
     @cached_property
     def _as_of(self) -> str:
@@ -199,7 +202,7 @@ def layout_of(relation: str) -> str:
 
 def _with_empty(sql: str, table: Table, relations: Mapping[str, Sequence[str]]) -> str:
     """The question, in which each relation without files is an empty one."""
-    layouts = {ADDED: table.identifier, REMOVED: table.identifier}
+    layouts = dict.fromkeys((ADDED, REMOVED, NEAR), table.identifier)
     empty = [
         f"{name} AS (FROM {layouts.get(name, layout_of(name))} WHERE false)"
         for name, uris in relations.items()

@@ -6,8 +6,8 @@ of the batches that came, and its price follows the day and not history.
 
 The hazard is a change that no batch explains: an erasure, a rollback, a batch made clean again, a
 load that takes everything back. Then nobody can tell what a proof about clean rows is still worth,
-and everything is asked. What is claimed of the table alone its own files can tell; where every one
-of them is another, all is what changed.
+and everything is asked. What is claimed of the table alone its own files can tell, also where no
+batch is named; where a table was made whole, all is what changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from product360_assets.curated.pending import Input
 from product360_assets.curated.proofs import Evidence, Proof
 from product360_assets.curated.taken_in import Batches, relation_of
 from resources.catalog import CatalogResource
-from resources.changed_files import ChangedFiles, changed_files
+from resources.changed_files import ChangedFiles, changed_files, files_of_their_days
 from resources.ledger import Ledger
 from resources.maintenance import CONTENT_SNAPSHOT, content_snapshot, is_silent
 from spark.tables import Table
@@ -30,9 +30,13 @@ from spark.tables import Table
 
 @dataclass(frozen=True)
 class Change:
-    """The files that hold what changed in a table, and the clean batches that changed it."""
+    """The files that hold what changed in a table, and the clean batches that changed it.
+
+    `near` are the files of the table in which keys of these can be.
+    """
 
     files: ChangedFiles
+    near: tuple[str, ...]
     batches: Batches
 
 
@@ -73,7 +77,7 @@ def change_since_proved(asked: Asked, catalog: CatalogResource, ledger: Ledger) 
     if any(_loads_anew(each, earlier, new, ledger) for each in asked.claim.clean):
         return None
     files = changed_files(catalog, identifier, before, now)
-    if files is None or len(files.added) == _files(catalog, identifier, now):
+    if files is None or (not new and len(files.added) == _files(catalog, identifier, now)):
         return None
     told = {
         relation_of(each): set(_told(each, new, asked.batches, ledger))
@@ -83,7 +87,9 @@ def change_since_proved(asked: Asked, catalog: CatalogResource, ledger: Ledger) 
         relation: {each: place for each, place in found.items() if each in told[relation]}
         for relation, found in asked.batches.items()
     }
-    return Change(files, batches)
+    days = [each for each in asked.table.partition_columns if each in asked.table.key]
+    near = files_of_their_days(catalog, identifier, before, now, days)
+    return Change(files, near, batches)
 
 
 def _published_since(

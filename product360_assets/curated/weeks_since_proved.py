@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from product360_assets.curated.claims import Claim
+from product360_assets.curated.claims import SINCE, Claim
 from product360_assets.curated.commits import AS_OF_DATE, MADE_FROM
 from product360_assets.curated.proofs import Evidence, Proof
 from product360_assets.curated.since import origin_of
@@ -44,7 +44,10 @@ def question_of_weeks(asked: WeeksAsked, catalog: CatalogResource) -> str | None
     something else, or what changed has no day.
     """
     first = _first_changed_day(asked, catalog)
-    return None if first is None else _since(asked.claim, first - timedelta(days=first.weekday()))
+    if first is None:
+        return None
+    reached = first - timedelta(days=asked.claim.reach)
+    return _since(asked.claim, reached - timedelta(days=reached.weekday()))
 
 
 def _first_changed_day(asked: WeeksAsked, catalog: CatalogResource) -> date | None:
@@ -85,7 +88,9 @@ def _state_proved(
 
 
 def _since(claim: Claim, monday: date) -> str:
-    """The claim's query, which sees of each relation that has a day what is not before one."""
+    """The claim's query about the weeks from a Monday on."""
+    if SINCE in claim.sql:
+        return claim.sql.replace(SINCE, f"DATE '{monday}'")
     sql = claim.sql
     for identifier, column in claim.days.items():
         later = f"(SELECT * FROM {identifier} WHERE {column} >= DATE '{monday}')"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,12 @@ from pyiceberg.expressions import EqualTo
 from pyiceberg.types import StringType
 
 from resources.catalog import LocalCatalogResource
-from resources.changed_files import ChangedFiles, changed_files
+from resources.changed_files import (
+    ChangedFiles,
+    changed_files,
+    files_of_their_days,
+    first_changed_day,
+)
 from spark.tables.model import Column, Table
 
 ID = Column("id", "bigint", "Thing.", nullable=False)
@@ -103,3 +109,45 @@ def test_a_description_is_no_other_column(desk: Desk) -> None:
     with desk.catalog.table(NAME).update_schema() as update:
         update.update_column("id", doc="Something.")
     assert changed_files(desk.catalog, NAME, before, desk.remove(1)) != ChangedFiles()
+
+
+DAY = Column("day", "date", "When.", nullable=True)
+EVENTS = Table("curated", "event", "Events.", "one row per event", "tests", ("id",), (ID, DAY))
+
+
+def happened(catalog: LocalCatalogResource, *days: date | None) -> int:
+    """Append events of these days as one file; the snapshot."""
+    catalog.ensure_table(EVENTS)
+    table = catalog.table(EVENTS.identifier)
+    rows = [{"id": number, "day": day} for number, day in enumerate(days)]
+    table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    return snapshot.snapshot_id
+
+
+def test_files_say_their_days(tmp_path: Path) -> None:
+    catalog = LocalCatalogResource(home=str(tmp_path))
+    first = happened(catalog, date(2017, 1, 9), date(2017, 1, 20))
+    second = happened(catalog, date(2017, 3, 1), date(2017, 3, 9), None)
+    third = happened(catalog, date(2017, 2, 1))
+
+    def since(before: int, now: int) -> date | None:
+        return first_changed_day(catalog, EVENTS.identifier, before, now, "day")
+
+    def near(before: int, now: int, *columns: str) -> int:
+        return len(files_of_their_days(catalog, EVENTS.identifier, before, now, columns))
+
+    assert since(first, second) == date(2017, 3, 1)
+    assert since(first, third) == since(third, first) == date(2017, 2, 1)
+    assert since(third, third) == date.max
+    assert since(third + 1, third) is None
+    assert near(second, third, "day") == 1
+    # Both of what changed, and nothing of January.
+    assert near(first, third, "day") == 2
+    assert near(second, third) == 3
+
+    # A file without a day tells nothing, so nothing can be left out.
+    fourth = happened(catalog, None)
+    assert since(third, fourth) is None
+    assert near(third, fourth, "day") == 4

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from product360_assets.curated.claims import AS_OF, SINCE
 from product360_assets.curated.click_event import click_event_checks
-from product360_assets.curated.click_session import click_session_checks
+from product360_assets.curated.click_session import CLAIMS, click_session_checks
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION, SALES_LINE
 
 NOON = datetime(2017, 12, 31, 17, tzinfo=UTC)
@@ -153,3 +154,39 @@ def test_one_wrong_visit_fails_its_claims(
     shop.fill(CLICK_EVENT, *published(*STEPS), TOO_LATE)
     shop.fill(CLICK_SESSION, *visits, as_of=DAY)
     assert shop.failing(click_session_checks) == failing
+
+
+MONDAY = DAY + timedelta(days=1)
+
+
+def late(name: str, minute: int) -> Row:
+    """A published event of the visitor, some minutes after noon of Sunday, by its own day."""
+    day = DAY if minute < 12 * 60 else MONDAY
+    return published(step(name, minute))[0] | {"event_date": day}
+
+
+@pytest.mark.parametrize(
+    ("visits", "failing"),
+    [
+        ((), set()),
+        (({"events": 3},), {EVENTS}),
+        (({"started_at": NOON + timedelta(minutes=761)},), {PAUSES}),
+    ],
+    ids=["as they are", "an event too many", "begun too late"],
+)
+def test_of_a_week_only_its_own_visits_are_asked_of_however_the_one_before_ends(
+    shop: Any, visits: tuple[Row, ...], failing: set[str]
+) -> None:
+    """A visit of Sunday goes on past midnight; the next one is Monday's."""
+    events = [late("a", 700), late("b", 715), late("c", 725), late("d", 760), late("e", 770)]
+    shop.fill(CLICK_EVENT, *events)
+    wrong = {key: value for visit in visits for key, value in visit.items()}
+    monday = visit(760, 770, events=2, views=2) | {"session_date": MONDAY} | wrong
+    shop.fill(CLICK_SESSION, visit(700, 725, events=3, views=3), monday, as_of=MONDAY)
+    found = set()
+    for each in CLAIMS:
+        if each.days:
+            sql = each.sql.replace(SINCE, f"DATE '{MONDAY}'").replace(AS_OF, f"DATE '{MONDAY}'")
+            if not shop.warehouse.query(sql).single()["holds"]:
+                found.add(each.name)
+    assert found == failing

@@ -215,7 +215,7 @@ LOOKED = {"product_id": 11, "week_start": MONDAY, "visits": 1, "visits_viewing":
 )
 def test_a_wrong_step_fails_its_claim(visited: Any, wrong: Row, failing: str | None) -> None:
     shown = {"view_to_cart_rate": 0.0, "online_revenue": Decimal("0.00")}
-    visited.fill(ITEM_FUNNEL, {**FUNNEL, **wrong}, {**LOOKED, **shown})
+    visited.fill(ITEM_FUNNEL, {**FUNNEL, **wrong}, {**LOOKED, **shown}, as_of=DAY)
     assert visited.failing(item_funnel_checks) == ({failing} if failing else set())
 
 
