@@ -13,16 +13,25 @@ _SINGULAR = 1e-9
 
 
 def solved(
-    matrix: Sequence[Sequence[float]], right: Sequence[Sequence[float]]
+    matrix: Sequence[Sequence[float]],
+    right: Sequence[Sequence[float]],
+    began: Sequence[float] | None = None,
 ) -> list[list[float]]:
     """The unknowns of `matrix · unknowns = right`, one row for each; `matrix` is symmetric.
 
     An unknown that the equations leave open is zero.
+
+    Args:
+        matrix: one row for each equation.
+        right: one row for each equation, with a value for each set of unknowns.
+        began: the diagonal before other unknowns were taken out of the equations; left out, none
+            were.
     """
     rows = [[*left, *values] for left, values in zip(matrix, right)]
-    began = [abs(row[place]) for place, row in enumerate(rows)]
+    if began is None:
+        began = [row[place] for place, row in enumerate(rows)]
     for place, row in enumerate(rows):
-        if abs(row[place]) <= _SINGULAR * began[place]:
+        if abs(row[place]) <= _SINGULAR * abs(began[place]):
             row[:] = [0.0] * len(row)
             row[place] = 1.0
         pivot = row[place]
@@ -32,14 +41,3 @@ def solved(
             if other is not row and factor:
                 other[:] = [value - factor * own for value, own in zip(other, row)]
     return [row[len(rows) :] for row in rows]
-
-
-def least_squares(rows: Sequence[Sequence[float]], values: Sequence[float]) -> list[float]:
-    """The coefficients with which the columns of `rows` come nearest to `values`."""
-    columns = list(zip(*rows))
-    matrix = [[_product(one, other) for other in columns] for one in columns]
-    return [row[0] for row in solved(matrix, [[_product(one, values)] for one in columns])]
-
-
-def _product(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(one, other))

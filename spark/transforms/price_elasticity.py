@@ -10,10 +10,10 @@ outside the prices that were seen.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from spark.tables.curated import PRICE_ELASTICITY
@@ -23,7 +23,7 @@ from spark.transforms.price_response import (
     LEAST_VARIATION,
     LEAST_WEEKS,
     Response,
-    Week,
+    Weeks,
     responses,
 )
 
@@ -39,14 +39,12 @@ RESPONSE = (
     "pooled_elasticity double, display_effect double, mailer_effect double"
 )
 
-# Columns of an answer, which a product whose price hardly changed has not.
-ANSWERED = {
-    "own_elasticity": "own",
-    "own_standard_error": "own_error",
-    "category_elasticity": "category",
-    "category_products": "peers",
-    "drawn": "shrunk",
-    "standard_error": "error",
+# What an answer says, in the order of `RESPONSE`; without one, each is null.
+ANSWERED = ("own", "own_error", "category", "peers", "shrunk", "error")
+# The numbers of a week, and what kind of array holds them.
+NUMBERS = {
+    **dict.fromkeys(("product", "week"), "q"),
+    **dict.fromkeys(("units", "price", "display", "mailer"), "d"),
 }
 
 
@@ -81,19 +79,21 @@ def price_elasticity(products: DataFrame, weeks: DataFrame, as_of: date) -> Data
 
 def _promoted_shares(year: DataFrame) -> DataFrame:
     """The weeks with the share of promoting stores that displayed or mailed each product."""
-    of_week = Window.partitionBy("week_start").rowsBetween(
-        Window.unboundedPreceding, Window.unboundedFollowing
+    # Joined and not by a window, which would sort the year's rows for one number of each week.
+    most = year.groupBy("week_start").agg(F.max("stores_promoted").alias("promoting"))
+    return (
+        F.broadcast(most)
+        .join(year, on="week_start", how="inner")
+        .select(
+            *year.columns,
+            _share("stores_on_display").alias("display"),
+            _share("stores_in_mailer").alias("mailer"),
+        )
     )
-    most = F.max("stores_promoted").over(of_week)
-    return year.select("*", most.alias("promoting")).select(
-        "*",
-        F.coalesce(ratio(F.col("stores_on_display"), F.col("promoting")), F.lit(0.0)).alias(
-            "display"
-        ),
-        F.coalesce(ratio(F.col("stores_in_mailer"), F.col("promoting")), F.lit(0.0)).alias(
-            "mailer"
-        ),
-    )
+
+
+def _share(stores: str) -> Column:
+    return F.coalesce(ratio(F.col(stores), F.col("promoting")), F.lit(0.0))
 
 
 def _is_measured() -> Column:
@@ -106,40 +106,55 @@ def _responses(measured: DataFrame) -> DataFrame:
     """What `price_response` finds, by product; all weeks come to one process."""
     category = F.concat_ws("/", "department", F.coalesce("product_category", F.lit("")))
     rows = measured.select(
-        "product_id",
+        F.col("product_id").alias("product"),
         category.alias("category"),
-        F.datediff("week_start", F.lit("1970-01-01").cast("date")).alias("week"),
+        F.datediff("week_start", F.lit("1970-01-01").cast("date")).cast("bigint").alias("week"),
         F.col("units").cast("double").alias("units"),
         F.col("loyalty_price").cast("double").alias("price"),
         "display",
         "mailer",
     )
-    return rows.repartition(1).mapInArrow(_answered, RESPONSE)
+    return rows.repartition(1).mapInArrow(answered, RESPONSE)
 
 
-def _answered(batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+def answered(batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+    """Rows of `RESPONSE`, of weeks as the engine hands them over, in whatever order."""
     import pyarrow
 
-    weeks = [
-        Week(*row)
-        for batch in batches
-        for row in zip(*(column.to_pylist() for column in batch.columns))
-    ]
-    rows = [_row(each) for each in responses(weeks)]
-    if rows:
-        yield pyarrow.RecordBatch.from_pylist(rows, schema=_schema())
+    given = list(batches)
+    if not given:
+        return
+    # Sorted here: Sail forgets the order of what it sorted before it hands it over.
+    in_order = [("product", "ascending"), ("week", "ascending")]
+    rows = pyarrow.Table.from_batches(given).sort_by(in_order)
+    category = rows["category"].combine_chunks().dictionary_encode().indices.to_pylist()
+    numbers = {name: _numbers(rows[name], kind) for name, kind in NUMBERS.items()}
+    found = [_row(each) for each in responses(Weeks(category=category, **numbers))]
+    if found:
+        columns = [pyarrow.array(*column) for column in zip(zip(*found), _schema().types)]
+        yield pyarrow.RecordBatch.from_arrays(columns, schema=_schema())
 
 
-def _row(response: Response) -> dict[str, float | int | None]:
+def _numbers(column: pyarrow.ChunkedArray, kind: str) -> array[Any]:
+    """A column of eight bytes a row without nulls, copied as it lies in Arrow's memory."""
+    values = array(kind)
+    for chunk in filter(len, column.chunks):
+        begin, length = values.itemsize * chunk.offset, values.itemsize * len(chunk)
+        values.frombytes(chunk.buffers()[1].slice(begin, length))
+    return values
+
+
+def _row(response: Response) -> tuple[float | int | None, ...]:
+    """A row of `RESPONSE`."""
     pooled = response.pooled
-    return {
-        "product_id": response.product,
-        "price_variation": response.variation,
-        **{name: getattr(response.answer, field, None) for name, field in ANSWERED.items()},
-        "pooled_elasticity": pooled.elasticity,
-        "display_effect": pooled.display,
-        "mailer_effect": pooled.mailer,
-    }
+    return (
+        response.product,
+        response.variation,
+        *(getattr(response.answer, name, None) for name in ANSWERED),
+        pooled.elasticity,
+        pooled.display,
+        pooled.mailer,
+    )
 
 
 def _schema() -> pyarrow.Schema:

@@ -9,20 +9,30 @@ category, the more the less its weeks can tell (empirical Bayes), and the mean o
 of all products, as if that were one product more.
 
 The hazard is the sum: two engines add up in different orders, and the last digits of everything
-that follows differ. So the rows of all products come to one Python process, which puts them in
-order first. It runs in the engine's workers and needs nothing but Python.
+that follows differ. So the rows of all products come to one Python process, in one order. It runs
+in the engine's workers and needs nothing but Python, to which half a million objects are dear: the
+rows stay columns, and these arrays, whose numbers the garbage collector does not look through.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
+from itertools import accumulate, chain, islice
+from operator import and_, eq, ge, gt
 
-from spark.transforms.equations import least_squares, solved
+from spark.transforms.week_effects import (
+    Panel,
+    Values,
+    centred,
+    slopes,
+    sum_of_products,
+    week_effects,
+    week_totals,
+)
 
 # Below this many selling weeks a product says nothing, not even about the others.
 LEAST_WEEKS = 10
@@ -37,16 +47,23 @@ LEAST_SPREAD = 1e-4
 
 
 @dataclass(frozen=True)
-class Week:
-    """One week in which a product sold: pieces and price above 0, shares of stores from 0 to 1."""
+class Weeks:
+    """Weeks in which products sold, by column; in order of product and week, each pair once.
 
-    product: int
-    category: str
-    week: int
-    units: float
-    price: float
-    display: float
-    mailer: float
+    Attributes:
+        product, week: their numbers.
+        category: whatever stands for the product's category.
+        units, price: pieces and price, above 0.
+        display, mailer: shares of stores, from 0 to 1.
+    """
+
+    product: Sequence[int]
+    week: Sequence[int]
+    category: Sequence[Hashable]
+    units: Sequence[float]
+    price: Sequence[float]
+    display: Sequence[float]
+    mailer: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -90,126 +107,140 @@ class Response:
 
 
 @dataclass(frozen=True)
+class _Product:
+    """A product with enough weeks, and which rows of the panel are its weeks."""
+
+    number: int
+    category: Hashable
+    rows: slice
+    variation: float
+
+
+@dataclass(frozen=True)
 class _Own:
     """A product's elasticity from its own weeks, and the variance of that."""
 
     product: int
-    category: str
+    category: Hashable
     slope: float
     variance: float
 
 
-def responses(weeks: Iterable[Week]) -> list[Response]:
-    """The response of every product with enough weeks, by product, whatever the rows' order."""
-    ordered = sorted(weeks, key=attrgetter("product", "week"))
-    products = [list(rows) for _, rows in groupby(ordered, key=attrgetter("product"))]
-    products = [rows for rows in products if len(rows) >= LEAST_WEEKS]
-    if not products:
-        return []
-    left = _without_product_and_week(products)
-    pooled = _pooled([row for rows in left for row in rows])
-    variations = [_deviation([math.log(row.price) for row in rows]) for rows in products]
-    own = _own_answers(products, left, variations, pooled)
-    answers = _drawn_together(own, pooled.elasticity)
-    return [
-        Response(rows[0].product, variation, pooled, answers.get(rows[0].product))
-        for rows, variation in zip(products, variations)
-    ]
+def responses(weeks: Weeks) -> list[Response]:
+    """The response of every product with enough weeks, by product.
 
-
-# --- the regression over all products ---------------------------------------------------------
-
-# ln units, ln price, display, mailer of one week.
-Values = list[float]
-
-
-def _without_product_and_week(products: Sequence[Sequence[Week]]) -> list[list[Values]]:
-    """The values of each product's weeks, less what is the product's own and what the week's."""
-    centred = [_centred([_values(row) for row in rows]) for rows in products]
-    effects = _week_effects(products, centred)
-    of_weeks = [_centred([effects[row.week] for row in rows]) for rows in products]
-    return [
-        [[value - effect for value, effect in zip(*pair)] for pair in zip(*product)]
-        for product in zip(centred, of_weeks)
-    ]
-
-
-def _values(row: Week) -> Values:
-    return [math.log(row.units), math.log(row.price), row.display, row.mailer]
-
-
-def _centred(rows: Sequence[Values]) -> list[Values]:
-    means = [sum(column) / len(rows) for column in zip(*rows)]
-    return [[value - mean for value, mean in zip(row, means)] for row in rows]
-
-
-def _week_effects(
-    products: Sequence[Sequence[Week]], centred: Sequence[Sequence[Values]]
-) -> dict[int, Values]:
-    """The effect of each week on each of the values, when products have theirs.
-
-    Products are not all sold in the same weeks, so the effects depend on each other: one equation
-    for each week, in which the weeks of its products stand.
+    Raises:
+        ValueError: the weeks are in another order, which would change the last digits.
     """
-    weeks = sorted({row.week for rows in products for row in rows})
-    place = {week: number for number, week in enumerate(weeks)}
-    together = [[0.0] * len(weeks) for _ in weeks]
-    totals = [[0.0] * 4 for _ in weeks]
-    for rows, values in zip(products, centred):
-        places, share = [place[row.week] for row in rows], 1 / len(rows)
-        for here, of_week in zip(places, values):
-            equation, total = together[here], totals[here]
-            equation[here] += 1.0
-            for there in places:
-                equation[there] -= share
-            for number, value in enumerate(of_week):
-                total[number] += value
-    return dict(zip(weeks, solved(together, totals)))
+    _require_order(weeks)
+    found = _with_enough_weeks(weeks.product)
+    if not found:
+        return []
+    panel = _panel(weeks, found)
+    totals = week_totals(panel)
+    effects = week_effects(panel, totals)
+    pooled = Pooled(*slopes(panel, totals, effects))
+    products = [
+        _Product(weeks.product[of.start], weeks.category[of.start], rows, _deviation(panel, rows))
+        for of, rows in zip(found, panel.products)
+    ]
+    answers = _drawn_together(_own_answers(products, panel, effects, pooled), pooled.elasticity)
+    return [
+        Response(each.number, each.variation, pooled, answers.get(each.number)) for each in products
+    ]
 
 
-def _pooled(left: Sequence[Values]) -> Pooled:
-    elasticity, display, mailer = least_squares([row[1:] for row in left], [row[0] for row in left])
-    return Pooled(elasticity, display, mailer)
+def _require_order(weeks: Weeks) -> None:
+    same = map(eq, weeks.product, islice(weeks.product, 1, None))
+    not_later = map(ge, weeks.week, islice(weeks.week, 1, None))
+    is_before = map(gt, weeks.product, islice(weeks.product, 1, None))
+    if any(is_before) or any(map(and_, same, not_later)):
+        raise ValueError(
+            "Weeks of products: found some out of order or twice, expected them by product and "
+            "week, each pair once. Sort them first."
+        )
+
+
+def _with_enough_weeks(product: Sequence[int]) -> list[slice]:
+    """Where the weeks of each product are that has enough of them."""
+    counts = Counter(product).values()
+    ends = accumulate(counts)
+    return [slice(end - n, end) for n, end in zip(counts, ends) if n >= LEAST_WEEKS]
+
+
+def _panel(weeks: Weeks, found: Sequence[slice]) -> Panel:
+    """Logarithms of units and price, display and mailer of the weeks that were found."""
+    seen = sorted(set(chain.from_iterable(weeks.week[of] for of in found)))
+    place_of = {week: place for place, week in enumerate(seen)}
+    places, products = array("q"), []
+    units, price, display, mailer = columns = [array("d") for _ in range(4)]
+    for of in found:
+        products.append(slice(len(places), len(places) + of.stop - of.start))
+        places.extend(map(place_of.__getitem__, weeks.week[of]))
+        units.extend(centred(list(map(math.log, weeks.units[of]))))
+        price.extend(centred(list(map(math.log, weeks.price[of]))))
+        display.extend(centred(weeks.display[of]))
+        mailer.extend(centred(weeks.mailer[of]))
+    return Panel(products, places, len(seen), columns)
+
+
+def _deviation(panel: Panel, rows: slice) -> float:
+    """Standard deviation of the ln price."""
+    prices = panel.values[1][rows]
+    return math.sqrt(sum_of_products(prices, prices) / (len(prices) - 1))
 
 
 # --- each product's own answer ----------------------------------------------------------------
 
 
 def _own_answers(
-    products: Sequence[Sequence[Week]],
-    left: Sequence[Sequence[Values]],
-    variations: Sequence[float],
-    pooled: Pooled,
+    products: Sequence[_Product], panel: Panel, effects: Sequence[Values], pooled: Pooled
 ) -> list[_Own]:
     """Elasticities from each product's own weeks, of those whose price varied."""
-    slopes = []
-    for rows, values, variation in zip(products, left, variations):
-        weight = sum(price * price for _, price, _, _ in values)
-        if variation < LEAST_VARIATION or weight <= NOTHING_LEFT * variation**2 * (len(rows) - 1):
+    all_units, all_prices = _without_weeks(panel, effects, pooled)
+    found = []
+    for each in products:
+        if each.variation < LEAST_VARIATION:
             continue
-        unexplained = [
-            units - pooled.display * display - pooled.mailer * mailer
-            for units, _, display, mailer in values
-        ]
-        slope = sum(u * price for u, (_, price, _, _) in zip(unexplained, values)) / weight
-        error = sum((u - slope * price) ** 2 for u, (_, price, _, _) in zip(unexplained, values))
-        slopes.append((rows[0], slope, weight, error, len(rows) - 2))
-    freedom = sum(each[-1] for each in slopes)
-    usual = sum(error for *_, error, _ in slopes) / freedom if freedom else 0.0
+        units, prices = centred(all_units[each.rows]), centred(all_prices[each.rows])
+        weight = sum_of_products(prices, prices)
+        if weight <= NOTHING_LEFT * each.variation**2 * (len(prices) - 1):
+            continue
+        slope = sum_of_products(units, prices) / weight
+        unexplained = [of_units - slope * price for of_units, price in zip(units, prices)]
+        error = sum_of_products(unexplained, unexplained)
+        found.append((each, slope, weight, error, len(prices) - 2))
+    freedom = sum(each[-1] for each in found)
+    usual = sum(error for *_, error, _ in found) / freedom if freedom else 0.0
     return [
         _Own(
-            row.product,
-            row.category,
+            product.number,
+            product.category,
             slope,
             (error + PRIOR_WEEKS * usual) / (weeks + PRIOR_WEEKS) / weight,
         )
-        for row, slope, weight, error, weeks in slopes
+        for product, slope, weight, error, weeks in found
     ]
+
+
+def _without_weeks(
+    panel: Panel, effects: Sequence[Values], pooled: Pooled
+) -> tuple[Values, Values]:
+    """Of ln units what promotions do not explain, and ln prices; of both what is not the week's."""
+    d, m = pooled.display, pooled.mailer
+    units_effect = [units - d * shown - m * mailed for units, _, shown, mailed in zip(*effects)]
+    price_effect = effects[1]
+    units = (
+        units - d * shown - m * mailed - units_effect[place]
+        for units, _, shown, mailed, place in zip(*panel.values, panel.places)
+    )
+    prices = (price - price_effect[place] for price, place in zip(panel.values[1], panel.places))
+    return array("d", units), array("d", prices)
 
 
 def _drawn_together(own: Sequence[_Own], pooled: float) -> dict[int, Answer]:
     """Each product's answer, drawn to the mean of its category."""
-    categories: dict[str, list[_Own]] = defaultdict(list)
+    categories: dict[Hashable, list[_Own]] = defaultdict(list)
     for each in own:
         categories[each.category].append(each)
     spread = _spread(list(categories.values()))
@@ -244,8 +275,3 @@ def _spread(categories: Sequence[Sequence[_Own]]) -> float:
         excess += distances - (len(weights) - 1)
         scale += total - sum(weight * weight for weight in weights) / total
     return max(excess / scale, LEAST_SPREAD) if scale > 0 else LEAST_SPREAD
-
-
-def _deviation(values: Sequence[float]) -> float:
-    mean = sum(values) / len(values)
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))

@@ -8,12 +8,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
+from weeks_sold import Week, in_order
 
 from spark.tables.curated import PRODUCT, PRODUCT_WEEK
-from spark.transforms.price_elasticity import price_elasticity
-from spark.transforms.price_response import Week, responses
+from spark.transforms.price_elasticity import ANSWERED, RESPONSE, answered, price_elasticity
+from spark.transforms.price_response import responses
 
 AS_OF = date(2017, 12, 31)
 MONDAY = date(2017, 12, 25)
@@ -69,16 +71,18 @@ def test_it_is_what_the_weeks_of_the_year_answer(
     for row in year:
         most[row["week_start"]] = max(most[row["week_start"]], row["stores_promoted"])
     known = responses(
-        Week(
-            row["product_id"],
-            "D/" + "AB"[row["product_id"] % 2],
-            (row["week_start"] - date(1970, 1, 1)).days,
-            float(row["units"]),
-            float(row["loyalty_price"]),
-            0.0,
-            row["stores_in_mailer"] / (most[row["week_start"]] or 1),
+        in_order(
+            Week(
+                row["product_id"],
+                "D/" + "AB"[row["product_id"] % 2],
+                (row["week_start"] - date(1970, 1, 1)).days,
+                float(row["units"]),
+                float(row["loyalty_price"]),
+                0.0,
+                row["stores_in_mailer"] / (most[row["week_start"]] or 1),
+            )
+            for row in year
         )
-        for row in year
     )
     found = elasticities(published, products, weeks)
     assert len(found) == len(known) == 12
@@ -139,3 +143,38 @@ def test_what_the_weeks_cannot_tell_is_refused_by_name(
 
 def test_without_weeks_there_is_nothing(published: Any) -> None:
     assert elasticities(published, [{"product_id": 1}], []) == {}
+
+
+def handed_over(rows: list[Week]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([row._asdict() for row in rows])
+
+
+def test_however_an_engine_hands_rows_over_no_bit_changes() -> None:
+    dice = random.Random(11)
+    rows = [
+        Week(product, "AB"[product % 2], week, dice.randint(1, 9), dice.uniform(1, 2), 0.0, 0.5)
+        for product in range(20)
+        for week in range(12)
+        if (product, week) != (3, 7)
+    ]
+    rows = [row._replace(units=float(row.units), mailer=dice.random()) for row in rows]
+    (expected,) = answered([handed_over(rows)])
+    assert expected["product_id"].to_pylist() == list(range(20))
+    assert [each.name for each in expected.schema] == [
+        column.split()[0] for column in RESPONSE.split(", ")
+    ]
+    dice.shuffle(rows)
+    whole = handed_over(rows)
+    (found,) = answered([whole.slice(0, 0), whole.slice(100), whole.slice(0, 100)])
+    assert found.equals(expected)
+    (row,) = (each for each in responses(in_order(rows)) if each.product == 4)
+    assert row.answer is not None
+    assert list(found.to_pylist()[4].values())[2:8] == [
+        getattr(row.answer, name) for name in ANSWERED
+    ]
+
+
+def test_no_rows_give_no_answers() -> None:
+    nothing = handed_over([Week(1, "A", 1, 1.0, 1.0, 0.0, 0.0)])
+    for batches in ([], [nothing.slice(0, 0)], [nothing]):
+        assert list(answered(batches)) == []

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from weeks_sold import Week, in_columns, in_order
 
 from spark.transforms.price_response import (
     LEAST_SPREAD,
@@ -19,7 +20,6 @@ from spark.transforms.price_response import (
     LEAST_WEEKS,
     PRIOR_WEEKS,
     Response,
-    Week,
     responses,
 )
 
@@ -65,7 +65,7 @@ def by_dummies(rows: list[Week]) -> tuple[np.ndarray, dict[int, np.ndarray]]:
 @pytest.fixture(scope="module", params=range(4))
 def fitted(request: pytest.FixtureRequest) -> tuple[list[Week], dict[int, Response]]:
     rows = market(request.param)
-    found = responses(rows)
+    found = responses(in_order(rows))
     assert all(one.product < other.product for one, other in pairwise(found))
     counts = defaultdict(int)
     for row in rows:
@@ -150,19 +150,33 @@ def test_a_price_that_hardly_moved_gets_no_answer(
     assert 0 < refused < len(found)
 
 
-def test_the_order_of_the_rows_changes_no_bit() -> None:
-    rows = market(1)
-    assert responses(rows) == responses(list(reversed(rows))) == responses(sorted(rows, key=str))
+def test_whoever_brings_the_rows_in_another_order_is_told() -> None:
+    rows = sorted(market(1))
+    assert responses(in_columns(rows)) == responses(in_order(market(1)))
+    exchanged = [*rows[:7], rows[8], rows[7], *rows[9:]]
+    for wrong in (exchanged, [*rows, rows[-1]], [*rows[1:], rows[0]]):
+        with pytest.raises(ValueError, match="out of order or twice"):
+            responses(in_columns(wrong))
+
+
+def test_products_without_promotion_and_with_one_price_are_no_error() -> None:
+    rows = [row._replace(display=0.0, mailer=0.0) for row in market(3)]
+    found = responses(in_order(rows))
+    assert {(each.pooled.display, each.pooled.mailer) for each in found} == {(0.0, 0.0)}
+    assert found[0].pooled.elasticity < -0.5
+    alike = responses(in_order(row._replace(price=2.0) for row in rows))
+    assert {each.variation for each in alike} == {0.0}
+    assert {(each.answer, each.pooled.elasticity) for each in alike} == {(None, 0.0)}
 
 
 def test_what_cannot_be_estimated_is_nothing_and_no_error() -> None:
-    assert responses([]) == []
+    assert responses(in_order([])) == []
     # One product alone: its weeks are its only weeks, so nothing is left of it.
     alone = [Week(1, "A", week, 2.0, 1.0 + week, 0.0, 0.0) for week in range(LEAST_WEEKS)]
-    (only,) = responses(alone)
+    (only,) = responses(in_order(alone))
     assert only.answer is None
     assert only.pooled.elasticity == 0
-    assert responses(alone[1:]) == []
+    assert responses(in_order(alone[1:])) == []
     # Two that never meet in a week, and no promotion anywhere.
     apart = [*alone, *(Week(2, "A", 50 + row.week, 3.0, row.price, 0.0, 0.0) for row in alone)]
-    assert [each.answer for each in responses(apart)] == [None, None]
+    assert [each.answer for each in responses(in_order(apart))] == [None, None]
