@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
+KINDS = (ANY, DISPLAY, MAILER)
 # Squares of more pieces a week than this are not trusted to any engine's decimals.
 MOST_UNITS = 1_000_000
 
@@ -51,57 +52,66 @@ def promotion_uplift(
         weeks: `curated.product_week`.
         as_of: last business day that counts.
     """
-    year = _compared_weeks(products, lines, weeks, as_of)
-    promoted = (
-        year.where(F.col("is_promoted"))
-        .select("*", F.explode(_kinds()).alias("promotion_kind"))
-        .where(F.col("promotion_kind").isNotNull())
-        .groupBy("product_id", "promotion_kind")
-        .agg(*_totals("promoted", F.col("is_compared")))
+    known = products.select("product_id", "is_fuel", _department().alias("department"))
+    by_week = _by_week_of_department(_sold(known, weeks, as_of))
+    compared = first_weeks(lines, weeks, as_of).join(known, on="product_id", how="right")
+    year = F.broadcast(by_week).join(
+        _sold(compared, weeks, as_of), on=["department", "week_start"], how="inner"
     )
-    others = _others(year, _department_from(year, as_of), as_of)
-    compared = promoted.join(others, on="product_id", how="inner")
-    return compared.select("*", F.lit(as_of).alias("as_of_date"), *_answers()).select(
+    # One pass over the weeks with sums of each kind; a row for each kind is made of the sums.
+    totals = year.groupBy("product_id", "first_week").agg(*_totals())
+    product = known.join(totals, on="product_id", how="inner")
+    others = _others(product, _department_from(known, by_week, as_of), as_of)
+    answered = _by_kind(others).select("*", F.lit(as_of).alias("as_of_date"), *_answers())
+    return answered.select(
         *(F.col(each.name).cast(each.type).alias(each.name) for each in PROMOTION_UPLIFT.columns)
     )
 
 
-def _compared_weeks(
-    products: DataFrame, lines: DataFrame, weeks: DataFrame, as_of: date
-) -> DataFrame:
-    """The weeks of a year, with what else the department sold, and whether the week counts."""
-    known = products.select("product_id", "department", "is_fuel")
-    year = closed_weeks(weeks, as_of, WEEKS_OF_YEAR).join(known, on="product_id", how="inner")
-    week_of_department = Window.partitionBy("department", "week_start").rowsBetween(
-        Window.unboundedPreceding, Window.unboundedFollowing
-    )
+def _department() -> Column:
+    """The department's name behind a mark; without one nothing, as no null meets another."""
+    return F.coalesce(F.concat(F.lit("="), "department"), F.lit(""))
+
+
+def _sold(known: DataFrame, weeks: DataFrame, as_of: date) -> DataFrame:
+    """The weeks of a year, with what is known of their products, and pieces as `sold`."""
     sold = F.coalesce(exact(F.col("units")), F.lit(0).cast("decimal(20,0)"))
-    whole = year.select("*", sold.alias("sold")).select(
-        "*", F.sum("sold").over(week_of_department).alias("department_sold")
-    )
-    first = first_weeks(lines, weeks, as_of)
-    return whole.join(first, on="product_id", how="left").withColumn(
-        "is_compared", F.coalesce(F.col("week_start") >= F.col("first_week"), F.lit(False))
-    )
+    return known.join(
+        closed_weeks(weeks, as_of, WEEKS_OF_YEAR), on="product_id", how="inner"
+    ).select("*", sold.alias("sold"))
 
 
-def _kinds() -> Column:
-    """The kinds of promotion that a promoted week had; null for one that it had not."""
-    return F.array(
-        F.when(F.col("is_promoted"), ANY),
-        F.when(F.col("stores_on_display") > 0, DISPLAY),
-        F.when(F.col("stores_in_mailer") > 0, MAILER),
-    )
+def _by_week_of_department(sold: DataFrame) -> DataFrame:
+    """What each department sold in each week: few rows, so joined and not asked by a window.
+
+    A window would sort all the rows.
+    """
+    return sold.groupBy("department", "week_start").agg(F.sum("sold").alias("department_sold"))
 
 
-def _totals(kind: str, counts: Column) -> Iterator[Column]:
-    """Weeks, pieces, squares of pieces and the department's other pieces, of weeks that count."""
-    sold = F.col("sold")
-    yield count_if(counts).alias(f"{kind}_weeks")
-    yield F.coalesce(sum_if(counts, sold), F.lit(0)).alias(f"{kind}_units")
+def _totals() -> Iterator[Column]:
+    """Of weeks that count, by kind and for those without any promotion, what was sold in them."""
+    is_promoted = F.col("is_promoted")
+    conditions = {
+        ANY: is_promoted,
+        DISPLAY: is_promoted & (F.col("stores_on_display") > 0),
+        MAILER: is_promoted & (F.col("stores_in_mailer") > 0),
+    }
+    is_compared = F.coalesce(F.col("week_start") >= F.col("first_week"), F.lit(False))
+    for kind, condition in conditions.items():
+        yield count_if(condition).alias(f"{kind}_held")
+        counts = condition & is_compared
+        yield count_if(counts).alias(f"{kind}_weeks")
+        yield from _sold_in(kind, counts)
+        rest = sum_if(counts, F.col("department_sold") - F.col("sold"))
+        yield F.coalesce(rest, F.lit(0)).alias(f"{kind}_department_units")
+    yield from _sold_in("other", is_compared & ~is_promoted)
+
+
+def _sold_in(kind: str, counts: Column) -> Iterator[Column]:
+    """Pieces and squares of pieces, of weeks that count."""
+    yield F.coalesce(sum_if(counts, F.col("sold")), F.lit(0)).alias(f"{kind}_units")
     yield sum_if(counts, _square()).alias(f"{kind}_squares")
-    rest = F.col("department_sold") - sold
-    yield F.coalesce(sum_if(counts, rest), F.lit(0)).alias(f"department_{kind}_units")
 
 
 def _square() -> Column:
@@ -109,48 +119,58 @@ def _square() -> Column:
     return trusted * trusted
 
 
-def _department_from(year: DataFrame, as_of: date) -> DataFrame:
+def _department_from(known: DataFrame, by_week: DataFrame, as_of: date) -> DataFrame:
     """Pieces of each department from each week of the year on, the weeks without a sale too."""
     first, last = first_of_closed_weeks(as_of, WEEKS_OF_YEAR), last_closed_week(as_of)
     mondays = F.explode(F.sequence(F.lit(first), F.lit(last), F.expr("INTERVAL 7 DAYS")))
-    calendar = year.select("department").distinct().select("department", mondays.alias("monday"))
-    sold = year.groupBy("department", F.col("week_start").alias("monday")).agg(
-        F.sum("sold").alias("sold")
-    )
+    departments = known.where(F.col("department") != "").select("department").distinct()
+    calendar = departments.select("department", mondays.alias("week_start"))
     onwards = (
         Window.partitionBy("department")
-        .orderBy("monday")
+        .orderBy("week_start")
         .rowsBetween(Window.currentRow, Window.unboundedFollowing)
     )
-    return calendar.join(sold, on=["department", "monday"], how="left").select(
+    return calendar.join(by_week, on=["department", "week_start"], how="left").select(
         "department",
-        F.col("monday").alias("first_week"),
-        F.sum(F.coalesce(F.col("sold"), F.lit(0))).over(onwards).alias("department_from"),
+        F.col("week_start").alias("first_week"),
+        F.sum(F.coalesce(F.col("department_sold"), F.lit(0)))
+        .over(onwards)
+        .alias("department_from"),
     )
 
 
-def _others(year: DataFrame, department: DataFrame, as_of: date) -> DataFrame:
-    """Of each product: weeks without any promotion, and what it and its department sold then."""
-    is_other = F.col("is_compared") & ~F.col("is_promoted")
-    is_promoted = F.col("is_compared") & F.col("is_promoted")
-    product = year.groupBy("product_id", "department", "is_fuel", "first_week").agg(
-        count_if(is_promoted).alias("weeks_of_any"),
-        F.coalesce(sum_if(is_promoted, F.col("department_sold")), F.lit(0)).alias("sold_in_any"),
-        F.coalesce(sum_if(is_other, F.col("sold")), F.lit(0)).alias("other_units"),
-        sum_if(is_other, _square()).alias("other_squares"),
-    )
+def _others(totals: DataFrame, department: DataFrame, as_of: date) -> DataFrame:
+    """Totals with the weeks without any promotion, and what the department's others sold then."""
     weeks = F.floor(F.datediff(F.lit(last_closed_week(as_of)), "first_week") / F.lit(7)) + 1
-    others = F.greatest(F.coalesce(weeks, F.lit(0)) - F.col("weeks_of_any"), F.lit(0))
-    rest = F.coalesce(F.col("department_from"), F.lit(0)) - F.col("sold_in_any")
-    return product.join(department, on=["department", "first_week"], how="left").select(
-        "product_id",
-        "is_fuel",
+    others = F.greatest(F.coalesce(weeks, F.lit(0)) - F.col(f"{ANY}_weeks"), F.lit(0))
+    sold_in_any = F.col(f"{ANY}_units") + F.col(f"{ANY}_department_units")
+    rest = F.coalesce(F.col("department_from"), F.lit(0)) - sold_in_any
+    joined = F.broadcast(department).join(totals, on=["department", "first_week"], how="right")
+    return joined.select(
+        *(name for name in totals.columns if name not in department.columns),
         F.col("first_week").isNotNull().alias("is_sold"),
         others.alias("other_weeks"),
-        "other_units",
-        "other_squares",
         (rest - F.col("other_units")).alias("department_other_units"),
     )
+
+
+def _by_kind(totals: DataFrame) -> DataFrame:
+    """A row for each kind of promotion that a product had, with the sums of that kind."""
+    kind = F.col("promotion_kind")
+    names = {
+        "held": "held",
+        "weeks": "promoted_weeks",
+        "units": "promoted_units",
+        "squares": "promoted_squares",
+        "department_units": "department_promoted_units",
+    }
+    of_its_kind = (
+        F.coalesce(*(F.when(kind == each, F.col(f"{each}_{name}")) for each in KINDS)).alias(alias)
+        for name, alias in names.items()
+    )
+    each_kind = F.explode(F.array(*(F.lit(each) for each in KINDS)))
+    rows = totals.select("*", each_kind.alias("promotion_kind")).select("*", *of_its_kind)
+    return rows.where(F.col("held") > 0)
 
 
 def _answers() -> Iterator[Column]:

@@ -154,6 +154,24 @@ def test_what_the_weeks_cannot_tell_is_refused_by_name(published: Any) -> None:
     assert all(row["uplift"] is None for row in rows.values() if row["status"] != "estimated")
 
 
+def test_products_without_a_department_have_nothing_to_be_compared_with(published: Any) -> None:
+    products: list[Row] = [
+        {"product_id": 1},
+        {"product_id": 2},
+        {"product_id": 3, "department": ""},
+    ]
+    found = uplifts(
+        published,
+        products,
+        *(week(1, ago, 5, "d" if ago % 2 else "") for ago in range(20)),
+        *(week(product, ago, 7) for product in (2, 3) for ago in range(20)),
+    )
+    assert set(found) == {(1, "any"), (1, "display")}
+    for row in found.values():
+        assert row["status"] == "no_comparison"
+        assert (row["promoted_units"], row["department_promoted_units"]) == (50, 70)
+
+
 def test_a_busy_season_is_not_taken_for_an_uplift(published: Any) -> None:
     # Everything doubles in the last four weeks, the promoted product as well and no more.
     rows = uplifts(
