@@ -7,6 +7,8 @@ unfinished.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
@@ -190,8 +192,7 @@ def replace_keys(
         for within in bounds(keys, known, table):
             held = held.alias(table.name).where(within)
         held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
-    gone = held.join(wanted.select(*table.key), on=list(table.key), how="left_anti")
-    incoming = _with_fate(wanted.subtract(held), gone, table)
+    incoming = differing(wanted, held, table)
     _merge(session, incoming, table, target, bounds(wanted.unionAll(held), days, table))
 
 
@@ -227,6 +228,31 @@ def _merge(
         # Without a commit the table would not know of these batches.
         nothing = session.table(target).where("1 = 0").select(*table.column_names)
         nothing.writeTo(target).append()
+
+
+def differing(wanted: DataFrame, held: DataFrame, table: Table) -> DataFrame:
+    """Wanted rows that are not held as they are, and keys that are held and not wanted, as deleted.
+
+    In one join, as a frame that is named twice is computed twice.
+    """
+    own = dict(zip(wanted.columns, (f"_held_{name}" for name in wanted.columns)))
+    kept = held.select(*(F.col(name).alias(own[name]) for name in own), F.lit(True).alias("_held"))
+    met = reduce(and_, (F.col(name) == F.col(own[name]) for name in table.key))
+    both = kept.join(wanted.withColumn("_wanted", F.lit(True)), on=met, how="full")
+    is_gone = F.col("_wanted").isNull()
+    others = [name for name in own if name not in table.key]
+    is_equal = reduce(and_, (F.col(name).eqNullSafe(F.col(own[name])) for name in others))
+    differs = is_gone | F.col("_held").isNull() | ~is_equal
+    known = {*table.key, "_batch_id", "_change_order"}
+    return both.where(differs).select(
+        *(
+            F.when(is_gone, F.col(own[name])).otherwise(F.col(name)).alias(name)
+            if name in known
+            else F.col(name)
+            for name in own
+        ),
+        is_gone.alias(IS_DELETED),
+    )
 
 
 def _with_fate(rows: DataFrame, deleted: DataFrame, table: Table) -> DataFrame:

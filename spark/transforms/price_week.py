@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from spark.at_hand import at_hand
 from spark.transforms.business_week import week_start
 from spark.transforms.fold import committed_on_delivery, in_order, latest_changes, standing
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 KEY = ["product_id", "week_start"]
+DELIVERED = ["week", "_landing_date"]
 
 
 def price_weeks(prices: DataFrame) -> DataFrame:
@@ -36,9 +38,13 @@ def price_weeks(prices: DataFrame) -> DataFrame:
 def dated_prices(prices: DataFrame) -> DataFrame:
     """Rows of the price files with the Monday of their week as `week_start`, in order of delivery.
 
+    Runs a query at once: the Monday is told of each delivered week, and not of each of its rows.
+
     Args:
         prices: clean rows of the weekly price files.
     """
-    return in_order(committed_on_delivery(prices)).withColumn(
-        "week_start", week_start(F.col("week"), F.col("_landing_date"))
-    )
+    monday = week_start(F.col("week"), F.col("_landing_date")).alias("week_start")
+    weeks = at_hand(prices.select(*DELIVERED).distinct().select(*DELIVERED, monday))
+    # The few weeks stand on the left: of an outer join, that is the side Sail keeps in memory.
+    dated = F.broadcast(weeks).join(prices, on=DELIVERED, how="right")
+    return in_order(committed_on_delivery(dated.select(*prices.columns, "week_start")))
