@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from spark.io import union
-from spark.transforms.business_week import monday_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +45,7 @@ def changed_rows(
     return counted.agg(F.sum(_SIGN).alias(_MORE)).where(f"{_MORE} <> 0").select(*content)
 
 
-def changed_weeks(
+def changed_days(
     session: SparkSession,
     files: Mapping[str, Sequence[str]],
     table: Table,
@@ -54,15 +53,15 @@ def changed_weeks(
     columns: Sequence[str],
     where: str = "true",
 ) -> DataFrame:
-    """The Mondays of weeks whose rows are not the same in both states of a table, as `week_start`.
+    """The days whose rows are not the same in both states of a table, each once, as `day`.
 
-    A week's rows are counted and their hashes summed up: no row has to be compared with another.
+    A day's rows are counted and their hashes summed up: no row has to be compared with another.
 
     Args:
         session: the engine's session.
         files: see `changed_rows`.
         table: what they are files of.
-        day: the column that says in which week a row is; rows without a day are in none.
+        day: the column that says of which day a row is; rows without a day are of none.
         columns: what of a row counts.
         where: SQL for which rows count.
     """
@@ -70,13 +69,14 @@ def changed_weeks(
     # A null leaves no trace in a hash, so whether there is one is hashed as well.
     values = [part for name in columns for part in (F.col(name), F.col(name).isNull())]
     told = F.xxhash64(*values).cast("decimal(20,0)") * F.col(_SIGN)
-    weeks = (
+    days = (
         rows.where(F.col(day).isNotNull())
-        .select(monday_of(F.col(day)).alias("week_start"), told.alias("_told"), _SIGN)
-        .groupBy("week_start")
+        # A computed column carries no description: days of several tables can be stacked.
+        .select(F.greatest(day, day).alias("day"), told.alias("_told"), _SIGN)
+        .groupBy("day")
         .agg(F.sum("_told").alias("_told"), F.sum(_SIGN).alias(_MORE))
     )
-    return weeks.where(f"_told <> 0 OR {_MORE} <> 0").select("week_start")
+    return days.where(f"_told <> 0 OR {_MORE} <> 0").select("day")
 
 
 def _both_sides(

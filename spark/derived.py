@@ -1,5 +1,7 @@
 """Makes a table anew from published tables, as of one day: read, make, replace, report.
 
+A job that brings its table up to date does so here where it cannot, and tells here what it did.
+
 The hazard is to count what was published by reading the table: what a job commits may wait on a
 branch until it is audited, and the table still is what it was. So the write itself says how many
 rows it wrote.
@@ -7,9 +9,9 @@ rows it wrote.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from spark.days import day_of
 from spark.publishing import replace_rows, result
 
 if TYPE_CHECKING:
@@ -41,6 +43,15 @@ def publish_derived(
         rows: makes the table's rows of the inputs, in their order, and the day.
     """
     read = [session.table(spec["inputs"][each.identifier]) for each in inputs]
-    made = rows(*read, date.fromisoformat(spec["as_of_date"]))
+    made = rows(*read, day_of(spec))
     written = replace_rows(session, made, table, spec["target"])
     report.results([result(table.identifier, written, written)])
+
+
+def report_anew(report: Report, table: Table, what: str, count: int) -> None:
+    """Tell how many of something were made anew; `what` is what a report calls them.
+
+    Without column lineage, which would be the table's own: it is what it was when all were made.
+    """
+    told = result(table.identifier, count, count)
+    report.results([{**told, "details": {what: str(count)}}])

@@ -11,22 +11,23 @@ that may have moved, everything has.
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
 from spark.changes import changed_rows
-from spark.derived import publish_derived
+from spark.days import day_of
+from spark.derived import publish_derived, report_anew
 from spark.io import union
-from spark.publishing import merge_few, replace_rows, result
+from spark.publishing import merge_few, replace_rows
 from spark.tables.curated import INTERACTION, PRODUCT, PRODUCT_360, PRODUCT_WEEK, SALES_LINE
 from spark.transforms.product_360 import Inputs, brought_up_to_date, product_360
 from spark.transforms.product_360_touched import touched_by_contacts, touched_by_the_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from pyspark.sql import DataFrame, Row, SparkSession
 
@@ -50,16 +51,14 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
         return
     inputs, held = _inputs(session, spec), session.table(spec["target"])
     ids = session.createDataFrame([(each,) for each in touched], "product_id bigint")
-    rows, others = brought_up_to_date(held, ids, inputs, _day(spec), spec["windows"])
-    differing = _few_that_differ(rows, held) if _day(spec) == _day(spec["since"]) else None
+    rows, others = brought_up_to_date(held, ids, inputs, day_of(spec), spec["windows"])
+    differing = _few_that_differ(rows, held) if day_of(spec) == day_of(spec["since"]) else None
     if differing is None:
         replace_rows(session, rows.unionAll(others), PRODUCT_360, spec["target"])
     else:
         gone = ids.join(inputs.products, on="product_id", how="left_anti")
         merge_few(session, differing, PRODUCT_360, spec["target"], gone)
-    # Without column lineage, which would be the table's own: it is what it was when all were made.
-    told = result(PRODUCT_360.identifier, len(touched), len(touched))
-    report.results([{**told, "details": {ANEW: str(len(touched))}}])
+    report_anew(report, PRODUCT_360, ANEW, len(touched))
 
 
 def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[int] | None:
@@ -73,7 +72,7 @@ def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[int] | None
     if sold and _moves_the_beginning(lines, min(sold.values())):
         return None
     held = session.table(spec["target"])
-    days = _day(spec["since"]), _day(spec)
+    days = day_of(spec["since"]), day_of(spec)
     frames = [
         changed[PRODUCT].select("product_id"),
         changed[PRODUCT_WEEK].select("product_id"),
@@ -93,10 +92,6 @@ def _few_that_differ(rows: DataFrame, held: DataFrame) -> list[Row] | None:
 
 def _inputs(session: SparkSession, spec: Mapping[str, Any]) -> Inputs:
     return Inputs(*(session.table(spec["inputs"][each.identifier]) for each in INPUTS))
-
-
-def _day(document: Mapping[str, Any]) -> date:
-    return date.fromisoformat(document["as_of_date"])
 
 
 def _earliest_by_product(lines: DataFrame) -> dict[int, date]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from spark.changes import changed_rows, changed_weeks
-from spark.derived import publish_derived
+from spark.changes import changed_days, changed_rows
+from spark.days import A_DAY, day_of, is_within
+from spark.derived import publish_derived, report_anew
 from spark.io import union
-from spark.publishing import replace_keys, result
+from spark.publishing import replace_keys
 from spark.tables.curated import (
     CLICK_EVENT,
     CLICK_SESSION,
@@ -64,7 +65,7 @@ _COUNTED = {
 _VISIT = ("visitor_id", "started_at", "ended_at", "session_date", "is_bot")
 # A quarter, and what the job may hold on to: of more, all weeks are made.
 MOST_WEEKS, MOST_BOTS = 13, 1_000
-A_DAY, WEEK = timedelta(days=1), timedelta(days=7)
+WEEK = timedelta(days=7)
 # What a report calls their number.
 ANEW = "weeks made anew"
 
@@ -80,11 +81,9 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     keys = session.createDataFrame([(each,) for each in weeks], f"{_WEEK} date")
     read = {each: session.table(spec["inputs"][each.identifier]) for each in INPUTS}
     concerned = [_of_weeks(rows, each, weeks) for each, rows in read.items()]
-    rows = F.broadcast(keys).join(_weeks(concerned, _day(spec)), on=_WEEK, how="inner")
+    rows = F.broadcast(keys).join(_weeks(concerned, day_of(spec)), on=_WEEK, how="inner")
     replace_keys(session, rows, PRODUCT_WEEK, spec["target"], keys, days=[_WEEK])
-    # Without column lineage: it is what it was when all were made.
-    told = result(PRODUCT_WEEK.identifier, len(weeks), len(weeks))
-    report.results([{**told, "details": {ANEW: str(len(weeks))}}])
+    report_anew(report, PRODUCT_WEEK, ANEW, len(weeks))
 
 
 def _weeks(inputs: Sequence[DataFrame], as_of: date) -> DataFrame:
@@ -100,19 +99,19 @@ def _weeks(inputs: Sequence[DataFrame], as_of: date) -> DataFrame:
 
 
 def _of_weeks(rows: DataFrame, table: Table, weeks: list[date]) -> DataFrame:
-    """What a source says from the first of the weeks to the last; all, if it is not by weeks."""
+    """What a source says of the weeks; all, if it is not by weeks and there is any."""
     if not weeks:
         return rows.where("1 = 0")
     day = _WEEK if _WEEK in table.column_names else _DAYS.get(table)
     if day is None:
         return rows
-    return rows.where(F.col(day).between(F.lit(weeks[0]), F.lit(weeks[-1] + WEEK - A_DAY)))
+    return rows.where(is_within(day, [(week, week + WEEK - A_DAY) for week in weeks]))
 
 
 def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[date] | None:
     """The Mondays of the weeks to be made anew, in order; None for all of them."""
     files = {each: spec["since"]["inputs"][each.identifier] for each in INPUTS}
-    before, now = last_closed_week(_day(spec["since"])), last_closed_week(_day(spec))
+    before, now = last_closed_week(day_of(spec["since"])), last_closed_week(day_of(spec))
     fuel = changed_rows(session, files[PRODUCT], PRODUCT, ("product_id", "is_fuel"))
     if now < before or fuel.where("is_fuel").limit(1).count():
         return None
@@ -122,12 +121,13 @@ def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[date] | Non
         return None
     frames = [
         *(
-            changed_weeks(session, files[each], each, _DAYS.get(each, _WEEK), columns)
+            changed_days(session, files[each], each, _DAYS.get(each, _WEEK), columns)
             for each, columns in _COUNTED.items()
         ),
         *_of_coupons(session, spec, files[INTERACTION]),
     ]
-    found = {row[_WEEK] for row in union(frames).distinct().collect()}
+    weeks = union(frames).select(monday_of(F.col("day")).alias(_WEEK))
+    found = {row[_WEEK] for row in weeks.distinct().collect()}
     lasted = ((each["session_date"], each["ended_at"] - each["started_at"]) for each in visits)
     closed = {before + WEEK * (n + 1) for n in range((now - before) // WEEK)}
     touched = {each for each in (*found, *_weeks_of(lasted), *closed) if each <= now}
@@ -137,16 +137,17 @@ def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[date] | Non
 def _of_coupons(
     session: SparkSession, spec: Mapping[str, Any], files: Mapping[str, list[str]]
 ) -> Iterator[DataFrame]:
-    """Weeks in which other coupons were used than before, or coupons good for other products."""
+    """Days on which other coupons were used than before, or coupons good for other products."""
     columns = ("interaction_id", "campaign_id", "coupon_upc", "household_id", "interaction_date")
     is_used = f"interaction_type = '{REDEMPTION}'"
-    yield changed_weeks(session, files, INTERACTION, _USED_ON, columns, where=is_used)
+    yield changed_days(session, files, INTERACTION, _USED_ON, columns, where=is_used)
     good_for = ("interaction_type", "campaign_id", "coupon_upc", "product_id")
     offers = changed_rows(session, files, INTERACTION, good_for)
     coupons = offers.where(F.col("interaction_type") == OFFER).select("campaign_id", "coupon_upc")
     used = session.table(spec["inputs"][INTERACTION.identifier]).where(is_used)
     theirs = used.join(coupons.distinct(), on=["campaign_id", "coupon_upc"], how="left_semi")
-    yield theirs.where(F.col(_USED_ON).isNotNull()).select(monday_of(F.col(_USED_ON)).alias(_WEEK))
+    day = F.greatest(_USED_ON, _USED_ON).alias("day")
+    yield theirs.where(F.col(_USED_ON).isNotNull()).select(day)
 
 
 def _weeks_of(visits: Iterable[tuple[date, timedelta]]) -> Iterator[date]:
@@ -157,7 +158,3 @@ def _weeks_of(visits: Iterable[tuple[date, timedelta]]) -> Iterator[date]:
         while monday <= last:
             yield monday
             monday += WEEK
-
-
-def _day(document: Mapping[str, Any]) -> date:
-    return date.fromisoformat(document["as_of_date"])
