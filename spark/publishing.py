@@ -179,7 +179,7 @@ def replace_keys(
         target: its name in the catalog.
         keys: distinct values of the columns by which rows are replaced; None replaces all rows.
         days: days of partitions that never change for a key, so that only theirs are looked into;
-            best those by which rows are replaced.
+            where they are the keys, nothing has to be computed to know them.
     """
     note_published(session, rows, table)
     wanted = rows.select(*table.column_names)
@@ -187,13 +187,19 @@ def replace_keys(
     if held.count() == 0:
         wanted.writeTo(target).append()
         return
+    of_keys = [day for day in days if keys is not None and day in keys.columns]
+    where = bounds(keys, of_keys, table) if keys is not None and of_keys else []
+    are_days = keys is not None and keys.columns == list(days)
+    if are_days and not where:
+        _commit_nothing(session, table, target)
+        return
+    for each in where:
+        held = held.alias(table.name).where(each)
     if keys is not None:
-        known = [day for day in days if day in keys.columns]
-        for within in bounds(keys, known, table):
-            held = held.alias(table.name).where(within)
         held = F.broadcast(keys).join(held, on=keys.columns, how="inner").select(*held.columns)
     incoming = differing(wanted, held, table)
-    _merge(session, incoming, table, target, bounds(wanted.unionAll(held), days, table))
+    found = where if are_days else bounds(wanted.unionAll(held), days, table)
+    _merge(session, incoming, table, target, found)
 
 
 def merge_few(
@@ -226,8 +232,12 @@ def _merge(
 ) -> None:
     if not merge(session, rows, table, target, where, newer):
         # Without a commit the table would not know of these batches.
-        nothing = session.table(target).where("1 = 0").select(*table.column_names)
-        nothing.writeTo(target).append()
+        _commit_nothing(session, table, target)
+
+
+def _commit_nothing(session: SparkSession, table: Table, target: str) -> None:
+    nothing = session.table(target).where("1 = 0").select(*table.column_names)
+    nothing.writeTo(target).append()
 
 
 def differing(wanted: DataFrame, held: DataFrame, table: Table) -> DataFrame:
