@@ -11,15 +11,16 @@ what is gone counts as changed: the visits of both are made anew.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyspark.sql import functions as F
 
 from spark.changes import changed_rows
-from spark.derived import publish_derived
+from spark.days import A_DAY, day_of
+from spark.derived import publish_derived, report_anew
 from spark.io import union
-from spark.publishing import replace_keys, result
+from spark.publishing import replace_keys
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION
 from spark.transforms.click_session import LONGEST_PAUSE, click_sessions
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 FEW = 20_000
 # What a report calls their number.
 ANEW = "visitors made anew"
-# No place on earth is further from UTC, so an event's day is its day in UTC or next to it.
-A_DAY = timedelta(days=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -60,13 +59,11 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
     events = _events_within(session, spec, _extended(spans, there))
     keys = [(each["session_id"], each["session_date"]) for each in there]
     replaced = session.createDataFrame(keys, "session_id string, session_date date")
-    visits = click_sessions(events, _day(spec))
+    visits = click_sessions(events, day_of(spec))
     # A visit's day follows from its id, so only the months of these are looked into.
     days = ["session_date"]
     replace_keys(session, visits, CLICK_SESSION, spec["target"], replaced, days=days)
-    # Without column lineage: it is what it was when all were made.
-    told = result(CLICK_SESSION.identifier, len(spans), len(spans))
-    report.results([{**told, "details": {ANEW: str(len(spans))}}])
+    report_anew(report, CLICK_SESSION, ANEW, len(spans))
 
 
 def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[_Span] | None:
@@ -74,7 +71,7 @@ def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[_Span] | No
 
     With half an hour at both ends, so that every visit lies there that such an event may join.
     """
-    before, now = _day(spec["since"]), _day(spec)
+    before, now = day_of(spec["since"]), day_of(spec)
     if now < before:
         return None
     files = spec["since"]["inputs"][CLICK_EVENT.identifier]
@@ -131,6 +128,7 @@ def _events_within(
     events = session.table(spec["inputs"][CLICK_EVENT.identifier])
     if not spans:
         return events.where("1 = 0")
+    # No place on earth is further from UTC: an event's day is its day there, or next to it.
     first, last = (_time(each).date() for each in _whole(spans))
     near = events.where(F.col("event_date").between(F.lit(first - A_DAY), F.lit(last + A_DAY)))
     met = near.join(F.broadcast(_frame(session, spans)), on="visitor_id", how="inner")
@@ -152,7 +150,3 @@ def _time(micros: int) -> datetime:
 
 def _frame(session: SparkSession, spans: Sequence[_Span]) -> DataFrame:
     return session.createDataFrame([tuple(each) for each in spans], _SPAN)
-
-
-def _day(document: Mapping[str, Any]) -> date:
-    return date.fromisoformat(document["as_of_date"])

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from spark.changes import changed_rows, changed_weeks
-from spark.derived import publish_derived
+from spark.changes import changed_days, changed_rows
+from spark.days import A_DAY, day_of, is_within
+from spark.derived import publish_derived, report_anew
 from spark.io import union
-from spark.publishing import replace_keys, result
+from spark.publishing import replace_keys
 from spark.tables.curated import CLICK_EVENT, CLICK_SESSION, ITEM_FUNNEL, SALES_LINE
 from spark.transforms.business_week import last_closed_week, monday_of
 from spark.transforms.item_funnel import item_funnel
@@ -41,7 +42,7 @@ _PAID = ("basket_id", "product_id", "sales_value")
 # A quarter: of more, all weeks are made.
 MOST_WEEKS = 13
 _WEEK = "week_start"
-A_DAY, WEEK = timedelta(days=1), timedelta(days=7)
+WEEK = timedelta(days=7)
 # What a report calls their number.
 ANEW = "weeks made anew"
 
@@ -54,21 +55,17 @@ def run(session: SparkSession, spec: dict[str, Any], report: Report) -> None:
         return
     events, sessions, lines = _inputs(session, spec)
     visits = _of_weeks(sessions, weeks)
-    rows = item_funnel(_during(events, visits, weeks), visits, lines, _day(spec))
+    rows = item_funnel(_during(events, visits, weeks), visits, lines, day_of(spec))
     keys = session.createDataFrame([(each,) for each in weeks], f"{_WEEK} date")
     replace_keys(session, rows, ITEM_FUNNEL, spec["target"], keys, days=[_WEEK])
-    # Without column lineage: it is what it was when all were made.
-    told = result(ITEM_FUNNEL.identifier, len(weeks), len(weeks))
-    report.results([{**told, "details": {ANEW: str(len(weeks))}}])
+    report_anew(report, ITEM_FUNNEL, ANEW, len(weeks))
 
 
 def _of_weeks(sessions: DataFrame, weeks: Sequence[date]) -> DataFrame:
     """The visits that began in one of the weeks."""
-    if not weeks:
-        return sessions.where("1 = 0")
-    day = F.col("session_date")
-    within = sessions.where(day.between(F.lit(weeks[0]), F.lit(weeks[-1] + WEEK - A_DAY)))
-    return within.where(monday_of(day).isin(list(weeks)))
+    return sessions.where(
+        is_within("session_date", [(week, week + WEEK - A_DAY) for week in weeks])
+    )
 
 
 def _during(events: DataFrame, visits: DataFrame, weeks: Sequence[date]) -> DataFrame:
@@ -90,7 +87,7 @@ def _last_day() -> Column:
 
 def _touched(session: SparkSession, spec: Mapping[str, Any]) -> list[date] | None:
     """The Mondays of the weeks to be made anew, in order; None for all of them."""
-    days = _day(spec["since"]), _day(spec)
+    days = day_of(spec["since"]), day_of(spec)
     before, now = (last_closed_week(each) for each in days)
     if days[1] < days[0]:
         return None
@@ -111,8 +108,8 @@ def _of_events(session: SparkSession, files: Mapping[str, Sequence[str]]) -> Ite
     """The weeks whose events changed."""
     steps = ", ".join(f"'{each}'" for each in STEPS)
     counts = f"event_type IN ({steps}) AND product_id IS NOT NULL"
-    weeks = changed_weeks(session, files, CLICK_EVENT, "event_date", _STEP, where=counts)
-    yield from (row[_WEEK] for row in weeks.collect())
+    days = changed_days(session, files, CLICK_EVENT, "event_date", _STEP, where=counts)
+    yield from _weeks_in(days.select(monday_of(F.col("day")).alias(_WEEK)))
 
 
 def _weeks_between(before: date, now: date) -> Iterator[date]:
@@ -137,13 +134,15 @@ def _of_visits(
     And those of a receipt that other visits have ended in before, or which they do now.
     """
     visits = files[CLICK_SESSION.identifier]
-    changed = changed_weeks(session, visits, CLICK_SESSION, "session_date", _VISIT)
+    changed = changed_days(session, visits, CLICK_SESSION, "session_date", _VISIT)
     ended_in = changed_rows(session, visits, CLICK_SESSION, _VISIT).select("basket_id")
     paid = changed_rows(session, files[SALES_LINE.identifier], SALES_LINE, _PAID)
     receipts = union([ended_in, paid.select("basket_id")]).where("basket_id IS NOT NULL")
     theirs = people.join(receipts.distinct(), on="basket_id", how="left_semi")
-    weeks = union([changed, theirs.select(monday_of(F.col("session_date")).alias(_WEEK))])
-    yield from (row[_WEEK] for row in weeks.distinct().collect())
+    days = ((changed, "day"), (theirs, "session_date"))
+    yield from _weeks_in(
+        union([rows.select(monday_of(F.col(day)).alias(_WEEK)) for rows, day in days])
+    )
 
 
 def _with_shared_receipts(people: DataFrame, weeks: set[date], now: date) -> set[date]:
@@ -163,13 +162,13 @@ def _with_shared_receipts(people: DataFrame, weeks: set[date], now: date) -> set
         found |= more
 
 
+def _weeks_in(rows: DataFrame) -> Iterator[date]:
+    yield from (row[_WEEK] for row in rows.distinct().collect())
+
+
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
 def _inputs(session: SparkSession, spec: Mapping[str, Any]) -> list[DataFrame]:
     return [session.table(spec["inputs"][each.identifier]) for each in INPUTS]
-
-
-def _day(document: Mapping[str, Any]) -> date:
-    return date.fromisoformat(document["as_of_date"])
