@@ -83,9 +83,11 @@ class WebShop:
             "basket_id": basket,
         }
 
-    def look_again(self) -> None:
+    def look_again(self, *, buys: bool | None = None) -> None:
         """One more event during a visit, of which the visit's row says nothing that counts."""
-        number = self._some(CLICK_SESSION)
+        visits = self.rows[CLICK_SESSION]
+        wanted = [n for n in visits if buys is None or buys is bool(visits[n].get("basket_id"))]
+        number = self.chance.choice(wanted)
         began = self.rows[CLICK_SESSION][number]["started_at"]
         self._step(number, began + timedelta(minutes=2), self.chance.choice(STEPS), product=9)
 
@@ -223,7 +225,7 @@ def test_after_each_change_it_is_what_it_would_be_if_it_were_made_whole(
         # What came again changed nothing, nor did a day that closes no week.
         assert [number for number, made in enumerate(later) if made == 0] == [3, 8]
 
-        shop.look_again()
+        shop.look_again(buys=False)
         shop.publish(CLICK_EVENT)
         kept.keep(shop.day)
         as_kept, whole = kept.digests(shop.day)
