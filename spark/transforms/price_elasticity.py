@@ -85,7 +85,7 @@ def _promoted_shares(year: DataFrame) -> DataFrame:
         F.broadcast(most)
         .join(year, on="week_start", how="inner")
         .select(
-            *year.columns,
+            "*",
             _share("stores_on_display").alias("display"),
             _share("stores_in_mailer").alias("mailer"),
         )

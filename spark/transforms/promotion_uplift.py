@@ -147,7 +147,7 @@ def _others(totals: DataFrame, department: DataFrame, as_of: date) -> DataFrame:
     rest = F.coalesce(F.col("department_from"), F.lit(0)) - sold_in_any
     joined = F.broadcast(department).join(totals, on=["department", "first_week"], how="right")
     return joined.select(
-        *(name for name in totals.columns if name not in department.columns),
+        "*",
         F.col("first_week").isNotNull().alias("is_sold"),
         others.alias("other_weeks"),
         (rest - F.col("other_units")).alias("department_other_units"),
