@@ -14,9 +14,16 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def at_hand(rows: DataFrame) -> DataFrame:
-    """The same rows, computed now and held by this process; a few thousand of them at most."""
-    known = [tuple(row) for row in rows.collect()]
+def at_hand(rows: DataFrame, most: int | None = None) -> DataFrame:
+    """The same rows, computed now and held by this process; a few thousand of them at most.
+
+    Args:
+        rows: what is asked for.
+        most: of more rows the frame is left as it is, a question; None where they are surely few.
+    """
+    known = [tuple(row) for row in (rows if most is None else rows.limit(most + 1)).collect()]
+    if most is not None and len(known) > most:
+        return rows
     frame = rows.sparkSession.createDataFrame(known, rows.schema)
     note_at_hand(frame, rows)
     return frame

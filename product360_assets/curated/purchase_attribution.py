@@ -130,6 +130,7 @@ purchase_attribution = job_table_asset(
         parameters={},
         plots=PLOTS,
         claims=CLAIMS,
+        is_kept=True,
     )
 )
 

@@ -74,6 +74,17 @@ def buying_visits(events: DataFrame, sessions: DataFrame, as_of: date) -> DataFr
     return item_visits(events.where(F.col("event_type") == PURCHASE), sessions, as_of)
 
 
+def visiting_days(sessions: DataFrame) -> DataFrame:
+    """The days from which to which visits of people last, each pair once: `first`, `last`.
+
+    As numbers, by UTC and from 1970 on; before that, they may be a day too late.
+    """
+    people = sessions.where(~F.col("is_bot"))
+    return people.select(
+        _day("started_at").alias("first"), _day("ended_at").alias("last")
+    ).distinct()
+
+
 def _day(time: str) -> Column:
     """The day of a time in UTC, as a number."""
     return F.expr(f"unix_micros({time}) DIV {DAY}")
