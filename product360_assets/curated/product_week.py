@@ -151,6 +151,7 @@ CLAIMS = all_claims(
                 """,
                 ("redemptions",),
             ),
+            days=_DAYS,
         ),
         Claim(
             "clicks_equal_the_events_of_people",

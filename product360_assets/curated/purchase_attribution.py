@@ -7,7 +7,7 @@ sentence, what it saw stands beside it, and lines without any have no row.
 
 from __future__ import annotations
 
-from product360_assets.curated.claims import Claim, all_claims
+from product360_assets.curated.claims import Claim, all_claims, equal_by_week
 from product360_assets.curated.job_tables import JobTable
 from product360_assets.curated.plots import Plot
 from product360_assets.curated.sales_line import as_of_sales
@@ -37,6 +37,11 @@ PLOTS = (
 )
 
 
+_DAYS = {
+    PURCHASE_ATTRIBUTION.identifier: "business_date",
+    SALES_LINE.identifier: "business_date",
+}
+
 CLAIMS = all_claims(
     PURCHASE_ATTRIBUTION,
     [
@@ -52,6 +57,7 @@ CLAIMS = all_claims(
             FROM curated.purchase_attribution a
             LEFT JOIN curated.sales_line s USING (basket_id, product_id)
             """,
+            days=_DAYS,
         ),
         Claim(
             "credit_follows_from_what_led_there",
@@ -76,47 +82,52 @@ CLAIMS = all_claims(
                    count(*) FILTER (attributed_to = 'campaign') AS campaign
             FROM curated.purchase_attribution
             """,
+            each_row=True,
         ),
         Claim(
             "every_coupon_and_campaign_of_a_line_is_counted",
             "A campaign whose sales are not found would be thought to have had none.",
-            """
-            WITH day AS (SELECT max(business_date) AS last FROM curated.purchase_attribution),
-            line AS (
-                SELECT * FROM curated.sales_line, day WHERE business_date <= last
-            ),
-            offer AS (
-                SELECT DISTINCT campaign_id, coupon_upc, product_id
-                FROM curated.interaction WHERE interaction_type = 'offer'
-            ),
-            campaigns AS (
-                SELECT count(*) AS pairs FROM (
-                    SELECT DISTINCT l.basket_id, l.product_id, t.campaign_id
+            equal_by_week(
+                """
+                SELECT date_trunc('week', business_date)::DATE AS week_start,
+                       sum(campaigns) AS campaigns, sum(coupons_used) AS coupons
+                FROM curated.purchase_attribution GROUP BY ALL
+                """,
+                """
+                WITH line AS (
+                    SELECT *, date_trunc('week', business_date)::DATE AS week_start
+                    FROM curated.sales_line WHERE business_date <= (
+                        SELECT max(business_date) FROM curated.purchase_attribution
+                    )
+                ),
+                offer AS (
+                    SELECT DISTINCT campaign_id, coupon_upc, product_id
+                    FROM curated.interaction WHERE interaction_type = 'offer'
+                ),
+                campaign AS (
+                    SELECT DISTINCT l.week_start, l.basket_id, l.product_id, t.campaign_id
                     FROM line l JOIN curated.interaction t
                       ON t.interaction_type = 'target' AND t.household_id = l.household_id
                      AND l.business_date BETWEEN t.campaign_start_date AND t.campaign_end_date
                     SEMI JOIN offer o
                            ON o.campaign_id = t.campaign_id AND o.product_id = l.product_id
-                )
-            ),
-            coupons AS (
-                SELECT count(*) AS pairs FROM (
-                    SELECT DISTINCT l.basket_id, l.product_id, r.interaction_id
+                ),
+                coupon AS (
+                    SELECT DISTINCT l.week_start, l.basket_id, l.product_id, r.interaction_id
                     FROM line l JOIN curated.interaction r
                       ON r.interaction_type = 'redemption' AND r.household_id = l.household_id
                      AND l.business_date = r.interaction_date
                     JOIN offer o ON o.campaign_id = r.campaign_id
                      AND o.coupon_upc = r.coupon_upc AND o.product_id = l.product_id
                 )
-            )
-            SELECT made.campaigns = campaigns.pairs AND made.coupons = coupons.pairs AS holds,
-                   made.campaigns AS campaigns, campaigns.pairs AS campaigns_there,
-                   made.coupons AS coupons, coupons.pairs AS coupons_there
-            FROM campaigns, coupons,
-                 (SELECT coalesce(sum(campaigns), 0) AS campaigns,
-                         coalesce(sum(coupons_used), 0) AS coupons
-                  FROM curated.purchase_attribution) made
-            """,
+                SELECT week_start, sum(campaigns) AS campaigns, sum(coupons) AS coupons
+                FROM (SELECT week_start, 1 AS campaigns, 0 AS coupons FROM campaign
+                      UNION ALL SELECT week_start, 0, 1 FROM coupon)
+                GROUP BY week_start
+                """,
+                ("campaigns", "coupons"),
+            ),
+            days=_DAYS,
         ),
     ],
 )

@@ -11,7 +11,7 @@ is no change of any file. So the days after it count as changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -57,13 +57,13 @@ def _first_changed_day(asked: WeeksAsked, catalog: CatalogResource) -> date | No
     snapshots, as_of = before
     days = [as_of + timedelta(days=1)]
     for identifier in asked.states.tables(asked.claim.sql):
-        then, now = snapshots.get(identifier), int(asked.states.snapshot(identifier))
-        if then == now:
+        then, now = snapshots.get(identifier), asked.states.snapshot(identifier)
+        if str(then) == now:
             continue
         column = asked.claim.days.get(identifier)
-        if then is None or column is None:
+        if then is None or column is None or not now.isdigit():
             return None
-        day = first_changed_day(catalog, identifier, then, now, column)
+        day = first_changed_day(catalog, identifier, then, int(now), column)
         if day is None:
             return None
         days.append(day)
@@ -74,14 +74,14 @@ def _state_proved(
     asked: WeeksAsked, catalog: CatalogResource
 ) -> tuple[Mapping[str, int], date] | None:
     """The snapshots of the table and its inputs that were proved, and as of when that state is."""
-    identifier = asked.table.identifier
-    summaries: Sequence[Mapping[str, str]] = catalog.snapshot_summaries(
-        identifier, at=int(asked.proof.snapshot)
-    )
+    identifier, proved = asked.table.identifier, asked.proof.snapshot
+    if not proved.isdigit():
+        return None  # it had no rows yet
+    summaries = catalog.snapshot_summaries(identifier, at=int(proved))
     said = summaries[0] if summaries else {}
     if MADE_FROM not in said or AS_OF_DATE not in said:
         return None
-    snapshots = {**origin_of(said[MADE_FROM]).snapshots, identifier: int(asked.proof.snapshot)}
+    snapshots = {**origin_of(said[MADE_FROM]).snapshots, identifier: int(proved)}
     if Evidence(catalog, snapshots).of(asked.claim.sql) != asked.proof.evidence:
         return None
     return snapshots, date.fromisoformat(said[AS_OF_DATE])

@@ -16,6 +16,7 @@ from product360_assets.curated.claims import Claim, equal_by_week
 from product360_assets.curated.commits import AS_OF_DATE, MADE_FROM
 from product360_assets.curated.presentation import asset_key
 from product360_assets.curated.product_week import CLAIMS
+from product360_assets.curated.proofs import PROVED_OF
 from product360_assets.curated.prover import PROVED_BY, Prover
 from product360_assets.curated.since import Origin
 from resources.maintenance import CONTENT_SNAPSHOT
@@ -245,3 +246,18 @@ def test_sums_are_compared_week_by_week(weeks: Weeks) -> None:
             answer = ask(equal_by_week(here, there.format(number), ("units",))).single()
             assert answer["holds"] is holds
             assert (answer["units"], answer["units_there"]) == (1, number)
+
+
+def test_what_held_of_a_table_without_rows_is_asked_of_everything(weeks: Weeks) -> None:
+    key = dg.AssetCheckKey(asset_key(PRODUCT_WEEK), SALES.name)
+    said = weeks.said[key]
+    metadata = {**said.metadata, PROVED_OF: dg.TextMetadataValue("none")}
+    weeks.said[key] = dg.AssetCheckResult(
+        check_name=said.check_name,
+        asset_key=said.asset_key,
+        passed=True,
+        metadata=metadata,
+    )
+    weeks.sell(NEXT)
+    weeks.publish(NEXT)
+    assert weeks.prove() == "all"
