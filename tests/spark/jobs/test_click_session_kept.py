@@ -150,16 +150,10 @@ def test_after_each_change_it_is_what_it_would_be_if_it_were_made_whole(
         # Events of a day that was not over are there already, and visits that go on into it.
         clicks.stay_past_midnight(DAY)
         kept.keep(DAY)
-        kept.keep(DAY + A_DAY)
-        as_kept, whole = kept.digests(DAY + A_DAY)
-        assert as_kept == whole
-        assert kept.anew[-1]
+        assert kept.keep_right(DAY + A_DAY)
 
         # A day that goes back makes all of them.
-        kept.keep(DAY)
-        as_kept, whole = kept.digests(DAY)
-        assert as_kept == whole
-        assert kept.anew[-1] is None
+        assert kept.keep_right(DAY) is None
     engines.stop_engine()
 
 
@@ -197,10 +191,7 @@ def test_a_visit_is_made_of_all_of_its_events_however_far_they_lie_from_the_new_
         kept = keeper(lease, catalog)
         kept.keep(DAY)
         clicks.stay_longer()
-        kept.keep(DAY)
-        as_kept, whole = kept.digests(DAY)
-        assert as_kept == whole
-        assert kept.anew[-1] == 1
+        assert kept.keep_right(DAY) == 1
 
         monkeypatch.setattr(click_session, "_extended", lambda spans, _: spans)
         clicks.stay_longer(by=20)

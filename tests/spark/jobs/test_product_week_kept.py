@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import defaultdict
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from random import Random
-from typing import Any
 
-import pyarrow as pa
 import pytest
 from kept_table import KeptTable
+from written_tables import Changes, WrittenTables
 
 from resources.catalog import LocalCatalogResource
 from resources.local import engines
 from resources.local.engines import EngineName, Lease
 from spark.jobs import product_week
 from spark.session import open_session
-from spark.tables import Table
 from spark.tables.curated import (
     CLICK_EVENT,
     CLICK_SESSION,
@@ -33,29 +27,18 @@ from spark.tables.curated import (
 )
 from spark.tables.curated.interaction import OFFER, REDEMPTION
 
-Row = dict[str, Any]
 MONDAY = date(2017, 10, 2)
 LAST_DAY = date(2017, 11, 29)  # a Wednesday
 PRODUCTS = range(1, 9)
-NOTHING = {
-    "bigint": 0,
-    "int": 0,
-    "boolean": False,
-    "string": "",
-    "date": MONDAY,
-    "timestamp": datetime(2017, 1, 1, tzinfo=UTC),
-}
 
 
-class Company:
-    """What `product_week` is made of, and what may happen to it; every table is written whole."""
+class Company(WrittenTables):
+    """What `product_week` is made of, and what may happen to it."""
 
     def __init__(self, catalog: LocalCatalogResource, seed: int) -> None:
-        self.catalog, self.chance, self.day = catalog, Random(seed), LAST_DAY
-        self.numbers = itertools.count()
-        self.rows: dict[Table, dict[object, Row]] = defaultdict(dict)
+        super().__init__(catalog, seed, LAST_DAY, *product_week.INPUTS)
         for number in PRODUCTS:
-            self._put(PRODUCT, number, {"product_id": number, "is_fuel": number == 8})
+            self.put(PRODUCT, number, {"product_id": number, "is_fuel": number == 8})
         for _ in range(60):
             self.sell()
         for _ in range(25):
@@ -69,17 +52,6 @@ class Company:
         self.visit(is_bot=True)
         self.publish()
 
-    def publish(self, *tables: Table) -> None:
-        for table in tables or product_week.INPUTS:
-            self.catalog.ensure_table(table)
-            iceberg = self.catalog.table(table.identifier)
-            usual = {
-                column.name: None if column.nullable else NOTHING.get(column.type)
-                for column in table.columns
-            }
-            rows = [{**usual, **row} for row in self.rows[table].values()]
-            iceberg.overwrite(pa.Table.from_pylist(rows, schema=iceberg.schema().as_arrow()))
-
     def sell(self) -> None:
         number = next(self.numbers)
         household, day = self.chance.choice([None, 1, 2, 3]), self._day()
@@ -92,22 +64,22 @@ class Company:
             "units": self.chance.randint(1, 3),
             "sales_value": Decimal(self.chance.randint(1, 900)) / 100,
         }
-        self._put(SALES_LINE, number, line)
+        self.put(SALES_LINE, number, line)
 
     def correct(self) -> None:
-        line = self.rows[SALES_LINE][self._some(SALES_LINE)]
+        line = self.rows[SALES_LINE][self.some(SALES_LINE)]
         line["sales_value"] += Decimal("1.00")
 
     def move(self) -> None:
-        self.rows[SALES_LINE][self._some(SALES_LINE)]["business_date"] = self._day()
+        self.rows[SALES_LINE][self.some(SALES_LINE)]["business_date"] = self._day()
 
     def take_back(self) -> None:
-        del self.rows[SALES_LINE][self._some(SALES_LINE)]
+        del self.rows[SALES_LINE][self.some(SALES_LINE)]
 
     def price(self) -> None:
         week, number = self._week(), self._product()
         price = Decimal(self.chance.randint(1, 9))
-        self._put(
+        self.put(
             PRICE_WEEK,
             (number, week),
             {"product_id": number, "week_start": week, "shelf_price": price},
@@ -117,16 +89,16 @@ class Company:
         week, number, store = self._week(), self._product(), self.chance.choice([1, 2])
         shown = {"is_on_display": self.chance.random() < 0.5, "is_in_mailer": True}
         key = {"product_id": number, "store_id": store, "week_start": week}
-        self._put(PROMOTION_WEEK, tuple(key.values()), {**key, **shown})
+        self.put(PROMOTION_WEEK, tuple(key.values()), {**key, **shown})
 
     def offer(self, coupon: str = "c0", product: int | None = None) -> None:
         """The coupon becomes good for a product, or for another one."""
         terms = {"campaign_id": 1, "coupon_upc": coupon, "product_id": product or self._product()}
         name = f"offer {coupon}"
-        self._put(INTERACTION, name, {"interaction_id": name, "interaction_type": OFFER, **terms})
+        self.put(INTERACTION, name, {"interaction_id": name, "interaction_type": OFFER, **terms})
 
     def redeem(self) -> None:
-        line = self.rows[SALES_LINE][self._some(SALES_LINE)]
+        line = self.rows[SALES_LINE][self.some(SALES_LINE)]
         coupon = f"c{self.chance.randrange(4)}"
         self.offer(coupon, line["product_id"])
         name = f"use {len(self.rows[INTERACTION])}"
@@ -138,7 +110,7 @@ class Company:
             "household_id": line["household_id"],
             "interaction_date": line["business_date"],
         }
-        self._put(INTERACTION, name, used)
+        self.put(INTERACTION, name, used)
 
     def click(self) -> None:
         number, day = len(self.rows[CLICK_EVENT]), self._day()
@@ -150,11 +122,11 @@ class Company:
             "event_date": day,
             "product_id": self._product(),
         }
-        self._put(CLICK_EVENT, number, event)
+        self.put(CLICK_EVENT, number, event)
 
     def visit(self, *, is_bot: bool) -> None:
         """The visit of some event is a bot's from now on, or is not any more."""
-        event = self.rows[CLICK_EVENT][self._some(CLICK_EVENT)]
+        event = self.rows[CLICK_EVENT][self.some(CLICK_EVENT)]
         at = event["event_time"]
         visit = {
             "session_id": str(len(self.rows[CLICK_SESSION])),
@@ -164,7 +136,7 @@ class Company:
             "session_date": event["event_date"] - timedelta(days=2),
             "is_bot": is_bot,
         }
-        self._put(CLICK_SESSION, visit["session_id"], visit)
+        self.put(CLICK_SESSION, visit["session_id"], visit)
 
     def find_a_bot(self) -> None:
         self.visit(is_bot=True)
@@ -179,19 +151,6 @@ class Company:
         self.day += timedelta(days=7)
         for _ in range(9):
             self.sell()
-
-    def deliver_again(self) -> None:
-        for rows in self.rows.values():
-            for row in rows.values():
-                row["_batch_id"] = "again"
-
-    def _put(self, table: Table, key: object, row: Row) -> None:
-        lineage = {"_batch_id": "b", "_change_order": "1"}
-        known = {name: lineage[name] for name in lineage if name in table.column_names}
-        self.rows[table][key] = {**row, **known}
-
-    def _some(self, table: Table) -> Any:
-        return self.chance.choice(list(self.rows[table]))
 
     def _product(self) -> int:
         return self.chance.choice(PRODUCTS)
@@ -217,7 +176,7 @@ def test_after_each_change_it_is_what_it_would_be_if_it_were_made_whole(
 ) -> None:
     catalog = LocalCatalogResource(home=str(tmp_path))
     company = Company(catalog, seed)
-    changes: list[tuple[Callable[[], None], ...]] = [
+    changes: Changes = [
         (company.sell, company.correct),
         (company.move, company.take_back),
         (company.price, company.promote),
@@ -230,33 +189,19 @@ def test_after_each_change_it_is_what_it_would_be_if_it_were_made_whole(
     ]
     with engines.lease_engine(engine, home=tmp_path) as lease:
         kept = keeper(lease, catalog)
-        kept.keep(company.day)
-        for several in changes:
-            for change in several:
-                change()
-            company.publish()
-            kept.keep(company.day)
-            as_kept, whole = kept.digests(company.day)
-            assert as_kept == whole, [change.__name__ for change in several]
-        first, *later = kept.anew
-        assert first is None
+        assert kept.keep_right(company.day) is None
+        later = company.keep(kept, changes)
         assert None not in later
         # What came again changed nothing.
         assert [number for number, made in enumerate(later) if made == 0] == [3]
 
         company.sell()
         company.publish(SALES_LINE)
-        kept.keep(company.day)
-        as_kept, whole = kept.digests(company.day)
-        assert as_kept == whole
-        assert kept.anew[-1] == 1
+        assert kept.keep_right(company.day) == 1
 
         company.rows[PRODUCT][7]["is_fuel"] = True
         company.publish()
-        kept.keep(company.day)
-        as_kept, whole = kept.digests(company.day)
-        assert as_kept == whole
-        assert kept.anew[-1] is None
+        assert kept.keep_right(company.day) is None
     engines.stop_engine()
 
 
