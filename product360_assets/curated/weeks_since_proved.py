@@ -46,8 +46,10 @@ def question_of_weeks(asked: WeeksAsked, catalog: CatalogResource) -> str | None
     first = _first_changed_day(asked, catalog)
     if first is None:
         return None
-    reached = first - timedelta(days=asked.claim.reach)
-    return _since(asked.claim, reached - timedelta(days=reached.weekday()))
+    # The first day of all is a Monday, and some system's word for "unknown".
+    reached = max(first.toordinal() - asked.claim.reach, date.min.toordinal())
+    monday = date.fromordinal(reached - date.fromordinal(reached).weekday())
+    return _since(asked.claim, monday)
 
 
 def _first_changed_day(asked: WeeksAsked, catalog: CatalogResource) -> date | None:

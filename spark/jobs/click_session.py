@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pyspark.sql import functions as F
 
 from spark.changes import changed_rows
-from spark.days import A_DAY, day_of
+from spark.days import day_of, moved
 from spark.derived import publish_derived, report_anew
 from spark.io import union
 from spark.publishing import replace_keys
@@ -36,6 +36,13 @@ FEW = 20_000
 # What a report calls their number.
 ANEW = "visitors made anew"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIRST, _LAST = (
+    (each - _BEGINNING) // timedelta(microseconds=1)
+    for each in (
+        datetime.min.replace(tzinfo=timezone.utc),
+        datetime.max.replace(tzinfo=timezone.utc),
+    )
+)
 
 
 class _Span(NamedTuple):
@@ -130,7 +137,7 @@ def _events_within(
         return events.where("1 = 0")
     # No place on earth is further from UTC: an event's day is its day there, or next to it.
     first, last = (_time(each).date() for each in _whole(spans))
-    near = events.where(F.col("event_date").between(F.lit(first - A_DAY), F.lit(last + A_DAY)))
+    near = events.where(F.col("event_date").between(F.lit(moved(first, -1)), F.lit(moved(last, 1))))
     met = near.join(F.broadcast(_frame(session, spans)), on="visitor_id", how="inner")
     return met.where(_is_within("event_time")).select(*events.columns)
 
@@ -145,7 +152,8 @@ def _whole(spans: Sequence[_Span]) -> tuple[int, int]:
 
 
 def _time(micros: int) -> datetime:
-    return _BEGINNING + timedelta(microseconds=micros)
+    """The moment, or the first or the last that there is where it lies outside of them."""
+    return _BEGINNING + timedelta(microseconds=min(max(micros, _FIRST), _LAST))
 
 
 def _frame(session: SparkSession, spans: Sequence[_Span]) -> DataFrame:

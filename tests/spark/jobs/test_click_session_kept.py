@@ -215,4 +215,10 @@ def test_only_the_time_around_what_changed_is_looked_at(tmp_path: Path) -> None:
         found = click_session._events_within(session, spec, [span]).collect()
         assert {(row["visitor_id"], micros(row.asDict())) for row in found} == {("a", begins)}
         assert click_session._events_within(session, spec, []).count() == 0
+        # Whatever the clocks of browsers say.
+        ever = click_session._Span("a", -(10**18), 10**18)
+        assert {
+            row["visitor_id"]
+            for row in click_session._events_within(session, spec, [ever]).collect()
+        } == {"a"}
     engines.stop_engine()
