@@ -158,7 +158,6 @@ def _by_kind(totals: DataFrame) -> DataFrame:
     """A row for each kind of promotion that a product had, with the sums of that kind."""
     kind = F.col("promotion_kind")
     names = {
-        "held": "held",
         "weeks": "promoted_weeks",
         "units": "promoted_units",
         "squares": "promoted_squares",
@@ -168,9 +167,9 @@ def _by_kind(totals: DataFrame) -> DataFrame:
         F.coalesce(*(F.when(kind == each, F.col(f"{each}_{name}")) for each in KINDS)).alias(alias)
         for name, alias in names.items()
     )
-    each_kind = F.explode(F.array(*(F.lit(each) for each in KINDS)))
-    rows = totals.select("*", each_kind.alias("promotion_kind")).select("*", *of_its_kind)
-    return rows.where(F.col("held") > 0)
+    held = F.array(*(F.when(F.col(f"{each}_held") > 0, each) for each in KINDS))
+    rows = totals.select("*", F.explode(held).alias("promotion_kind")).where(kind.isNotNull())
+    return rows.select("*", *of_its_kind)
 
 
 def _answers() -> Iterator[Column]:
