@@ -3,7 +3,8 @@
 Sail is not Spark; where it differs silently is written down with the jobs. Two hazards here: it
 reads timestamps right only with TZ=UTC, hence a process of its own; and when it dies in the middle
 of a job, the Spark Connect client would go on knocking for ten minutes, so it is told to give up
-after seconds and its channel is closed at once.
+after seconds and its channel is closed at once. And one of the client's: a session that is long
+closed closes once more when it is collected, and with itself what all sessions share (`_end`).
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class SailEngine(Engine):
 
         self._stopping = True
         if self._session is not None:
-            self._session.stop()
+            _end(self._session)
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             try:
@@ -118,7 +119,22 @@ class SailEngine(Engine):
         if not self._stopping:
             # Each request under way would say it; the job's own failure says it better.
             warnings.filterwarnings("ignore", "ReleaseExecute failed", UserWarning)
-            self._session.stop()
+            _end(self._session)
+
+
+def _end(session: Any) -> None:
+    """Close a session for good: collecting it does nothing more.
+
+    Python collects it at any moment, in any thread. Closing waits for the threads in which all
+    sessions give back what they have read; in one of these, it would wait for itself, and whoever
+    asks the engine next would wait with it.
+    """
+    session.stop()
+    session.client.close = _do_nothing
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def without_proxy(variables: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -145,6 +146,28 @@ def test_a_session_survives_idleness(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with engines.lease_engine("sail", home=tmp_path):
             assert open_session().sql("SELECT 1 AS one").collect()[0].one == 1
         time.sleep(pause_seconds)
+    engines.stop_engine()
+
+
+def test_a_session_that_has_ended_takes_nothing_along_when_it_is_collected(tmp_path: Path) -> None:
+    from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableIterator
+
+    def ask() -> Any:
+        session = open_session()
+        assert session.sql("SELECT 1").collect()[0][0] == 1
+        return session
+
+    with engines.lease_engine("sail", home=tmp_path):
+        ended = ask()
+    engines.stop_engine()
+    with engines.lease_engine("sail", home=tmp_path):
+        ask()
+        shared = ExecutePlanResponseReattachableIterator._release_thread_pool
+        assert shared is not None
+        # What Python does to it at any moment, in any thread.
+        ended.__del__()
+        assert ExecutePlanResponseReattachableIterator._release_thread_pool is shared
+        ask()
     engines.stop_engine()
 
 

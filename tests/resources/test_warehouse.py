@@ -34,6 +34,7 @@ class Definition:
     partition: tuple[str, ...] = ()
     doc: str = "A table."
     grain: str = "one row per id"
+    version: int = 1
     owner: str = "tests"
 
     @property
