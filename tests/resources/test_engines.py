@@ -165,7 +165,7 @@ def test_a_session_that_has_ended_takes_nothing_along_when_it_is_collected(tmp_p
         shared = ExecutePlanResponseReattachableIterator._release_thread_pool
         assert shared is not None
         # What Python does to it at any moment, in any thread.
-        ended.__del__()
+        type(ended).__del__(ended)
         assert ExecutePlanResponseReattachableIterator._release_thread_pool is shared
         ask()
     engines.stop_engine()
