@@ -17,12 +17,15 @@ import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from resources.errors import EngineUnavailable
 from resources.local.bridge import CatalogBridge
 from resources.local.bridge_server import LOOPBACK
 from resources.local.engines import Engine
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.session import SparkSession
 
 HOST_SCRIPT = Path(__file__).with_name("sail_host.py")
 # Beyond this, sorts and aggregations spill to disk instead of growing.
@@ -122,7 +125,7 @@ class SailEngine(Engine):
             _end(self._session)
 
 
-def _end(session: Any) -> None:
+def _end(session: SparkSession) -> None:
     """Close a session for good: collecting it does nothing more.
 
     Python collects it at any moment, in any thread. Closing waits for the threads in which all
@@ -130,7 +133,7 @@ def _end(session: Any) -> None:
     asks the engine next would wait with it.
     """
     session.stop()
-    session.client.close = _do_nothing
+    session.client.close = _do_nothing  # type: ignore[method-assign]
 
 
 def _do_nothing() -> None:
