@@ -110,9 +110,14 @@ def unburied(session: SparkSession, rows: DataFrame, table: Table, tombstones: s
     return found.where(standing).select(*rows.columns)
 
 
+def told_of_deleted(key: Sequence[str]) -> set[str]:
+    """The columns that a deleted key still has."""
+    return {*key, "_batch_id", "_change_order"}
+
+
 def as_deleted(deleted: DataFrame, rows: DataFrame, key: Sequence[str]) -> DataFrame:
     """Deleted keys in the columns of the rows that they are merged with; the others are null."""
-    known = {*key, "_batch_id", "_change_order"}
+    known = told_of_deleted(key)
     types = dict(rows.dtypes)
     return deleted.select(
         *(

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from spark.bounds import bounds, where_they_meet
 from spark.column_lineage import details, note_input, note_published
-from spark.deletions import as_deleted
+from spark.deletions import as_deleted, told_of_deleted
 from spark.merging import IS_DELETED, merge
 from spark.transforms.corrections import CORRECTION
 from spark.transforms.row_naming import ACCOUNTED
@@ -253,7 +253,7 @@ def differing(wanted: DataFrame, held: DataFrame, table: Table) -> DataFrame:
     others = [name for name in own if name not in table.key]
     is_equal = reduce(and_, (F.col(name).eqNullSafe(F.col(own[name])) for name in others))
     differs = is_gone | F.col("_held").isNull() | ~is_equal
-    known = {*table.key, "_batch_id", "_change_order"}
+    known = told_of_deleted(table.key)
     return both.where(differs).select(
         *(
             F.when(is_gone, F.col(own[name])).otherwise(F.col(name)).alias(name)

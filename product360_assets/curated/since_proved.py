@@ -87,7 +87,9 @@ def change_since_proved(asked: Asked, catalog: CatalogResource, ledger: Ledger) 
         relation: {each: place for each, place in found.items() if each in told[relation]}
         for relation, found in asked.batches.items()
     }
-    days = [each for each in asked.table.partition_columns if each in asked.table.key]
+    table = asked.table
+    in_key = [each for each in table.partition_columns if each in table.key]
+    days = [each for each in in_key if table.column(each).type == "date"]
     near = files_of_their_days(catalog, identifier, before, now, days)
     return Change(files, near, batches)
 

@@ -27,7 +27,7 @@ from spark.transforms.click_session import LONGEST_PAUSE, click_sessions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pyspark.sql import Column, DataFrame, Row, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
     from spark.report import Report
 
@@ -139,11 +139,8 @@ def _events_within(
     first, last = (_time(each).date() for each in _whole(spans))
     near = events.where(F.col("event_date").between(F.lit(moved(first, -1)), F.lit(moved(last, 1))))
     met = near.join(F.broadcast(_frame(session, spans)), on="visitor_id", how="inner")
-    return met.where(_is_within("event_time")).select(*events.columns)
-
-
-def _is_within(time: str) -> Column:
-    return F.unix_micros(time).between(F.col("_begins"), F.col("_ends"))
+    within = F.unix_micros("event_time").between(F.col("_begins"), F.col("_ends"))
+    return met.where(within).select(*events.columns)
 
 
 def _whole(spans: Sequence[_Span]) -> tuple[int, int]:

@@ -130,7 +130,7 @@ def test_a_column_is_dropped_by_a_new_version_only(catalog: LocalCatalogResource
     catalog.ensure_table(replace(without_name, version=2))
     assert "name" not in columns()
     assert catalog.table(PRODUCT.identifier).properties["product360.version"] == "2"
-    # What stays has its data, and can be added to.
+    # Within one version, nothing is dropped.
     catalog.ensure_table(replace(required, version=2))
     catalog.ensure_table(replace(without_name, version=2))
     assert "name" in columns()
